@@ -14,6 +14,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import TypeAlias, TypeGuard
 
@@ -150,3 +151,26 @@ def commitment(value: Frozen, salt: bytes) -> str:
         salt: 32 random bytes, kept apart from the commitment and erased to forget the value.
     """
     return digest(salt + canonical_bytes(value))
+
+
+def instant(at: datetime) -> str:
+    """Return the one text that stands for a point in time: UTC, microseconds, ``Z``.
+
+    Raises:
+        NotCanonical: the time has no zone.
+    """
+    if at.tzinfo is None:
+        raise NotCanonical("", "a time has no zone")
+    return at.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+
+
+def parse_instant(text: str) -> datetime:
+    """Return the point in time that ``instant`` wrote.
+
+    Raises:
+        ValueError: the text is not what ``instant`` writes.
+    """
+    at = datetime.fromisoformat(text)
+    if instant(at) != text:
+        raise ValueError("not a time in UTC with microseconds")
+    return at
