@@ -1,0 +1,32 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""What does a test of guarded code run against?
+
+A provider on loopback that answers as scripted and keeps every byte that it received, so that
+a test proves what left instead of believing it.
+Nothing here is imported by the guard itself.
+"""
+
+from agentguard.testing.answers import (
+    Answer,
+    Responder,
+    ToolRequest,
+    dropped,
+    echo,
+    failure,
+    redirect,
+)
+from agentguard.testing.journal import Received
+from agentguard.testing.loopback import LoopbackProvider
+
+__all__ = [
+    "Answer",
+    "LoopbackProvider",
+    "Received",
+    "Responder",
+    "ToolRequest",
+    "dropped",
+    "echo",
+    "failure",
+    "redirect",
+]
