@@ -1,0 +1,145 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which exact call does an approval request stand for?
+
+Builds a request from a call, gives the digest that approvers sign, and says whether a call made
+later is the same one.
+
+INVARIANT: every field of a request but its state, its votes and the salt goes into the binding,
+so that no vote outlives a change of what was asked (tests/approvals/test_binding.py).
+The salt stays out: once it is erased the binding can still be checked.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from agentguard.canonical import Frozen, canonical_bytes, commitment, digest, freeze, instant
+from agentguard.vocabulary import (
+    ApprovalProfile,
+    ApprovalRequest,
+    Caller,
+    Decision,
+    Impact,
+    ToolCall,
+)
+
+VERSION = 1
+
+
+def binding(request: ApprovalRequest) -> str:
+    """Return the digest of everything in a request that an approver agrees to."""
+    bound = {
+        "v": VERSION,
+        "id": request.id,
+        "nonce": request.nonce,
+        "call_id": request.call_id,
+        "tool": request.tool,
+        "definition": request.definition,
+        "impact": request.impact,
+        "rule": request.rule,
+        "policy": request.policy,
+        "profile": request.profile,
+        "chain": request.chain,
+        "requesters": request.requesters,
+        "session_key": request.session_key,
+        "received": request.received,
+        "resolved": request.resolved,
+        "shown": digest(request.shown.encode("utf-8")),
+        "created_at": instant(request.created_at),
+        "decide_by": instant(request.decide_by),
+        "execute_within": request.execute_within // timedelta(microseconds=1),
+        "need": request.need,
+    }
+    return digest(canonical_bytes(freeze(bound)))
+
+
+def new_request(  # noqa: PLR0913 - the question is made of these, and every one is named
+    call: ToolCall,
+    caller: Caller,
+    decision: Decision,
+    profile: ApprovalProfile,
+    *,
+    id: str,  # noqa: A002 - the field's own name
+    nonce: bytes,
+    salt: bytes,
+    requesters: Iterable[str],
+    impact: Impact,
+    shown: str,
+    now: datetime,
+) -> ApprovalRequest:
+    """Return the question to people that a call raises.
+
+    Args:
+        call: the call, with both views of its arguments.
+        caller: who makes it.
+        decision: what the policy said; its rule is named in the request.
+        profile: who answers.
+        id: unique; also the idempotency key of the call.
+        nonce: 32 random bytes.
+        salt: 32 random bytes for the commitments.
+        requesters: who else counts as requester, such as owners of agents; everybody in the
+            chain does.
+        impact: of the tool.
+        shown: the arguments as an approver may see them, canonical JSON.
+        now: the time of the question.
+
+    Raises:
+        ValueError: the decision names no rule, or the random bytes are too few.
+    """
+    if decision.rule is None:
+        raise ValueError("a decision that asks for approval names its rule")
+    if min(len(nonce), len(salt)) < 32:  # noqa: PLR2004 - 32 bytes, as the docstring says
+        raise ValueError("a nonce and a salt are 32 random bytes each")
+    return ApprovalRequest(
+        id=id,
+        nonce=nonce.hex(),
+        call_id=call.id,
+        tool=call.tool,
+        definition=call.definition,
+        impact=impact,
+        rule=decision.rule,
+        policy=decision.policy,
+        profile=profile.name,
+        chain=caller.chain.ids,
+        requesters=tuple(sorted({*caller.chain.ids, *requesters})),
+        session_key=caller.session_key,
+        salt=salt.hex(),
+        received=commitment(call.received, salt),
+        resolved=commitment(call.resolved, salt),
+        shown=shown,
+        created_at=now,
+        decide_by=now + profile.decide_within,
+        execute_within=profile.execute_within,
+        need=profile.need,
+    )
+
+
+def matches(  # noqa: PLR0913 - a call is compared by all of these, and every one is named
+    request: ApprovalRequest,
+    *,
+    tool: str,
+    definition: str,
+    received: Frozen,
+    resolved: Frozen,
+    chain_ids: tuple[str, ...],
+    session_key: str,
+    policy: str,
+) -> bool:
+    """Say whether a request was made for exactly this call, under this policy.
+
+    Both commitments are computed anew from the arguments at hand.
+    """
+    named = (tool, definition, tuple(chain_ids), session_key, policy)
+    if named != (
+        request.tool,
+        request.definition,
+        request.chain,
+        request.session_key,
+        request.policy,
+    ):
+        return False
+    salt = bytes.fromhex(request.salt)
+    return (request.received, request.resolved) == (
+        commitment(received, salt),
+        commitment(resolved, salt),
+    )
