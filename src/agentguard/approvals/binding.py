@@ -18,7 +18,6 @@ from agentguard.vocabulary import (
     ApprovalProfile,
     ApprovalRequest,
     Caller,
-    Decision,
     Impact,
     ToolCall,
 )
@@ -54,40 +53,42 @@ def binding(request: ApprovalRequest) -> str:
 
 
 def new_request(  # noqa: PLR0913 - the question is made of these, and every one is named
-    call: ToolCall,
-    caller: Caller,
-    decision: Decision,
-    profile: ApprovalProfile,
     *,
     id: str,  # noqa: A002 - the field's own name
     nonce: bytes,
     salt: bytes,
+    call: ToolCall,
+    caller: Caller,
     requesters: Iterable[str],
     impact: Impact,
+    rule: str,
+    policy: str,
+    profile: ApprovalProfile,
     shown: str,
     now: datetime,
 ) -> ApprovalRequest:
     """Return the question to people that a call raises.
 
     Args:
-        call: the call, with both views of its arguments.
-        caller: who makes it.
-        decision: what the policy said; its rule is named in the request.
-        profile: who answers.
         id: unique; also the idempotency key of the call.
         nonce: 32 random bytes.
         salt: 32 random bytes for the commitments.
+        call: the call, with both views of its arguments.
+        caller: who makes it.
         requesters: who else counts as requester, such as owners of agents; everybody in the
             chain does.
         impact: of the tool.
+        rule: the rule that asks for approval.
+        policy: the digest of the policy.
+        profile: who answers.
         shown: the arguments as an approver may see them, canonical JSON.
         now: the time of the question.
 
     Raises:
-        ValueError: the decision names no rule, or the random bytes are too few.
+        ValueError: no rule is named, or the random bytes are too few.
     """
-    if decision.rule is None:
-        raise ValueError("a decision that asks for approval names its rule")
+    if not rule:
+        raise ValueError("an approval request names the rule that asks for it")
     if min(len(nonce), len(salt)) < 32:  # noqa: PLR2004 - 32 bytes, as the docstring says
         raise ValueError("a nonce and a salt are 32 random bytes each")
     return ApprovalRequest(
@@ -97,8 +98,8 @@ def new_request(  # noqa: PLR0913 - the question is made of these, and every one
         tool=call.tool,
         definition=call.definition,
         impact=impact,
-        rule=decision.rule,
-        policy=decision.policy,
+        rule=rule,
+        policy=policy,
         profile=profile.name,
         chain=caller.chain.ids,
         requesters=tuple(sorted({*caller.chain.ids, *requesters})),
