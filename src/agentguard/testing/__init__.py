@@ -16,8 +16,8 @@ from agentguard.testing.answers import (
     failure,
     redirect,
 )
-from agentguard.testing.journal import Received
 from agentguard.testing.loopback import LoopbackProvider
+from agentguard.testing.received import Received
 
 __all__ = [
     "Answer",

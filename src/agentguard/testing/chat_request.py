@@ -26,6 +26,7 @@ FIELDS = frozenset({
 })  # fmt: skip
 ROLES = frozenset({"assistant", "developer", "function", "system", "tool", "user"})
 PART_TYPES = frozenset({"file", "image_url", "input_audio", "refusal", "text"})
+TOOL_TYPES = frozenset({"custom", "function"})
 RESPONSE_FORMATS = frozenset({"json_object", "json_schema", "text"})
 MOST_METADATA = 16
 
@@ -103,18 +104,23 @@ def _demand_text(value: object, param: str) -> str:
     return value
 
 
+def _demand_one_of(value: object, allowed: frozenset[str], param: str) -> str:
+    if not isinstance(value, str) or value not in allowed:
+        _refuse(param, f"must be one of {sorted(allowed)}")
+    return value
+
+
 def _check_options(request: Mapping[str, Any]) -> None:
-    if request.get("stream") not in {None, False}:
+    if request.get("stream"):
         _refuse("stream", "is not supported here", code="unsupported_value")
-    if request.get("n", 1) not in {None, 1}:
+    if request.get("n", 1) not in (None, 1):
         _refuse("n", "must be 1 here", code="unsupported_value")
     if request.get("metadata") is not None:
         _check_metadata(request["metadata"])
     if request.get("response_format") is not None:
         chosen = _demand_object(request["response_format"], "response_format")
-        if chosen.get("type") not in RESPONSE_FORMATS:
-            _refuse("response_format.type", f"must be one of {sorted(RESPONSE_FORMATS)}")
-        if chosen["type"] == "json_schema":
+        kind = _demand_one_of(chosen.get("type"), RESPONSE_FORMATS, "response_format.type")
+        if kind == "json_schema":
             _demand_object(chosen.get("json_schema"), "response_format.json_schema")
 
 
@@ -128,15 +134,13 @@ def _check_metadata(value: object) -> None:
 
 def _check_tools(request: Mapping[str, Any]) -> None:
     if request.get("tools") is None:
-        if request.get("tool_choice") not in {None, "none"}:
+        if request.get("tool_choice") not in (None, "none"):
             _refuse("tool_choice", "is only allowed when 'tools' are specified")
         return
     for index, value in enumerate(_demand_list(request["tools"], "tools")):
         param = f"tools[{index}]"
         tool = _demand_object(value, param)
-        kind = tool.get("type")
-        if kind not in {"custom", "function"}:
-            _refuse(f"{param}.type", "must be 'function' or 'custom'")
+        kind = _demand_one_of(tool.get("type"), TOOL_TYPES, f"{param}.type")
         definition = _demand_object(tool.get(kind), f"{param}.{kind}")
         _check_tool_name(definition.get("name"), f"{param}.{kind}.name")
         if definition.get("parameters") is not None:
@@ -153,9 +157,7 @@ def _check_messages(value: object) -> None:
     for index, item in enumerate(_demand_list(value, "messages")):
         param = f"messages[{index}]"
         message = _demand_object(item, param)
-        role = message.get("role")
-        if role not in ROLES:
-            _refuse(f"{param}.role", f"must be one of {sorted(ROLES)}")
+        role = _demand_one_of(message.get("role"), ROLES, f"{param}.role")
         if role == "tool":
             _answer_tool_call(message, param, unanswered)
         elif unanswered:
@@ -180,9 +182,7 @@ def _tool_call_ids(value: object, param: str) -> set[str]:
     for index, item in enumerate(_demand_list(value, param)):
         place = f"{param}[{index}]"
         call = _demand_object(item, place)
-        kind = call.get("type")
-        if kind not in {"custom", "function"}:
-            _refuse(f"{place}.type", "must be 'function' or 'custom'")
+        kind = _demand_one_of(call.get("type"), TOOL_TYPES, f"{place}.type")
         made = _demand_object(call.get(kind), f"{place}.{kind}")
         _check_tool_name(made.get("name"), f"{place}.{kind}.name")
         text = "arguments" if kind == "function" else "input"
@@ -201,9 +201,7 @@ def _check_content(message: Mapping[str, Any], param: str, *, optional: bool) ->
     for index, item in enumerate(_demand_list(content, f"{param}.content")):
         place = f"{param}.content[{index}]"
         part = _demand_object(item, place)
-        kind = part.get("type")
-        if kind not in PART_TYPES:
-            _refuse(f"{place}.type", f"must be one of {sorted(PART_TYPES)}")
+        kind = _demand_one_of(part.get("type"), PART_TYPES, f"{place}.type")
         if kind in {"refusal", "text"}:
             _demand_text(part.get(kind), f"{place}.{kind}")
         else:

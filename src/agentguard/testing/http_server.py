@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 
-from agentguard.testing.journal import Journal, Received, RecordedSocket
+from agentguard.testing.received import Journal, Received, RecordedSocket
 
 _ACCEPT_POLL_SECONDS = 0.02
 _DRAIN_SECONDS = 0.5
@@ -140,6 +140,7 @@ class _Connection(BaseHTTPRequestHandler):
     ) -> None:
         """Refuse what could not be read as a request, and read no further."""
         self.close_connection = True
+        self.request_version = self.protocol_version  # else the reply would have no status line
         error = {"message": "not an HTTP request", "type": "invalid_request_error"}
         self._write(Reply(int(code), {"error": error}))
 

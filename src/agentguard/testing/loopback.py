@@ -22,7 +22,7 @@ from typing import Any, Self
 from agentguard.testing.answers import Answer, Responder, answer_body, error_body
 from agentguard.testing.chat_request import RequestInvalid, parse_chat_request
 from agentguard.testing.http_server import LoopbackServer, Reply
-from agentguard.testing.journal import Journal, Received
+from agentguard.testing.received import Journal, Received
 
 CHAT_PATH = "/v1/chat/completions"
 

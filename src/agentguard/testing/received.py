@@ -6,8 +6,8 @@ Keeps the bytes of every connection as they came off the socket, and beside them
 that were read from those bytes.
 It parses nothing: what is no HTTP at all is kept just the same.
 
-INVARIANT: a byte is kept before anything looks at it (tests/testing/test_journal.py).
-INVARIANT: a repr shows counts only (tests/testing/test_journal.py).
+INVARIANT: a byte is kept before anything looks at it (tests/testing/test_received.py).
+INVARIANT: a repr shows counts only (tests/testing/test_received.py).
 """
 
 import io
