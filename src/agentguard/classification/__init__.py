@@ -1,0 +1,28 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""What in this text is sensitive?
+
+    classes                  the built-in classes, own classes, what a detector is
+    token_formats            documented formats, as data
+    detect_secrets_patterns  the patterns of detect-secrets' plugins as rules
+    rules                    keyword gate, windows, matches
+    validators, private_keys confirm a match or extend it
+    known_values             exact values and their encoded forms
+    spans                    merging and offsets
+    classifier               all of it together
+
+It only points; ``redaction`` hides and ``policy`` decides.
+"""
+
+from agentguard.classification.classes import BUILT_IN_CLASSES, Detector, OwnClass
+from agentguard.classification.classifier import Classifier, build_classifier
+from agentguard.classification.known_values import KnownValues
+
+__all__ = [
+    "BUILT_IN_CLASSES",
+    "Classifier",
+    "Detector",
+    "KnownValues",
+    "OwnClass",
+    "build_classifier",
+]

@@ -1,0 +1,134 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""What in this text is sensitive?
+
+Asks the known values first, then every detector, and merges what they found.
+It hides nothing and decides nothing.
+
+INVARIANT: an error in a detector leaves here and refuses the call; nothing is caught
+(tests/classification/test_classifier.py).
+"""
+
+from collections.abc import Iterable, Iterator
+
+from agentguard.classification.classes import BUILT_IN_CLASSES, SECRET, Detector, OwnClass
+from agentguard.classification.detect_secrets_patterns import borrowed_rules
+from agentguard.classification.known_values import KnownValues, inspectable
+from agentguard.classification.rules import Rule, RuleSet, linear, whole
+from agentguard.classification.spans import merge
+from agentguard.classification.token_formats import TOKEN_FORMATS
+from agentguard.vocabulary import Finding, KnownValue
+
+_SECRET_CLASSES = frozenset(known.name for known in BUILT_IN_CLASSES if known.family == SECRET)
+
+
+class Classifier:
+    """Finds sensitive places in texts; immutable, so that threads may share it.
+
+    Build one with ``build_classifier``.
+    """
+
+    __slots__ = ("_detectors", "_known")
+
+    def __init__(self, *, known: Iterable[KnownValues], detectors: Iterable[Detector]) -> None:
+        self._known = tuple(known)
+        self._detectors = tuple(detectors)
+
+    def __repr__(self) -> str:
+        names = ", ".join(detector.name for detector in self._detectors)
+        return f"Classifier({names})"
+
+    def findings(self, text: str, known: KnownValues | None = None) -> tuple[Finding, ...]:
+        """Return sorted findings that do not overlap.
+
+        Where findings overlap they become one that covers them all; its class is the one of a
+        secret if there is one, then of a known value, then of the longest.
+
+        Args:
+            text: decoded text; offsets in the result count its characters.
+            known: the session's own known values.
+
+        Raises:
+            ValueError: a detector pointed outside the text.
+        """
+        text = inspectable(text)
+        found: list[Finding] = []
+        if known is not None:
+            found.extend(known.find(text))
+        for values in self._known:
+            found.extend(values.find(text))
+        for detector in self._detectors:
+            found.extend(detector.detect(text))
+        if not found:
+            return ()
+        for finding in found:
+            if not 0 <= finding.start < finding.end <= len(text):
+                raise ValueError(f"detector {finding.detector!r} pointed outside the text")
+        return merge(found, _rank)
+
+
+def _rank(finding: Finding) -> tuple[int, ...]:
+    return (
+        finding.data_class not in _SECRET_CLASSES,
+        not finding.detector.startswith("known_value:"),
+        finding.start - finding.end,
+        finding.start,
+    )
+
+
+def build_classifier(
+    *,
+    own: Iterable[OwnClass] = (),
+    known: Iterable[KnownValue] = (),
+    detectors: Iterable[Detector] = (),
+) -> Classifier:
+    """Build the engine: known values, documented formats, borrowed patterns, own classes.
+
+    Args:
+        own: the organisation's classes.
+        known: values that are known beforehand, such as those of named environment variables.
+        detectors: further detectors, asked last.
+
+    Raises:
+        ValueError: a pattern or a value of an own class cannot be used; the message names the
+            class and, for a pattern, its index from 0.
+    """
+    own = tuple(own)
+    listed = [
+        KnownValue(value=value, data_class=own_class.name)
+        for own_class in own
+        for value in own_class.values
+    ]
+    rules = RuleSet((*_documented_rules(), *borrowed_rules(), *_own_rules(own)))
+    return Classifier(
+        # A list may be long, and encoded forms are what secrets travel in.
+        known=(KnownValues(known), KnownValues(listed, encoded=False)),
+        detectors=(rules, *detectors),
+    )
+
+
+def _documented_rules() -> Iterator[Rule]:
+    for row in TOKEN_FORMATS:
+        yield Rule(
+            name=row.name,
+            data_class=row.data_class,
+            pattern=linear(row.pattern),
+            keywords=row.keywords,
+            any_case=row.any_case,
+            before=row.before,
+            width=row.width,
+            group=row.group,
+            shortest=row.shortest,
+            confirm=row.confirm or whole,
+        )
+
+
+def _own_rules(own: Iterable[OwnClass]) -> Iterator[Rule]:
+    for own_class in own:
+        for index, pattern in enumerate(own_class.patterns):
+            try:
+                compiled = linear(pattern)
+            except ValueError as error:
+                place = f"pattern {index} of class {own_class.name!r}"
+                raise ValueError(f"{place} cannot be used: {error}") from None
+            yield Rule(name=own_class.name, data_class=own_class.name, pattern=compiled)

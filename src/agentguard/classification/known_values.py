@@ -1,0 +1,162 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""Where does a text hold a value that is known to be sensitive?
+
+Exact search for many values at once, as they are and in the encodings in which they travel:
+base64 at its three alignments, hexadecimal, URL and JSON escapes.
+It does not look for anything that resembles a value.
+
+INVARIANT: every occurrence is found, also where one value lies inside another
+(tests/classification/test_known_values.py).
+"""
+
+import base64
+import json
+import re
+import urllib.parse
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from agentguard.vocabulary import Finding, KnownValue
+
+SHORTEST_VALUE = 4
+# Below this length a value is only found as a word of its own, so that LIVE does not cut DELIVERY.
+# A value this long stands nowhere by chance.
+SHORTEST_INSIDE_WORD = 16
+SHORTEST_ENCODED = 8
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=")
+# The characters at both ends of a base64 core share bits with what stands beside the value.
+_SHARED = 2
+
+
+def inspectable(text: str) -> str:
+    """Return a text of the same length that every engine can read: no lone surrogates."""
+    if text.isascii():
+        return text
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        pass
+    else:
+        return text
+    return _SURROGATE.sub("\ufffd", text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Written:
+    """One way in which a value may stand in a text."""
+
+    text: str = field(repr=False)
+    data_class: str
+    encoding: str
+    word: bool = False
+
+
+class KnownValues:
+    """A compiled set of known values; immutable, so that threads may share it."""
+
+    __slots__ = ("_automaton", "_count", "_written")
+
+    def __init__(self, values: Iterable[KnownValue], *, encoded: bool = True) -> None:
+        """Compile *values*; surrounding blanks are no part of a value.
+
+        Args:
+            values: at least four characters each.
+            encoded: whether to look for the encoded forms as well; they make about ten
+                patterns of each value.
+
+        Raises:
+            ValueError: a value is too short or cannot be encoded; the message names its class.
+        """
+        known = tuple(values)
+        self._count = len(known)
+        self._written = tuple(_all_written(known, encoded=encoded))
+        self._automaton = None
+        if self._written:
+            from ahocorasick_rs import AhoCorasick
+
+            self._automaton = AhoCorasick([written.text for written in self._written])
+
+    def __repr__(self) -> str:
+        return f"KnownValues({self._count} values)"
+
+    def find(self, text: str) -> tuple[Finding, ...]:
+        """Return the places where a known value stands, unmerged; they may overlap."""
+        if self._automaton is None:
+            return ()
+        text = inspectable(text)
+        hits = self._automaton.find_matches_as_indexes(text, overlapping=True)
+        return tuple(self._found(text, hits)) if hits else ()
+
+    def _found(self, text: str, hits: Iterable[tuple[int, int, int]]) -> Iterator[Finding]:
+        for number, start, end in hits:
+            written = self._written[number]
+            if written.word and _inside_word(text, start, end):
+                continue
+            first, last = start, end
+            if written.encoding == "base64":
+                first, last = _with_shared_bits(text, start, end)
+            yield Finding(
+                start=first,
+                end=last,
+                data_class=written.data_class,
+                detector=f"known_value:{written.encoding}",
+            )
+
+
+def _inside_word(text: str, start: int, end: int) -> bool:
+    return (text[start].isalnum() and text[start - 1 : start].isalnum()) or (
+        text[end - 1].isalnum() and text[end : end + 1].isalnum()
+    )
+
+
+def _with_shared_bits(text: str, start: int, end: int) -> tuple[int, int]:
+    first, last = start, end
+    while first > max(0, start - _SHARED) and text[first - 1] in _BASE64:
+        first -= 1
+    while last < min(len(text), end + _SHARED) and text[last] in _BASE64:
+        last += 1
+    return first, last
+
+
+def _all_written(known: Iterable[KnownValue], *, encoded: bool) -> Iterator[_Written]:
+    seen: set[str] = set()
+    for entry in known:
+        value = entry.value.strip()
+        if len(value) < SHORTEST_VALUE:
+            raise ValueError(
+                f"a value of class {entry.data_class!r} is shorter than {SHORTEST_VALUE} characters"
+            )
+        if inspectable(value) != value:
+            raise ValueError(f"a value of class {entry.data_class!r} holds a lone surrogate")
+        forms = [("plain", value)]
+        if encoded and len(value) >= SHORTEST_ENCODED:
+            forms.extend(_encodings(value))
+        for encoding, text in forms:
+            if text not in seen:
+                seen.add(text)
+                word = encoding == "plain" and len(value) < SHORTEST_INSIDE_WORD
+                yield _Written(text=text, data_class=entry.data_class, encoding=encoding, word=word)
+
+
+def _encodings(value: str) -> Iterator[tuple[str, str]]:
+    raw = value.encode("utf-8")
+    for shift in range(3):
+        core = _base64_core(raw, shift)
+        yield "base64", core
+        yield "base64", core.replace("+", "-").replace("/", "_")
+    yield "hex", raw.hex()
+    yield "hex", raw.hex().upper()
+    yield "url", urllib.parse.quote(value, safe="")
+    yield "url", urllib.parse.quote_plus(value)
+    yield "json", json.dumps(value)[1:-1]
+    yield "json", json.dumps(value, ensure_ascii=False)[1:-1]
+
+
+def _base64_core(raw: bytes, shift: int) -> str:
+    """The characters of the base64 of *raw* that do not depend on what stands beside it."""
+    text = base64.b64encode(b"\0" * shift + raw).decode("ascii")
+    first = (0, 2, 3)[shift]
+    return text[first : (shift + len(raw)) * 8 // 6]

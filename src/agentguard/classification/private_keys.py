@@ -1,0 +1,41 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""Where does a private key end that begins here?
+
+Extends the header line of a PEM, OpenSSH, PGP, SSH2 or PuTTY key to the end of its body.
+With an END line everything up to it is hidden; without one, everything that still looks like
+encoded lines.
+
+INVARIANT: the work grows with the text alone, however many headers there are
+(tests/classification/test_private_keys.py).
+"""
+
+import re
+from collections.abc import Iterable
+
+LONGEST_KEY = 128 * 1024
+
+# Between two lines there may be a real line break, an escaped one, or any other blank.
+_BREAK = rb"(?:\s|\\[nrt]|[\"'+,>|#*])"
+_HEADER = rb"[A-Z][A-Za-z0-9-]{1,30}:[ \t][^\r\n\\]{0,200}"
+_BODY = re.compile(
+    rb"-{0,5}"
+    rb"(?:" + _BREAK + rb"{1,40}" + _HEADER + rb"|" + _BREAK + rb"{0,40}[A-Za-z0-9+/=]{16,})*"
+    rb"(?:" + _BREAK + rb"{1,40}[A-Za-z0-9+/]{1,75}={0,2}(?=\s|\\|[\"'-]|\Z))?"
+)
+_END_LINE = re.compile(rb"-{0,5} ?END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)? ?-{0,5}")
+_PUTTY_END = re.compile(rb"Private-(?:MAC|Hash):\s{0,4}[0-9a-fA-F]{0,128}")
+
+
+def body(data: bytes, start: int, end: int) -> Iterable[tuple[int, int]]:
+    """Confirm a key's header line and extend it to the end of the key."""
+    limit = min(len(data), end + LONGEST_KEY)
+    following = data.find(b"BEGIN ", end, limit)
+    if following >= 0:
+        limit = following
+    ending = _PUTTY_END if data.startswith(b"PuTTY", start) else _END_LINE
+    closed = ending.search(data, end, limit)
+    if closed is not None:
+        return ((start, closed.end()),)
+    unclosed = _BODY.match(data, end, limit)
+    return ((start, unclosed.end() if unclosed is not None else end),)
