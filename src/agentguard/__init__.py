@@ -1,0 +1,39 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""Security middleware for agent frameworks: what an organisation enforces on its own side.
+
+Start with ``Guard.from_file``. Only the names listed here, and the modules that the
+documentation names, are stable.
+"""
+
+from agentguard.errors import (
+    AgentGuardError,
+    ApprovalExpired,
+    ApprovalPending,
+    ApprovalRejected,
+    AuditVerificationError,
+    CallRefused,
+    ConfigError,
+    ContentRefused,
+    DeniedByPolicy,
+    GuardFailure,
+    IdentityRequired,
+    UnguardedPath,
+)
+from agentguard.guard import Guard
+
+__all__ = [
+    "AgentGuardError",
+    "ApprovalExpired",
+    "ApprovalPending",
+    "ApprovalRejected",
+    "AuditVerificationError",
+    "CallRefused",
+    "ConfigError",
+    "ContentRefused",
+    "DeniedByPolicy",
+    "Guard",
+    "GuardFailure",
+    "IdentityRequired",
+    "UnguardedPath",
+]

@@ -57,9 +57,12 @@ class Chain:
 
     @property
     def person(self) -> Principal | None:
-        """The person that the call is made for, or None for an autonomous call."""
+        """The person that the call is made for, or None for an autonomous call.
+
+        A person who calls alone is the actor, and nobody stands behind the call.
+        """
         first = self.principals[0]
-        return first if first.kind is PrincipalKind.USER else None
+        return first if first.kind is PrincipalKind.USER and len(self.principals) > 1 else None
 
     @property
     def agents(self) -> tuple[Principal, ...]:
@@ -118,6 +121,10 @@ class ModelCall:
         payload: the request's body, frozen.
         model_authored: JSON pointers below which the text was written by the model in an
             earlier turn, so that placeholders issued in the session may stand there.
+        function_tools: the names of the function tools in the payload's ``tools``, in order.
+        forced_tool: the function tool that the payload's ``tool_choice`` names, if any.
+        answers: where the answer to the user stands in the response, as JSON pointers with
+            ``*`` for any segment; only there are placeholders turned back.
     """
 
     id: str
@@ -128,6 +135,9 @@ class ModelCall:
     model: str
     payload: Frozen = field(repr=False)
     model_authored: tuple[str, ...] = ()
+    function_tools: tuple[str, ...] = ()
+    forced_tool: str | None = None
+    answers: tuple[str, ...] = ()
 
     @property
     def boundary(self) -> Boundary:
@@ -247,11 +257,9 @@ class Facts:
 
     Attributes:
         counts: how many findings of each class.
-        model_tools: the function tools that a model request offers.
     """
 
     counts: Mapping[str, int] = field(default_factory=dict)
-    model_tools: tuple[str, ...] = ()
 
 
 # --- what is decided -----------------------------------------------------------------------
@@ -280,6 +288,7 @@ class Reason(StrEnum):
     APPROVAL_PENDING = "approval_pending"
     APPROVAL_REJECTED = "approval_rejected"
     APPROVAL_TIMEOUT = "approval_timeout"
+    APPROVAL_INVALID = "approval_invalid"
     GUARD_ERROR = "guard_error"
 
 

@@ -1,0 +1,335 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""How are the steps of a call performed, in synchronous and in asynchronous code?
+
+Two drivers for the one flow: they send each step's result back into it, or throw what the step
+raised, so that the flow can write it down. The order of the steps is not theirs.
+
+INVARIANT: the drivers throw into a flow and never close it.
+INVARIANT: in the asynchronous driver a step that writes is finished before a cancellation is
+delivered (tests/test_enforcement.py).
+"""
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+from agentguard.errors import GuardFailure, IdentityRequired
+from agentguard.identity import Identities
+from agentguard.pipeline import (
+    Attempt,
+    AwaitAnswer,
+    ClaimLost,
+    Conclude,
+    Core,
+    Dispatch,
+    FindApprovals,
+    Flow,
+    OpenSession,
+    Record,
+    Response,
+    Step,
+    guarded_call,
+)
+from agentguard.session import Session
+from agentguard.stores import ChangeLost, StoreFailure
+from agentguard.telemetry import GuardSpan, Telemetry
+from agentguard.vocabulary import (
+    ApprovalChange,
+    ApprovalRequest,
+    ApprovalState,
+    AuditEntry,
+    Boundary,
+    Call,
+    Caller,
+    Position,
+)
+
+T = TypeVar("T")
+
+MOST_SESSIONS = 10_000
+SHORTEST_POLL, LONGEST_POLL = 0.02, 0.5
+
+
+class Journal(Protocol):
+    """Where audit entries, and changes of approval requests with them, are written."""
+
+    @property
+    def stream(self) -> str:
+        """The id of this process's stream."""
+
+    def append(
+        self,
+        entry: AuditEntry,
+        *,
+        durable: bool,
+        change: ApprovalChange | None = None,
+        salt: bytes | None = None,
+    ) -> Position | None:
+        """Write one entry; see ``stores.Journal``."""
+
+
+class ApprovalReader(Protocol):
+    """Where approval requests are read."""
+
+    def approval(self, id: str) -> ApprovalRequest | None:  # noqa: A002 - the field's word
+        """Return one request with its votes."""
+
+    def open_approvals(self, session_key: str, tool: str) -> tuple[ApprovalRequest, ...]:
+        """Return the requests of a session for a tool that have not ended for good."""
+
+
+class Sessions:
+    """The sessions of this process, the least recently used forgotten first.
+
+    A forgotten session only loses the means to turn its placeholders back.
+    """
+
+    def __init__(self, random: Callable[[int], bytes]) -> None:
+        self._random = random
+        self._sessions: OrderedDict[str, Session] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def of(self, caller: Caller) -> Session:
+        """Return the session of a caller, making it if there is none."""
+        key = caller.session_key
+        with self._lock:
+            session = self._sessions.get(key)
+            if session is None:
+                session = self._sessions[key] = Session(self._random(32))
+                while len(self._sessions) > MOST_SESSIONS:
+                    self._sessions.popitem(last=False)
+            else:
+                self._sessions.move_to_end(key)
+            return session
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crossing:
+    """One call as an integration hands it over.
+
+    Attributes:
+        boundary, operation, target: see ``pipeline.Attempt``.
+        carried: the caller that the called object is bound to, if any.
+        describe: builds the call; raises a refusal for what it cannot inspect.
+        span_attributes: what the operation's span carries from its start.
+        operation_span: whether the operation's span is ours to make.
+    """
+
+    boundary: Boundary
+    operation: str
+    target: str
+    carried: Caller | None
+    describe: Callable[[str], Call]
+    span_attributes: Mapping[str, str | bool | int | tuple[str, ...]] = field(default_factory=dict)
+    operation_span: bool = True
+
+
+class Enforcer:
+    """Takes crossings through the guard. One serves synchronous and asynchronous code."""
+
+    def __init__(
+        self,
+        *,
+        core: Core,
+        identities: Identities,
+        journal: Journal,
+        approvals: ApprovalReader,
+        telemetry: Telemetry,
+        new_call_id: Callable[[], str],
+    ) -> None:
+        self.core = core
+        self.identities = identities
+        self._journal = journal
+        self._approvals = approvals
+        self._telemetry = telemetry
+        self._new_call_id = new_call_id
+        self._sessions = Sessions(core.random)
+
+    def call(self, crossing: Crossing, dispatch: Callable[[Call], Response]) -> Any:
+        """Take one crossing through the guard and return what its caller gets."""
+        attempt = self._attempt(crossing)
+        with self._telemetry.guard_span(attempt) as span:
+            flow = self._flow(attempt, span)
+            try:
+                step = next(flow)
+                while True:
+                    result, failure = None, None
+                    try:
+                        result = self._perform(step, crossing, attempt, span, dispatch)
+                    except BaseException as error:  # noqa: BLE001 - the flow writes it down
+                        failure = error
+                    # Outside the handler, so that what the flow raises is not chained to it.
+                    step = flow.send(result) if failure is None else flow.throw(failure)
+            except StopIteration as finished:
+                return finished.value
+
+    async def call_async(
+        self, crossing: Crossing, dispatch: Callable[[Call], Awaitable[Response]]
+    ) -> Any:
+        """Take one crossing through the guard; blocking steps run in worker threads."""
+        attempt = self._attempt(crossing)
+        with self._telemetry.guard_span(attempt) as span:
+            flow = self._flow(attempt, span)
+            try:
+                step = next(flow)
+                while True:
+                    result, failure = None, None
+                    try:
+                        result = await self._perform_async(step, crossing, attempt, span, dispatch)
+                    except BaseException as error:  # noqa: BLE001 - the flow writes it down
+                        failure = error
+                    # Outside the handler, so that what the flow raises is not chained to it.
+                    step = flow.send(result) if failure is None else flow.throw(failure)
+            except StopIteration as finished:
+                return finished.value
+
+    def _attempt(self, crossing: Crossing) -> Attempt:
+        caller, objection = None, None
+        try:
+            caller = self.identities.presented(crossing.carried)
+        except IdentityRequired as contradiction:
+            objection = contradiction
+        call_id = self._new_call_id()
+        return Attempt(
+            id=call_id,
+            boundary=crossing.boundary,
+            operation=crossing.operation,
+            target=crossing.target,
+            caller=caller,
+            objection=objection,
+            describe=lambda: crossing.describe(call_id),
+        )
+
+    def _flow(self, attempt: Attempt, span: GuardSpan) -> Flow[Any]:
+        return guarded_call(attempt, self.core, span.trace(self._journal.stream))
+
+    def _perform(
+        self,
+        step: Step[Any],
+        crossing: Crossing,
+        attempt: Attempt,
+        span: GuardSpan,
+        dispatch: Callable[[Call], Response],
+    ) -> Any:
+        if isinstance(step, Dispatch):
+            with self._telemetry.operation_span(
+                attempt, crossing.span_attributes, wanted=crossing.operation_span
+            ) as operation:
+                response = dispatch(step.call)
+                if operation is not None:
+                    operation.set_attributes(dict(response.attributes))
+                return response
+        if isinstance(step, AwaitAnswer):
+            return self._await_answer(step)
+        return self._perform_local(step, span)
+
+    async def _perform_async(
+        self,
+        step: Step[Any],
+        crossing: Crossing,
+        attempt: Attempt,
+        span: GuardSpan,
+        dispatch: Callable[[Call], Awaitable[Response]],
+    ) -> Any:
+        if isinstance(step, Dispatch):
+            with self._telemetry.operation_span(
+                attempt, crossing.span_attributes, wanted=crossing.operation_span
+            ) as operation:
+                response = await dispatch(step.call)
+                if operation is not None:
+                    operation.set_attributes(dict(response.attributes))
+                return response
+        if isinstance(step, AwaitAnswer):
+            return await self._await_answer_async(step)
+        if isinstance(step, FindApprovals) or (isinstance(step, Record) and step.durable):
+            return await _in_thread(lambda: self._perform_local(step, span))
+        return self._perform_local(step, span)
+
+    def _perform_local(self, step: Step[Any], span: GuardSpan) -> Any:
+        """Perform a step that is the same in both drivers."""
+        if isinstance(step, OpenSession):
+            return self._sessions.of(step.caller)
+        if isinstance(step, Record):
+            return self._record(step)
+        if isinstance(step, FindApprovals):
+            return self._read(lambda: self._approvals.open_approvals(step.session_key, step.tool))
+        if isinstance(step, Conclude):
+            with contextlib.suppress(Exception):  # telemetry never changes a call
+                span.conclude(step.report)
+            return None
+        raise TypeError(f"no driver performs {type(step).__name__}")
+
+    def _record(self, step: Record) -> Position | None:
+        failure = "the audit log cannot be written"
+        try:
+            return self._journal.append(
+                step.entry, durable=step.durable, change=step.change, salt=step.salt
+            )
+        except ChangeLost:
+            raise ClaimLost from None
+        except StoreFailure as error:
+            failure = f"{failure}: {error}"
+        raise GuardFailure(failure, part="audit")
+
+    def _read(self, read: Callable[[], T]) -> T:
+        failure = "approval requests cannot be read"
+        try:
+            return read()
+        except StoreFailure as error:
+            failure = f"{failure}: {error}"
+        raise GuardFailure(failure, part="approvals")
+
+    def _latest(self, request: ApprovalRequest) -> ApprovalRequest:
+        found = self._read(lambda: self._approvals.approval(request.id))
+        if found is None:
+            raise GuardFailure("an approval request has vanished from the store", part="approvals")
+        return found
+
+    def _await_answer(self, step: AwaitAnswer) -> ApprovalRequest:
+        wait = step.profile.wait.total_seconds()
+        with self._telemetry.approval_span(step.request, wait) as waiting:
+            deadline, pause = time.monotonic() + wait, SHORTEST_POLL
+            latest = self._latest(step.request)
+            while latest.state is ApprovalState.PENDING and time.monotonic() < deadline:
+                time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
+                pause = min(pause * 1.5, LONGEST_POLL)
+                latest = self._latest(step.request)
+            waiting.answered(latest)
+            return latest
+
+    async def _await_answer_async(self, step: AwaitAnswer) -> ApprovalRequest:
+        wait = step.profile.wait.total_seconds()
+        with self._telemetry.approval_span(step.request, wait) as waiting:
+            deadline, pause = time.monotonic() + wait, SHORTEST_POLL
+            latest = await _in_thread(lambda: self._latest(step.request))
+            while latest.state is ApprovalState.PENDING and time.monotonic() < deadline:
+                await asyncio.sleep(min(pause, max(0.0, deadline - time.monotonic())))
+                pause = min(pause * 1.5, LONGEST_POLL)
+                latest = await _in_thread(lambda: self._latest(step.request))
+            waiting.answered(latest)
+            return latest
+
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    """Run blocking work in a thread, finish it even when cancelled, then deliver that."""
+    task = asyncio.ensure_future(asyncio.to_thread(work))
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as cancellation:
+            if task.cancelled():
+                raise
+            cancelled = cancellation
+        except Exception:  # noqa: BLE001 - the task's own result is read below
+            break
+    result = task.result()
+    if cancelled is not None:
+        raise cancelled
+    return result

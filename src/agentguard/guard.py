@@ -1,0 +1,195 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""How does a host program use the guard?
+
+``Guard`` is the public face: it reads a policy, wraps clients and tools, and binds identities.
+It holds no rule and no step itself; two guards in one process know nothing of each other.
+"""
+
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+
+from agentguard.errors import ConfigError
+from agentguard.vocabulary import Caller, Impact
+
+if TYPE_CHECKING:
+    from opentelemetry.trace import TracerProvider
+
+    from agentguard.wiring import Parts
+
+T = TypeVar("T")
+F = TypeVar("F", bound=Callable[..., Any])
+
+CONFIG_VARIABLE = "AGENTGUARD_CONFIG"
+DEFAULT_FILE = "agentguard.toml"
+
+
+class Guard:
+    """The organisation's side of the boundary, for one policy.
+
+    Make one with ``Guard.from_file``. It serves sync and async code alike, from any thread.
+    """
+
+    def __init__(self, parts: "Parts") -> None:
+        self._parts = parts
+
+    @classmethod
+    def from_file(
+        cls,
+        path: str | os.PathLike[str] | None = None,
+        *,
+        tracer_provider: "TracerProvider | None" = None,
+    ) -> Self:
+        """Read a policy file and return a working guard.
+
+        Args:
+            path: the file; the one that ``AGENTGUARD_CONFIG`` names, or ``agentguard.toml`` in
+                the working directory, if None.
+            tracer_provider: where spans go; the global provider if None.
+
+        Raises:
+            ConfigError: the file cannot be used; every problem with file, key and line.
+        """
+        from agentguard.config import load
+        from agentguard.stores import StoreFailure
+        from agentguard.wiring import assemble
+
+        settings = load(path or os.environ.get(CONFIG_VARIABLE) or DEFAULT_FILE)
+        try:
+            parts = assemble(settings, tracer_provider=tracer_provider)
+        except StoreFailure as failure:
+            problem = f"the store cannot be opened: {failure}"
+        else:
+            return cls(parts)
+        raise ConfigError(problem)
+
+    @overload
+    def wrap(self, target: T, *, identity: str | None = None) -> T: ...
+
+    @overload
+    def wrap(self, target: list[T]) -> list[T]: ...
+
+    def wrap(self, target: Any, *, identity: str | None = None) -> Any:
+        """Guard a model client or a tool.
+
+        Args:
+            target: an ``OpenAI`` or ``AsyncOpenAI`` client, guarded in place and returned; or a
+                function, or a list of functions, for which a new object is returned.
+            identity: who the client acts as when no block says so; it starts a session.
+
+        Raises:
+            TypeError: the guard does not know how to guard this type, so it refuses it.
+            ConfigError: the policy does not know the tool, or another guard has the client.
+        """
+        from agentguard.integrations.openai import guard_client, is_openai_client
+
+        if is_openai_client(target):
+            carried = None if identity is None else self._narrowed(identity)
+            return guard_client(target, self._parts.enforcer, carried)
+        if identity is not None:
+            raise TypeError("identity= goes with a model client; tools follow the running code")
+        if isinstance(target, list):
+            return [self.wrap(item) for item in target]
+        if callable(target) and hasattr(target, "__name__") and not isinstance(target, type):
+            return self.tool(target)
+        raise TypeError(f"objects of type {type(target).__name__} cannot be guarded")
+
+    @overload
+    def tool(self, function: F, /) -> F: ...
+
+    @overload
+    def tool(
+        self, /, *, name: str | None = None, impact: str | None = None
+    ) -> Callable[[F], F]: ...
+
+    def tool(
+        self,
+        function: Callable[..., Any] | None = None,
+        /,
+        *,
+        name: str | None = None,
+        impact: str | None = None,
+    ) -> Any:
+        """Guard a function as a tool; a decorator, with or without arguments.
+
+        Args:
+            function: a sync or async function, or a bound method.
+            name: the tool's name in the policy; the function's own name if None.
+            impact: what the tool can do; must agree with the policy.
+
+        Raises:
+            TypeError: a generator function, or another shape that cannot be guarded.
+            ConfigError: the policy does not know the tool, or knows it otherwise.
+        """
+        from agentguard.integrations.functions import guard_function
+
+        known = None if impact is None else Impact(impact)
+
+        def decorate(plain: F) -> F:
+            return guard_function(plain, self._parts.enforcer, name=name, impact=known)
+
+        return decorate if function is None else decorate(function)
+
+    def identity(
+        self, actor: str, *, on_behalf_of: str | None = None, session: str | None = None
+    ) -> AbstractContextManager[Caller]:
+        """Bind the running code to an identity for the length of a ``with`` block.
+
+        Inside another block the chain is extended, so that rights only narrow. Do not keep the
+        block open across a ``yield``: the code outside would run under it.
+
+        Args:
+            actor: who acts, such as ``agent:support``.
+            on_behalf_of: the person the actor acts for, such as ``user:alice``.
+            session: what memory and approvals hang on; a new one if None.
+
+        Raises:
+            IdentityRequired: an id is malformed, or contradicts the block around.
+        """
+        caller = self._narrowed(actor, on_behalf_of=on_behalf_of, session=session)
+        return self._parts.identities.bound(caller)
+
+    def bind(
+        self,
+        client: T,
+        actor: str,
+        *,
+        on_behalf_of: str | None = None,
+        session: str | None = None,
+    ) -> T:
+        """Return a second client that carries its identity, for threads and workers.
+
+        Raises:
+            TypeError: not a model client.
+            IdentityRequired: an id is malformed, or contradicts the block around.
+        """
+        from agentguard.integrations.openai import bind_client, is_openai_client
+
+        if not is_openai_client(client):
+            raise TypeError(f"objects of type {type(client).__name__} cannot carry an identity")
+        carried = self._narrowed(actor, on_behalf_of=on_behalf_of, session=session)
+        return bind_client(client, self._parts.enforcer, carried)
+
+    def _narrowed(
+        self, actor: str, *, on_behalf_of: str | None = None, session: str | None = None
+    ) -> Caller:
+        return self._parts.identities.narrowed(actor, on_behalf_of=on_behalf_of, session=session)
+
+    def close(self) -> None:
+        """Write what is left to the audit log and close it; every later call is refused."""
+        self._parts.journal.close()
+        self._parts.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()

@@ -1,0 +1,109 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""Who is calling, and for whom?
+
+Reads and narrows the identity that the host has bound to the running code or to an object.
+It does not say what an identity may do.
+
+INVARIANT: principals come from the host alone; nothing here reads a prompt, an argument or a
+model's output. A missing or contradicting identity refuses (tests/test_identity.py).
+INVARIANT: a nested identity extends the chain, so that it can only narrow.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from agentguard.errors import IdentityRequired
+from agentguard.vocabulary import Caller, Chain, Principal, PrincipalKind
+
+_ID = re.compile(r"(agent|user|service):[A-Za-z0-9][A-Za-z0-9._@/+-]{0,127}")
+
+
+def principal(id: str) -> Principal:  # noqa: A002 - the field's word for it
+    """Return the declared principal with this id, such as ``agent:support``.
+
+    Raises:
+        IdentityRequired: the id does not read ``agent:``, ``user:`` or ``service:`` and a name.
+    """
+    match = _ID.fullmatch(id)
+    if match is None:
+        raise IdentityRequired(
+            "a principal's id is malformed", remedy="write it as 'agent:support' or 'user:alice'"
+        )
+    return Principal(id=id, kind=PrincipalKind(match[1]))
+
+
+class Identities:
+    """The identities that one guard has bound to running code.
+
+    A context variable carries them: they follow tasks, and are lost in threads that do not copy
+    the context. A lost identity refuses; bind the object instead.
+    """
+
+    def __init__(self, new_session: Callable[[], str]) -> None:
+        self._new_session = new_session
+        self._ambient: ContextVar[Caller | None] = ContextVar("agentguard_caller", default=None)
+
+    def ambient(self) -> Caller | None:
+        """Return the caller that the running code is bound to, if any."""
+        return self._ambient.get()
+
+    def narrowed(
+        self, actor: str, *, on_behalf_of: str | None = None, session: str | None = None
+    ) -> Caller:
+        """Return the caller that *actor* is, seen from the running code.
+
+        Outside every block this is a new chain in a new session. Inside one, the actor is
+        appended to the chain, so that every principal before it must be permitted as well.
+
+        Raises:
+            IdentityRequired: an id is malformed, *on_behalf_of* is no person, or it
+                contradicts the person that the running code already acts for.
+        """
+        acting = principal(actor)
+        person = None if on_behalf_of is None else principal(on_behalf_of)
+        if person is not None and person.kind is not PrincipalKind.USER:
+            raise IdentityRequired("a call is made on behalf of a person: an id with 'user:'")
+        outer = self.ambient()
+        if outer is None:
+            principals = (acting,) if person is None else (person, acting)
+            return Caller(
+                chain=Chain(principals=principals), session=session or self._new_session()
+            )
+        if person is not None and person != outer.chain.person:
+            raise IdentityRequired("a nested identity cannot act for another person")
+        if acting == outer.chain.actor:
+            return Caller(chain=outer.chain, session=session or outer.session)
+        chain = Chain(principals=(*outer.chain.principals, acting))
+        return Caller(chain=chain, session=session or outer.session)
+
+    @contextmanager
+    def bound(self, caller: Caller) -> Iterator[Caller]:
+        """Bind the running code to *caller* until the block ends."""
+        token = self._ambient.set(caller)
+        try:
+            yield caller
+        finally:
+            self._ambient.reset(token)
+
+    def presented(self, carried: Caller | None) -> Caller | None:
+        """Return who stands behind a call on an object that carries *carried*.
+
+        The block decides when it agrees with what the object carries: then it says more.
+
+        Raises:
+            IdentityRequired: the block and the object name different principals.
+        """
+        ambient = self.ambient()
+        if carried is None or ambient is None:
+            return ambient or carried
+        tail = ambient.chain.ids[-len(carried.chain.ids) :]
+        if tail != carried.chain.ids:
+            raise IdentityRequired(
+                f"the object is bound to {carried.chain.actor.id!r}"
+                f" and the running code to {ambient.chain.actor.id!r}",
+                remedy="wrap without identity= to follow the block, or bind for this identity",
+            )
+        return ambient

@@ -1,0 +1,211 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""How is a plain Python function guarded as a tool?
+
+The arguments are bound to the signature and frozen before anything is decided, and the frozen
+values are what the function gets. It does not know any agent framework: it is the innermost
+layer, below all of them.
+
+INVARIANT: nothing on the guarded function leads to the function itself
+(tests/attacks/test_tool_paths.py).
+"""
+
+import functools
+import inspect
+import typing
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any, TypeVar, cast
+
+from agentguard.canonical import Frozen, NotCanonical, canonical_bytes, digest, freeze, thaw
+from agentguard.enforcement import Crossing, Enforcer
+from agentguard.errors import ConfigError, ContentRefused, GuardFailure
+from agentguard.pipeline import Response
+from agentguard.vocabulary import Boundary, Call, Impact, ToolCall
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+MARK = "__agentguard_tool__"
+_COPIED = ("__module__", "__name__", "__qualname__", "__doc__")
+
+
+def guard_function(
+    function: F, enforcer: Enforcer, *, name: str | None = None, impact: Impact | None = None
+) -> F:
+    """Return a function of the same signature whose every call passes the guard.
+
+    Args:
+        function: a sync or async function, or a bound method.
+        enforcer: takes the calls through the guard.
+        name: the tool's name in the policy; the function's own name if None.
+        impact: what the author believes the tool can do; must agree with the policy.
+
+    Raises:
+        TypeError: not a function, a generator function, an unbound method, or a function that
+            takes any number of arguments.
+        ConfigError: the policy does not know the tool, or knows another impact or definition.
+    """
+    if getattr(function, MARK, None) is not None:
+        return function
+    _refuse_shape(function)
+    signature = inspect.signature(function)
+    tool = name or function.__name__
+    definition = definition_digest(tool, function, signature)
+    _check_against_policy(enforcer, tool, impact, definition)
+    guarded = _Tool(function, signature, tool, definition, enforcer)
+    wrapper = guarded.asynchronous() if inspect.iscoroutinefunction(function) else guarded.plain()
+    return cast("F", _dressed(wrapper, function, signature, tool))
+
+
+def definition_digest(tool: str, function: Callable[..., Any], signature: inspect.Signature) -> str:
+    """Return the digest of what a model or an approver knows of a tool."""
+    parts = (tool, str(signature), inspect.getdoc(function) or "")
+    return digest(canonical_bytes(parts))
+
+
+def _refuse_shape(function: Callable[..., Any]) -> None:
+    name = getattr(function, "__name__", type(function).__name__)
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise TypeError(
+            f"{name} is a generator function: its body runs after the call was decided,"
+            " so it cannot be guarded; return a list instead"
+        )
+    if not inspect.isfunction(function) and not inspect.ismethod(function):
+        raise TypeError(f"{name} is no function; guard the function or the bound method itself")
+    parameters = list(inspect.signature(function).parameters.values())
+    if any(p.kind in (p.VAR_POSITIONAL, p.VAR_KEYWORD) for p in parameters):
+        raise TypeError(f"{name} takes any number of arguments; name each, so that rules can")
+    if parameters and parameters[0].name in ("self", "cls") and "." in function.__qualname__:
+        raise TypeError(
+            f"{name} is an unbound method; guard the bound method: guard.tool(x.{name})"
+        )
+
+
+def _check_against_policy(
+    enforcer: Enforcer, tool: str, impact: Impact | None, definition: str
+) -> None:
+    known = enforcer.core.policy.tools.get(tool)
+    if known is None:
+        raise ConfigError(f"the policy has no tool {tool!r}: declare it in a [[tool]] table")
+    if impact is not None and impact is not known.impact:
+        raise ConfigError(
+            f"tool {tool!r} is {known.impact.value!r} in the policy and {impact.value!r} here"
+        )
+    if known.definition is not None and known.definition != definition:
+        raise ConfigError(
+            f"the definition of tool {tool!r} is not the one that the policy pins;"
+            f" review it and pin {definition!r}"
+        )
+
+
+class _Tool:
+    """One function with what is needed to call it."""
+
+    def __init__(
+        self,
+        function: Callable[..., Any],
+        signature: inspect.Signature,
+        tool: str,
+        definition: str,
+        enforcer: Enforcer,
+    ) -> None:
+        self._function = function
+        self._signature = signature
+        self._tool = tool
+        self._definition = definition
+        self._enforcer = enforcer
+
+    def plain(self) -> Callable[..., Any]:
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            return self._enforcer.call(self._crossing(args, kwargs), self._run)
+
+        return wrapper
+
+    def asynchronous(self) -> Callable[..., Any]:
+        async def wrapper(*args: Any, **kwargs: Any) -> Any:
+            return await self._enforcer.call_async(self._crossing(args, kwargs), self._run_async)
+
+        return wrapper
+
+    def _crossing(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Crossing:
+        return Crossing(
+            boundary=Boundary.TOOL,
+            operation="execute_tool",
+            target=self._tool,
+            carried=None,
+            describe=lambda call_id: self._describe(call_id, args, kwargs),
+        )
+
+    def _describe(self, call_id: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> ToolCall:
+        try:
+            bound = self._signature.bind(*args, **kwargs)
+        except TypeError:
+            raise ContentRefused(
+                f"the arguments do not fit the signature of tool {self._tool!r}"
+            ) from None
+        bound.apply_defaults()
+        arguments: dict[str, Frozen] = {}
+        for name, value in bound.arguments.items():
+            try:
+                arguments[name] = freeze(value)
+            except NotCanonical as error:
+                raise ContentRefused(
+                    f"argument {name!r} of tool {self._tool!r} cannot be inspected:"
+                    f" {error.problem}",
+                    remedy="tools take JSON values: pass an id, and look the object up inside",
+                ) from None
+        frozen = MappingProxyType(arguments)
+        return ToolCall(
+            id=call_id,
+            tool=self._tool,
+            definition=self._definition,
+            received=frozen,
+            resolved=frozen,
+        )
+
+    def _bound(self, call: Call) -> inspect.BoundArguments:
+        """Return fresh copies of the decided arguments, bound to the signature."""
+        resolved = call.resolved if isinstance(call, ToolCall) else {}
+        arguments = {name: thaw(value) for name, value in resolved.items()}
+        return inspect.BoundArguments(self._signature, cast("Any", arguments))
+
+    def _run(self, call: Call) -> Response:
+        bound = self._bound(call)
+        result = self._function(*bound.args, **bound.kwargs)
+        if inspect.isawaitable(result) or inspect.isgenerator(result) or inspect.isasyncgen(result):
+            if inspect.iscoroutine(result) or inspect.isgenerator(result):
+                result.close()
+            raise GuardFailure(
+                f"tool {self._tool!r} returned work that has not run yet, which is not guarded",
+                part="dispatch",
+                dispatched=True,
+            )
+        return Response(content=result)
+
+    async def _run_async(self, call: Call) -> Response:
+        bound = self._bound(call)
+        return Response(content=await self._function(*bound.args, **bound.kwargs))
+
+
+def _dressed(
+    wrapper: Callable[..., Any],
+    function: Callable[..., Any],
+    signature: inspect.Signature,
+    tool: str,
+) -> Callable[..., Any]:
+    """Give the wrapper the looks of the function, without ``__wrapped__``, which leads past."""
+    functools.update_wrapper(wrapper, function, assigned=_COPIED, updated=())
+    del wrapper.__dict__["__wrapped__"]
+    try:
+        hints = typing.get_type_hints(function, include_extras=True)
+    except (NameError, TypeError):
+        hints = dict(getattr(function, "__annotations__", {}))
+    parameters = [
+        p.replace(annotation=hints.get(p.name, p.annotation)) for p in signature.parameters.values()
+    ]
+    returns = hints.get("return", signature.return_annotation)
+    dressed = cast("Any", wrapper)
+    dressed.__annotations__ = hints
+    dressed.__signature__ = signature.replace(parameters=parameters, return_annotation=returns)
+    setattr(dressed, MARK, tool)
+    return wrapper

@@ -1,0 +1,122 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""In which order do the steps of one call happen?
+
+``_steps`` is the only place where the order is written. Streams will be the same flow with two
+more steps, one that pulls a piece and one that releases it, between 7 and 9.
+
+INVARIANT: whatever raises in 1 to 6 leaves nothing dispatched (tests/attacks/test_steps.py).
+INVARIANT: whatever raises in 8 or 9 withholds the result and says ``dispatched`` (same file).
+INVARIANT: an error of a part is replaced, not chained, since its text may hold payload.
+"""
+
+from typing import Any
+
+from agentguard.errors import AgentGuardError, GuardFailure, IdentityRequired
+from agentguard.pipeline.consent import consent
+from agentguard.pipeline.content import checked, cleaned, resolved
+from agentguard.pipeline.record import ended_badly, intent, outcome, refuse_if_denied, report
+from agentguard.pipeline.steps import (
+    Attempt,
+    Conclude,
+    Core,
+    Dispatch,
+    Flow,
+    OpenSession,
+    Progress,
+    Stage,
+    Trace,
+    perform,
+)
+from agentguard.vocabulary import Caller, Outcome, Reason
+
+
+def guarded_call(attempt: Attempt, core: Core, trace: Trace) -> Flow[Any]:
+    """Take one call through all nine steps and return what its caller gets.
+
+    Raises:
+        CallRefused: the guard said no; nothing was dispatched.
+        ApprovalPending: people have not answered yet; nothing was dispatched.
+        GuardFailure: a part failed; ``dispatched`` says whether the call happened.
+        Exception: whatever the provider or the tool itself raised, unchanged.
+    """
+    progress = Progress(attempt=attempt, core=core, trace=trace)
+    try:
+        return (yield from _steps(progress))
+    except GeneratorExit:
+        raise
+    except BaseException as error:  # noqa: BLE001 - cancellation must be written down, too
+        ending = _ending(error, progress)
+    ending = yield from ended_badly(progress, ending)
+    raise ending
+
+
+def _steps(progress: Progress) -> Flow[Any]:
+    attempt, core = progress.attempt, progress.core
+    # 1 what is being called?
+    call = progress.call = attempt.describe()
+    # 2 who calls, and for whom?
+    progress.stage = Stage.IDENTITY
+    caller = _identified(progress)
+    session = yield from perform(OpenSession(caller))
+    # 3 may they? Decided on what would be dispatched, so placeholders are turned back first.
+    progress.stage = Stage.POLICY
+    call = progress.call = resolved(progress, call, session)
+    progress.decision = core.policy.decide(call, caller.chain)
+    refuse_if_denied(progress)
+    # 4 what is in it, and what must be hidden?
+    progress.stage = Stage.CONTENT
+    call, facts, shown = cleaned(progress, call, session)
+    progress.call = call
+    progress.decision = core.policy.settle(progress.decision, facts)
+    refuse_if_denied(progress)
+    # 5 must a person agree?
+    progress.stage = Stage.CONSENT
+    claim = yield from consent(progress, caller, call, shown)
+    # 6 write down that it is about to happen
+    progress.stage = Stage.INTENT
+    yield from intent(progress, call, claim)
+    # 7 do it
+    progress.stage = Stage.DISPATCH
+    progress.dispatched = True
+    response = yield from perform(Dispatch(call))
+    # 8 what came back?
+    progress.stage = Stage.RESULT
+    result = checked(progress, call, response, session)
+    # 9 write down what happened
+    progress.stage = Stage.OUTCOME
+    yield from outcome(progress, Outcome.COMPLETED)
+    yield from perform(Conclude(report(progress, outcome=Outcome.COMPLETED)))
+    return result
+
+
+def _identified(progress: Progress) -> Caller:
+    """Return the caller, or refuse a call without one."""
+    if progress.attempt.objection is not None:
+        progress.reason = Reason.IDENTITY_REQUIRED
+        raise progress.attempt.objection
+    if progress.attempt.caller is None:
+        progress.reason = Reason.IDENTITY_REQUIRED
+        raise IdentityRequired(
+            "no identity is bound to this call",
+            remedy="call inside 'with guard.identity(...)', or bind the object with guard.bind",
+        )
+    return progress.attempt.caller
+
+
+def _ending(error: BaseException, progress: Progress) -> BaseException:
+    """Return what the caller is told: refusals as they are, a part's failure without its text."""
+    if progress.stage is Stage.DISPATCH or not isinstance(error, Exception):
+        return error
+    if isinstance(error, AgentGuardError):
+        error.call_id = progress.attempt.id
+        error.dispatched = progress.dispatched
+        error.__cause__ = error.__context__ = None
+        return error
+    progress.reason = Reason.GUARD_ERROR
+    return GuardFailure(
+        f"{progress.stage.value} failed with {type(error).__name__}",
+        part=progress.stage.value,
+        call_id=progress.attempt.id,
+        dispatched=progress.dispatched,
+    )

@@ -1,0 +1,229 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""What is written down of a call, and when?
+
+Builds the audit entries of steps 6 and 9 and of every bad ending, and the report for the guard
+span. It holds no payload: classes are counted, content is committed to.
+
+INVARIANT: a call that changes state has its intent entry on disk before it is dispatched
+(tests/attacks/test_audit_store.py).
+"""
+
+from dataclasses import replace
+
+from agentguard.approvals import finish
+from agentguard.canonical import commitment
+from agentguard.errors import (
+    AgentGuardError,
+    ApprovalExpired,
+    ApprovalPending,
+    ApprovalRejected,
+    CallRefused,
+    ContentRefused,
+    DeniedByPolicy,
+    GuardFailure,
+    UnguardedPath,
+)
+from agentguard.pipeline.steps import (
+    ClaimLost,
+    Conclude,
+    Flow,
+    Progress,
+    Record,
+    Report,
+    Stage,
+    perform,
+)
+from agentguard.vocabulary import (
+    ApprovalChange,
+    ApprovalRequest,
+    ApprovalState,
+    AuditEntry,
+    Call,
+    Effect,
+    EntryType,
+    ModelCall,
+    Outcome,
+    Reason,
+    RecordBeforeDispatch,
+)
+
+SALT_BYTES = 32
+
+_REASONS: tuple[tuple[type[BaseException], Reason], ...] = (
+    (ApprovalPending, Reason.APPROVAL_PENDING),
+    (ApprovalRejected, Reason.APPROVAL_REJECTED),
+    (ApprovalExpired, Reason.APPROVAL_TIMEOUT),
+    (ContentRefused, Reason.CONTENT_UNINSPECTABLE),
+    (UnguardedPath, Reason.UNGUARDED_PATH),
+    (GuardFailure, Reason.GUARD_ERROR),
+)
+
+
+def entry(progress: Progress, type: EntryType) -> AuditEntry:  # noqa: A002 - the entry's field
+    """Return an entry about the call as far as it has come."""
+    attempt, call, decision = progress.attempt, progress.call, progress.decision
+    policy = progress.core.policy
+    caller = attempt.caller
+    tool = policy.tools.get(attempt.target) if not isinstance(call, ModelCall) else None
+    provider = policy.provider_of(call.origin) if isinstance(call, ModelCall) else None
+    return AuditEntry(
+        type=type,
+        at=progress.core.now(),
+        call_id=attempt.id,
+        boundary=attempt.boundary,
+        operation=attempt.operation,
+        target=call.target if call is not None else attempt.target,
+        provider=None if provider is None else provider.id,
+        chain=() if caller is None else caller.chain.ids,
+        session_key=None if caller is None else caller.session_key,
+        policy=policy.digest,
+        rule=None if decision is None else decision.rule,
+        effect=None if decision is None else decision.effect,
+        reason=progress.reason,
+        impact=None if tool is None else tool.impact,
+        classes=progress.classes,
+        approval_id=None if progress.approval is None else progress.approval.id,
+        trace_id=progress.trace.trace_id,
+        span_id=progress.trace.span_id,
+    )
+
+
+def refuse_if_denied(progress: Progress) -> None:
+    """Raise what a denying decision means.
+
+    Raises:
+        ContentRefused: the classes found decided.
+        DeniedByPolicy: a rule decided, or none allowed the call.
+    """
+    decision = progress.decision
+    if decision is None or decision.effect is not Effect.DENY:
+        return
+    progress.reason = decision.reason
+    if decision.reason is Reason.CLASS_BLOCKED:
+        raise ContentRefused("the call holds data that may not go there", classes=progress.classes)
+    if decision.rule is not None:
+        raise DeniedByPolicy(f"rule {decision.rule!r} denies the call", rule=decision.rule)
+    near = None if decision.nearest is None else str(decision.nearest)
+    why = "no rule allows the call" if decision.reason is None else decision.reason.value
+    raise DeniedByPolicy(f"{why}; {near}" if near else why, nearest=near)
+
+
+def intent(progress: Progress, call: Call, claim: ApprovalRequest | None) -> Flow[None]:
+    """Write down that the call is about to happen; an approval is claimed in the same act."""
+    decision = progress.decision
+    obligations = () if decision is None else decision.obligations
+    durable = claim is not None or any(isinstance(o, RecordBeforeDispatch) for o in obligations)
+    salt = progress.core.random(SALT_BYTES)
+    content = call.payload if isinstance(call, ModelCall) else call.resolved
+    written = entry(progress, EntryType.INTENT)
+    change = None
+    if claim is not None:
+        change = ApprovalChange(before=progress.approval, after=claim)
+    step = Record(
+        entry=replace(written, commitment=commitment(content, salt)),
+        durable=durable,
+        change=change,
+        salt=salt,
+    )
+    try:
+        yield from perform(step)
+    except ClaimLost:
+        progress.reason = Reason.APPROVAL_INVALID
+        raise CallRefused("the approval was used by another execution") from None
+    except Exception:
+        raise
+    except BaseException:  # a driver delivers a cancellation once the entry is written
+        _intended(progress, claim)
+        raise
+    _intended(progress, claim)
+
+
+def _intended(progress: Progress, claim: ApprovalRequest | None) -> None:
+    progress.intended = True
+    if claim is not None:
+        progress.approval = claim
+        progress.claimed = True
+
+
+def outcome(progress: Progress, how: Outcome, error: str | None = None) -> Flow[None]:
+    """Write down how the call ended; an approval ends in the same act."""
+    decision = progress.decision
+    obligations = () if decision is None else decision.obligations
+    durable = any(isinstance(o, RecordBeforeDispatch) for o in obligations)
+    written = replace(entry(progress, EntryType.OUTCOME), outcome=how, error=error)
+    change = None
+    if progress.claimed and progress.approval is not None:
+        state = _approval_end(progress, how)
+        change = ApprovalChange(before=progress.approval, after=finish(progress.approval, state))
+    yield from perform(Record(entry=written, durable=durable, change=change))
+    progress.concluded = True
+
+
+def _approval_end(progress: Progress, how: Outcome) -> ApprovalState:
+    """A cancelled execution may or may not have happened; a failed one reported so itself."""
+    if how is Outcome.COMPLETED or how is Outcome.WITHHELD:
+        return ApprovalState.DONE
+    if how is Outcome.CANCELLED and progress.dispatched:
+        return ApprovalState.UNKNOWN
+    return ApprovalState.FAILED
+
+
+def ended_badly(progress: Progress, ending: BaseException) -> Flow[BaseException]:
+    """Write down a refusal or a failure, and return what the caller is told.
+
+    A refusal stands whether or not it can be written. A call that was dispatched and cannot be
+    written is withheld, whatever else went wrong.
+    """
+    progress.reason = progress.reason or _reason(ending)
+    told = ending
+    how = _how(progress, ending)
+    try:
+        if progress.intended and not progress.concluded:
+            yield from outcome(progress, how, error=type(ending).__name__)
+        elif not progress.intended:
+            refused = entry(progress, EntryType.REFUSED)
+            yield from perform(Record(entry=refused, durable=False))
+    except Exception as error:  # noqa: BLE001 - the first ending must reach the caller
+        if progress.dispatched and not isinstance(ending, AgentGuardError):
+            told = GuardFailure(
+                f"audit record failed with {type(error).__name__}",
+                part=Stage.OUTCOME.value,
+                call_id=progress.attempt.id,
+                dispatched=True,
+            )
+    yield from perform(Conclude(report(progress, outcome=how, ending=told)))
+    return told
+
+
+def _how(progress: Progress, ending: BaseException) -> Outcome:
+    if not isinstance(ending, Exception):
+        return Outcome.CANCELLED
+    if progress.dispatched and progress.stage is not Stage.DISPATCH:
+        return Outcome.WITHHELD
+    return Outcome.FAILED
+
+
+def _reason(ending: BaseException) -> Reason | None:
+    for kind, reason in _REASONS:
+        if isinstance(ending, kind):
+            return reason
+    return None
+
+
+def report(
+    progress: Progress, *, outcome: Outcome | None, ending: BaseException | None = None
+) -> Report:
+    """Return what the guard span says at its end."""
+    decision = progress.decision
+    refused = ending is not None and not progress.dispatched
+    return Report(
+        effect=Effect.DENY if refused else Effect.ALLOW,
+        modified=bool(progress.classes) and isinstance(progress.call, ModelCall),
+        reason=progress.reason,
+        rule=None if decision is None else decision.rule,
+        classes=progress.classes,
+        approval_id=None if progress.approval is None else progress.approval.id,
+        outcome=outcome if progress.dispatched else None,
+        error=None if ending is None else type(ending).__name__,
+    )

@@ -1,0 +1,207 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""What does a guarded call start from, and which work does it ask a driver to do?
+
+A flow yields a step whenever it needs work that may block, and is resumed with the result or
+with the exception that the work raised. The values here do nothing themselves.
+"""
+
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Any, Generic, TypeAlias, TypeVar
+
+from agentguard.classification import Classifier
+from agentguard.errors import IdentityRequired
+from agentguard.policy import Policy
+from agentguard.session import Session
+from agentguard.vocabulary import (
+    ApprovalChange,
+    ApprovalProfile,
+    ApprovalRequest,
+    AuditEntry,
+    Boundary,
+    Call,
+    Caller,
+    Decision,
+    Effect,
+    Outcome,
+    Position,
+    Reason,
+)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Step(Generic[T]):
+    """Work that may block; resumes the flow with a ``T``."""
+
+
+Flow: TypeAlias = Generator[Step[Any], Any, T]
+
+
+def perform(step: Step[T]) -> Flow[T]:
+    """Yield *step* and return its result with the right static type."""
+    result: T = yield step
+    return result
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Core:
+    """The parts that decide. ``now`` gives aware UTC times, ``random`` that many random bytes.
+
+    ``lease`` is how long an execution may take before its outcome counts as unknown.
+    """
+
+    policy: Policy
+    classifier: Classifier
+    now: Callable[[], datetime]
+    random: Callable[[int], bytes]
+    lease: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """An attempt to cross a boundary, before anything was looked at.
+
+    Attributes:
+        id: the id that the call will have.
+        boundary, operation, target: what can be said without looking inside; names that come
+            from the caller are not among them.
+        caller: who stands behind it, None when nobody does.
+        objection: why the identity cannot be used, when two contradict each other.
+        describe: looks inside and builds the call; raises a refusal for what it cannot inspect.
+    """
+
+    id: str
+    boundary: Boundary
+    operation: str
+    target: str
+    caller: Caller | None
+    objection: IdentityRequired | None
+    describe: Callable[[], Call]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """Where the call is seen from outside: the guard span, and the audit stream it goes to."""
+
+    trace_id: str
+    span_id: str
+    stream: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """What came back from a dispatched call.
+
+    Attributes:
+        content: a model's response body as plain JSON, or a tool's result.
+        attributes: facts for the operation's span, names and values.
+    """
+
+    content: Any = field(repr=False)
+    attributes: Mapping[str, str | int | tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSession(Step[Session]):
+    """Give the session of a caller, making it if there is none."""
+
+    caller: Caller
+
+
+@dataclass(frozen=True, slots=True)
+class FindApprovals(Step[tuple[ApprovalRequest, ...]]):
+    """Read the open approval requests of a session for a tool, newest first."""
+
+    session_key: str
+    tool: str
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitAnswer(Step[ApprovalRequest]):
+    """Wait as long as the profile says until people have answered; give the newest state."""
+
+    request: ApprovalRequest
+    profile: ApprovalProfile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record(Step[Position | None]):
+    """Write an audit entry, with the change of an approval request in the same transaction.
+
+    ``durable`` entries are on disk when the step returns; others are accepted by a live writer.
+    """
+
+    entry: AuditEntry
+    durable: bool
+    change: ApprovalChange | None = None
+    salt: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch(Step[Response]):
+    """Let the call happen."""
+
+    call: Call
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """How a call ended, for its guard span."""
+
+    effect: Effect
+    modified: bool = False
+    reason: Reason | None = None
+    rule: str | None = None
+    classes: Mapping[str, int] = field(default_factory=dict)
+    approval_id: str | None = None
+    outcome: Outcome | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Conclude(Step[None]):
+    """Tell telemetry how the call ended."""
+
+    report: Report
+
+
+class ClaimLost(Exception):
+    """The approval request was changed by somebody else in the meantime."""
+
+
+class Stage(Enum):
+    """How far a call has come; the value names the part that works there."""
+
+    CALL = "description"
+    IDENTITY = "identity"
+    POLICY = "policy"
+    CONTENT = "classification"
+    CONSENT = "approvals"
+    INTENT = "audit"
+    DISPATCH = "dispatch"
+    RESULT = "result"
+    OUTCOME = "audit record"
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far one call has come; the only mutable value of a flow, and private to it."""
+
+    attempt: Attempt
+    core: Core
+    trace: Trace
+    stage: Stage = Stage.CALL
+    call: Call | None = None
+    decision: Decision | None = None
+    reason: Reason | None = None
+    classes: Mapping[str, int] = field(default_factory=dict)
+    approval: ApprovalRequest | None = None
+    claimed: bool = False
+    intended: bool = False
+    dispatched: bool = False
+    concluded: bool = False

@@ -1,0 +1,36 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""What does the guard remember of one session?
+
+The vault of what was hidden, and the detector that finds those values again in every later
+request. It does not outlive the process.
+
+INVARIANT: a session belongs to one chain of principals; nothing is turned back across chains.
+"""
+
+from collections.abc import Callable
+
+from agentguard.classification import Classifier, KnownValues
+from agentguard.redaction import Vault
+from agentguard.vocabulary import Finding
+
+
+class Session:
+    """The state of one session. Safe to share between threads: the vault only grows."""
+
+    def __init__(self, key: bytes) -> None:
+        self.vault = Vault(key)
+        self._known: tuple[int, KnownValues] = (0, KnownValues(()))
+
+    def finder(self, classifier: Classifier) -> Callable[[str], tuple[Finding, ...]]:
+        """Return the function that finds classified text, values hidden before included."""
+        known = self._known_values()
+        return lambda text: classifier.findings(text, known)
+
+    def _known_values(self) -> KnownValues:
+        version = self.vault.version
+        compiled_at, known = self._known
+        if compiled_at != version:
+            known = KnownValues(self.vault.known_values())
+            self._known = (version, known)
+        return known

@@ -1,0 +1,253 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which spans does a crossing leave in the operator's own traces?
+
+A ``guard …`` span for every crossing, an ``approval …`` span for the waiting, and the
+semantic-convention span of the operation where nobody else makes one.
+It needs the OpenTelemetry API alone, and never sets a provider, a processor or baggage.
+Spans are not the audit log: they may be sampled or dropped.
+
+INVARIANT: no attribute holds payload, and no exception is recorded
+(tests/attacks/test_leakage.py).
+INVARIANT: a decision never depends on whether a span records.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from opentelemetry import trace
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, TracerProvider
+
+from agentguard.pipeline import Attempt, Report, Trace
+from agentguard.vocabulary import (
+    ApprovalRequest,
+    ApprovalState,
+    Boundary,
+    Effect,
+    PrincipalKind,
+    Reason,
+)
+
+PREFIX = "agentguard"
+
+OPERATION = f"{PREFIX}.operation.name"
+BOUNDARY = f"{PREFIX}.boundary"
+IDENTITY_ID = f"{PREFIX}.identity.id"
+IDENTITY_TYPE = f"{PREFIX}.identity.type"
+POLICY_ID = f"{PREFIX}.policy.id"
+POLICY_VERSION = f"{PREFIX}.policy.version"
+ENFORCEMENT_MODE = f"{PREFIX}.enforcement.mode"
+DECISION_OUTCOME = f"{PREFIX}.decision.outcome"
+DECISION_REASON = f"{PREFIX}.decision.reason"
+DECISION_RULE = f"{PREFIX}.decision.rule.id"
+REDACTION_COUNT = f"{PREFIX}.redaction.count"
+REDACTION_CLASSES = f"{PREFIX}.redaction.classes"
+REDACTION_DIRECTION = f"{PREFIX}.redaction.direction"
+APPROVAL_ID = f"{PREFIX}.approval.id"
+APPROVAL_OUTCOME = f"{PREFIX}.approval.outcome"
+APPROVAL_CHANNEL = f"{PREFIX}.approval.channel"
+APPROVAL_TIMEOUT = f"{PREFIX}.approval.timeout"
+
+# Names of the published semantic conventions; their Python constants are marked deprecated.
+OPENINFERENCE_KIND = "openinference.span.kind"
+ERROR_TYPE = "error.type"
+GEN_AI_OPERATION = "gen_ai.operation.name"
+GEN_AI_PROVIDER = "gen_ai.provider.name"
+GEN_AI_REQUEST_MODEL = "gen_ai.request.model"
+GEN_AI_RESPONSE_ID = "gen_ai.response.id"
+GEN_AI_RESPONSE_MODEL = "gen_ai.response.model"
+GEN_AI_FINISH_REASONS = "gen_ai.response.finish_reasons"
+GEN_AI_INPUT_TOKENS = "gen_ai.usage.input_tokens"  # noqa: S105 - an attribute name
+GEN_AI_OUTPUT_TOKENS = "gen_ai.usage.output_tokens"  # noqa: S105 - an attribute name
+GEN_AI_TOOL_NAME = "gen_ai.tool.name"
+GEN_AI_TOOL_TYPE = "gen_ai.tool.type"
+GEN_AI_CONVERSATION = "gen_ai.conversation.id"
+SERVER_ADDRESS = "server.address"
+SERVER_PORT = "server.port"
+
+NO_IDENTITY = "none"
+
+Attributes = Mapping[str, str | bool | int | tuple[str, ...]]
+
+_ERRORS: Mapping[Reason, str] = {
+    Reason.APPROVAL_PENDING: f"{PREFIX}.approval_pending",
+    Reason.APPROVAL_TIMEOUT: f"{PREFIX}.approval_timeout",
+    Reason.GUARD_ERROR: f"{PREFIX}.guard_error",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GuardSpan:
+    """The span of one crossing, and where an audit entry finds it again."""
+
+    span: Span
+
+    def trace(self, stream: str) -> Trace:
+        """Return the span's place, for the audit entries that go to *stream*."""
+        context = self.span.get_span_context()
+        return Trace(
+            trace_id=f"{context.trace_id:032x}", span_id=f"{context.span_id:016x}", stream=stream
+        )
+
+    def conclude(self, report: Report) -> None:
+        """Set what is known only at the end."""
+        if not self.span.is_recording():
+            return
+        self.span.set_attributes(_conclusion(report))
+        if report.error is not None and report.reason is not Reason.APPROVAL_PENDING:
+            self.span.set_status(Status(StatusCode.ERROR))
+
+
+def _conclusion(report: Report) -> dict[str, str | int | tuple[str, ...]]:
+    refused = report.effect is Effect.DENY
+    outcome = "deny" if refused else "modify" if report.modified else "allow"
+    if report.reason is Reason.APPROVAL_PENDING:
+        outcome = "pending"
+    found: dict[str, str | int | tuple[str, ...]] = {DECISION_OUTCOME: outcome}
+    if report.reason is not None:
+        found[DECISION_REASON] = report.reason.value
+    if report.rule is not None:
+        found[DECISION_RULE] = report.rule
+    if report.approval_id is not None:
+        found[APPROVAL_ID] = report.approval_id
+    if report.classes:
+        found[REDACTION_COUNT] = sum(report.classes.values())
+        found[REDACTION_CLASSES] = tuple(sorted(report.classes))
+        found[REDACTION_DIRECTION] = "input" if report.modified else "output"
+    if report.error is not None:
+        found[ERROR_TYPE] = _error_type(report)
+    return found
+
+
+def _error_type(report: Report) -> str:
+    if report.reason in _ERRORS:
+        return _ERRORS[report.reason]
+    if report.effect is Effect.DENY:
+        return f"{PREFIX}.denied"
+    return report.error or "_OTHER"
+
+
+class Telemetry:
+    """Makes the spans of one guard.
+
+    Args:
+        policy_name: the policy's name.
+        policy_version: the policy's digest.
+        version: agentguard's version, for the instrumentation scope.
+        provider: where the spans go; the global provider, looked up at each call, if None.
+    """
+
+    def __init__(
+        self,
+        *,
+        policy_name: str,
+        policy_version: str,
+        version: str,
+        provider: TracerProvider | None = None,
+    ) -> None:
+        self._policy = {POLICY_ID: policy_name, POLICY_VERSION: policy_version}
+        self._version = version
+        self._provider = provider
+
+    def _tracer(self) -> Tracer:
+        return trace.get_tracer(PREFIX, self._version, tracer_provider=self._provider)
+
+    @contextmanager
+    def guard_span(self, attempt: Attempt) -> Iterator[GuardSpan]:
+        """Open the span of one crossing; it carries what samplers need from its start."""
+        caller = attempt.caller
+        person_or_agent = None if caller is None else caller.chain.actor
+        kind = None if person_or_agent is None else person_or_agent.kind
+        attributes: dict[str, str] = {
+            OPERATION: attempt.operation,
+            BOUNDARY: attempt.boundary.value,
+            IDENTITY_ID: NO_IDENTITY if person_or_agent is None else person_or_agent.id,
+            IDENTITY_TYPE: NO_IDENTITY if kind is None else kind.value,
+            ENFORCEMENT_MODE: "enforce",
+            OPENINFERENCE_KIND: "GUARDRAIL",
+            **self._policy,
+        }
+        if attempt.target:
+            name = GEN_AI_TOOL_NAME if attempt.boundary is Boundary.TOOL else GEN_AI_REQUEST_MODEL
+            attributes[name] = attempt.target
+        if caller is not None:
+            attributes[GEN_AI_CONVERSATION] = caller.session_key
+            if caller.chain.actor.kind is PrincipalKind.AGENT:
+                attributes["gen_ai.agent.name"] = caller.chain.actor.id
+        name = f"guard {attempt.operation} {attempt.target}".rstrip()
+        with self._span(name, SpanKind.INTERNAL, attributes) as span:
+            yield GuardSpan(span)
+
+    @contextmanager
+    def operation_span(
+        self, attempt: Attempt, attributes: Attributes, *, wanted: bool
+    ) -> Iterator[Span | None]:
+        """Open the semantic-convention span of the operation itself, if *wanted*."""
+        if not wanted:
+            yield None
+            return
+        tool = attempt.boundary is Boundary.TOOL
+        own: dict[str, str | bool | int | tuple[str, ...]] = {
+            GEN_AI_OPERATION: attempt.operation,
+            (GEN_AI_TOOL_NAME if tool else GEN_AI_REQUEST_MODEL): attempt.target,
+            **attributes,
+        }
+        kind = SpanKind.INTERNAL if tool else SpanKind.CLIENT
+        name = f"{attempt.operation} {attempt.target}".rstrip()
+        with self._span(name, kind, own) as span:
+            try:
+                yield span
+            except BaseException as error:
+                span.set_attribute(ERROR_TYPE, type(error).__name__)
+                span.set_status(Status(StatusCode.ERROR))
+                raise
+
+    @contextmanager
+    def approval_span(self, request: ApprovalRequest, wait_seconds: float) -> Iterator["Waiting"]:
+        """Open the span of waiting for people's answer."""
+        attributes = {
+            APPROVAL_ID: request.id,
+            APPROVAL_CHANNEL: "store",
+            APPROVAL_TIMEOUT: f"{wait_seconds:g}s",
+            GEN_AI_TOOL_NAME: request.tool,
+            OPENINFERENCE_KIND: "GUARDRAIL",
+        }
+        with self._span(f"approval {request.tool}", SpanKind.INTERNAL, attributes) as span:
+            yield Waiting(span, reused=request.state is ApprovalState.APPROVED)
+
+    @contextmanager
+    def _span(self, name: str, kind: SpanKind, attributes: Attributes) -> Iterator[Span]:
+        with self._tracer().start_as_current_span(
+            name,
+            kind=kind,
+            attributes=attributes,
+            record_exception=False,
+            set_status_on_exception=False,
+        ) as span:
+            yield span
+
+
+_APPROVAL_OUTCOMES: Mapping[ApprovalState, str] = {
+    ApprovalState.APPROVED: "approved",
+    ApprovalState.REJECTED: "rejected",
+    ApprovalState.EXPIRED: "timeout",
+    ApprovalState.PENDING: "pending",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The span of waiting for an answer. ``reused`` says that the answer was there before."""
+
+    span: Span
+    reused: bool
+
+    def answered(self, request: ApprovalRequest) -> None:
+        """Set how the waiting ended; a request that is still open is no error."""
+        outcome = _APPROVAL_OUTCOMES.get(request.state, "error")
+        if self.reused and request.state is ApprovalState.APPROVED:
+            outcome = "reused"
+        self.span.set_attribute(APPROVAL_OUTCOME, outcome)
+        if outcome in ("timeout", "error"):
+            self.span.set_status(Status(StatusCode.ERROR))

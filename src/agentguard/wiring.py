@@ -1,0 +1,81 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""How does a configuration become a working guard?
+
+The only module that knows every part. It gives the core its clock and its randomness, and
+decides nothing.
+"""
+
+import secrets
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from importlib.metadata import version
+
+from opentelemetry.trace import TracerProvider
+
+from agentguard.classification import build_classifier
+from agentguard.config import Settings
+from agentguard.enforcement import Enforcer
+from agentguard.identity import Identities
+from agentguard.pipeline import Core
+from agentguard.stores import Journal, SqliteStore
+from agentguard.telemetry import Telemetry
+
+# How long an approved execution may take before its outcome counts as unknown.
+LEASE = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a guard is made of, and what it must close."""
+
+    enforcer: Enforcer
+    identities: Identities
+    journal: Journal
+    store: SqliteStore
+
+
+def now() -> datetime:
+    """Return the time of day, UTC."""
+    return datetime.now(UTC)
+
+
+def new_id() -> str:
+    """Return an id that nobody can guess or meet again."""
+    return uuid.uuid4().hex
+
+
+def assemble(settings: Settings, *, tracer_provider: TracerProvider | None = None) -> Parts:
+    """Build the parts of a guard.
+
+    Raises:
+        ConfigError: a class of the organisation has a pattern or a value that cannot be used.
+        StoreFailure: the store cannot be opened for writing.
+    """
+    policy = settings.policy
+    store = SqliteStore(settings.deployment.store)
+    journal = Journal(store, now)
+    identities = Identities(new_id)
+    core = Core(
+        policy=policy,
+        classifier=build_classifier(own=settings.own, known=settings.known),
+        now=now,
+        random=secrets.token_bytes,
+        lease=LEASE,
+    )
+    telemetry = Telemetry(
+        policy_name=policy.name,
+        policy_version=policy.digest,
+        version=version("agentguard"),
+        provider=tracer_provider,
+    )
+    enforcer = Enforcer(
+        core=core,
+        identities=identities,
+        journal=journal,
+        approvals=store,
+        telemetry=telemetry,
+        new_call_id=new_id,
+    )
+    return Parts(enforcer=enforcer, identities=identities, journal=journal, store=store)
