@@ -1,0 +1,58 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""May this call be made?
+
+A policy is parsed elsewhere into a ``PolicyDocument``; here it is checked, compiled and asked.
+"""
+
+from agentguard.policy.analysis import doubts_about
+from agentguard.policy.consistency import Flaw, Path, flaws_of, key_of
+from agentguard.policy.constraints import (
+    Anything,
+    Const,
+    Constraint,
+    IntBetween,
+    Match,
+    OneOf,
+    Scalar,
+)
+from agentguard.policy.decision import Policy, compile_policy
+from agentguard.policy.document import (
+    ArgumentSpec,
+    ClassSource,
+    Idempotency,
+    IdentitySpec,
+    PolicyDocument,
+    ProviderSpec,
+    RuleSpec,
+    ToolSpec,
+    value_digest,
+)
+from agentguard.policy.origins import parse_host
+
+__all__ = [
+    "Anything",
+    "ArgumentSpec",
+    "ClassSource",
+    "Const",
+    "Constraint",
+    "Flaw",
+    "Idempotency",
+    "IdentitySpec",
+    "IntBetween",
+    "Match",
+    "OneOf",
+    "Path",
+    "Policy",
+    "PolicyDocument",
+    "ProviderSpec",
+    "RuleSpec",
+    "Scalar",
+    "ToolSpec",
+    "compile_policy",
+    "doubts_about",
+    "flaws_of",
+    "key_of",
+    "parse_host",
+    "value_digest",
+]

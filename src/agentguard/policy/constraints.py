@@ -1,0 +1,267 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""What may an argument of a tool call be?
+
+One class for each kind of constraint. Types are strict: ``True`` is not 1, 1 is not 1.0, and
+numbers have both ends.
+A constraint is asked two questions that are not each other's negation: does this value positively
+satisfy it (for allow and approve), and is it certain that it does not (for deny).
+
+INVARIANT: no answer holds the value it is about, only what is demanded
+(tests/policy/test_constraints.py).
+"""
+
+import math
+import unicodedata
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+from agentguard.canonical import LARGEST_INTEGER, Frozen
+
+Scalar: TypeAlias = bool | int | float | str
+
+_MOST_OPTIONS_SHOWN = 8
+
+
+def _set(constraint: object, **derived: object) -> None:
+    for name, value in derived.items():
+        object.__setattr__(constraint, name, value)
+
+
+def _composed(value: object) -> object:
+    """Return the value with text in the form NFC, so that no deny rule is evaded by spelling."""
+    return unicodedata.normalize("NFC", value) if type(value) is str else value
+
+
+def _is_comparable(value: object) -> bool:
+    """Say whether a number has one value everywhere; what has not is treated as mistyped."""
+    if type(value) is int:
+        return abs(value) <= LARGEST_INTEGER
+    return type(value) is not float or math.isfinite(value)
+
+
+def _tagged(value: Scalar) -> Frozen:
+    """Return a scalar with its type: 1 and 1.0 have the same canonical bytes, but differ here."""
+    return (type(value).__name__, value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntBetween:
+    """An integer from *low* to *high*, both included."""
+
+    low: int
+    high: int
+    demand: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Refuse bounds that admit nothing or have no canonical form.
+
+        Raises:
+            ValueError: the bounds cannot be used; the message says why.
+        """
+        if self.low > self.high:
+            raise ValueError(f"the lower bound {self.low} lies above the upper bound {self.high}")
+        if abs(self.low) > LARGEST_INTEGER or abs(self.high) > LARGEST_INTEGER:
+            raise ValueError("a bound lies beyond 2^53-1")
+        _set(self, demand=f"must be an integer from {self.low} to {self.high}")
+
+    def problem_with(self, value: Frozen) -> str | None:
+        """Return what is demanded if *value* does not satisfy it, else None."""
+        if type(value) is int and self.low <= value <= self.high:
+            return None
+        return self.demand
+
+    def rules_out(self, value: Frozen) -> bool:
+        """Say whether *value* has the right type and certainly does not satisfy this."""
+        return type(value) is int and _is_comparable(value) and not self.low <= value <= self.high
+
+    def form(self) -> dict[str, Frozen]:
+        """Return the constraint as it enters the policy's digest."""
+        return {"int": (self.low, self.high)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OneOf:
+    """One of the *options*, equal in type and value."""
+
+    options: tuple[Scalar, ...]
+    demand: str = field(init=False, repr=False, compare=False)
+    _kinds: frozenset[type] = field(init=False, repr=False, compare=False)
+    _admitted: frozenset[tuple[type, Scalar]] = field(init=False, repr=False, compare=False)
+    _admitted_composed: frozenset[tuple[type, object]] = field(
+        init=False, repr=False, compare=False
+    )
+
+    def __post_init__(self) -> None:
+        """Refuse an empty list.
+
+        Raises:
+            ValueError: there is no option, or one that has no canonical form.
+        """
+        if not self.options:
+            raise ValueError("at least one option is needed")
+        if not all(map(_is_comparable, self.options)):
+            raise ValueError("a number is not finite or lies beyond 2^53-1")
+        shown = ", ".join(map(repr, self.options[:_MOST_OPTIONS_SHOWN]))
+        more = len(self.options) - _MOST_OPTIONS_SHOWN
+        _set(
+            self,
+            demand=f"must be one of {shown}" + (f" and {more} more" if more > 0 else ""),
+            _kinds=frozenset(map(type, self.options)),
+            _admitted=frozenset((type(option), option) for option in self.options),
+            _admitted_composed=frozenset(
+                (type(option), _composed(option)) for option in self.options
+            ),
+        )
+
+    def problem_with(self, value: Frozen) -> str | None:
+        """Return what is demanded if *value* does not satisfy it, else None."""
+        kind = type(value)
+        if kind in self._kinds and (kind, value) in self._admitted:
+            return None
+        return self.demand
+
+    def rules_out(self, value: Frozen) -> bool:
+        """Say whether *value* has the right type and certainly does not satisfy this."""
+        kind = type(value)
+        return (
+            kind in self._kinds
+            and _is_comparable(value)
+            and (kind, value) not in self._admitted
+            and (kind, _composed(value)) not in self._admitted_composed
+        )
+
+    def form(self) -> dict[str, Frozen]:
+        """Return the constraint as it enters the policy's digest."""
+        return {"in": tuple(_tagged(option) for option in self.options)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Const:
+    """Exactly *value*, equal in type and value."""
+
+    value: Scalar
+    demand: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Refuse a number that has no canonical form.
+
+        Raises:
+            ValueError: the number is not finite or too large.
+        """
+        if not _is_comparable(self.value):
+            raise ValueError("a number is not finite or lies beyond 2^53-1")
+        _set(self, demand=f"must be {self.value!r}")
+
+    def problem_with(self, value: Frozen) -> str | None:
+        """Return what is demanded if *value* does not satisfy it, else None."""
+        if type(value) is type(self.value) and value == self.value:
+            return None
+        return self.demand
+
+    def rules_out(self, value: Frozen) -> bool:
+        """Say whether *value* has the right type and certainly does not satisfy this."""
+        return (
+            type(value) is type(self.value)
+            and _is_comparable(value)
+            and value != self.value
+            and _composed(value) != _composed(self.value)
+        )
+
+    def form(self) -> dict[str, Frozen]:
+        """Return the constraint as it enters the policy's digest."""
+        return {"const": _tagged(self.value)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """Text that *pattern* matches from the first character to the last, in linear time."""
+
+    pattern: str
+    demand: str = field(init=False, repr=False, compare=False)
+    _compiled: Any = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Compile the pattern.
+
+        Raises:
+            ValueError: re2 refuses the pattern; the message says why.
+        """
+        import re2
+
+        options = re2.Options()
+        options.log_errors = False
+        reason = "not valid Unicode"
+        compiled = None
+        try:
+            compiled = re2.compile(self.pattern, options)
+        except re2.error as error:
+            detail = error.args[0]
+            reason = detail.decode("utf-8", "replace") if isinstance(detail, bytes) else str(detail)
+        except UnicodeEncodeError:
+            pass
+        if compiled is None:
+            raise ValueError(f"the pattern is not one that re2 takes: {reason}")
+        _set(self, demand=f"must match {self.pattern!r} in full", _compiled=compiled)
+
+    def problem_with(self, value: Frozen) -> str | None:
+        """Return what is demanded if *value* does not satisfy it, else None."""
+        return None if type(value) is str and self._matches(value) else self.demand
+
+    def rules_out(self, value: Frozen) -> bool:
+        """Say whether *value* has the right type and certainly does not satisfy this."""
+        if type(value) is not str:
+            return False
+        return not self._matches(value) and not self._matches(unicodedata.normalize("NFC", value))
+
+    def _matches(self, text: str) -> bool:
+        # A lone surrogate becomes invalid UTF-8, which no pattern matches and no error quotes.
+        return self._compiled.fullmatch(text.encode("utf-8", "surrogatepass")) is not None
+
+    def form(self) -> dict[str, Frozen]:
+        """Return the constraint as it enters the policy's digest."""
+        return {"match": self.pattern}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anything:
+    """Any JSON value."""
+
+    @property
+    def demand(self) -> str:
+        """What is demanded."""
+        return "may be any value"
+
+    def problem_with(self, value: Frozen) -> str | None:  # noqa: ARG002 - any value will do
+        """Return None: every value satisfies this."""
+        return None
+
+    def rules_out(self, value: Frozen) -> bool:  # noqa: ARG002 - any value will do
+        """Return False: no value fails to satisfy this."""
+        return False
+
+    def form(self) -> dict[str, Frozen]:
+        """Return the constraint as it enters the policy's digest."""
+        return {"any": True}
+
+
+Constraint: TypeAlias = IntBetween | OneOf | Const | Match | Anything
+
+
+def are_disjoint(left: Constraint, right: Constraint) -> bool:
+    """Say whether certainly no value satisfies both constraints; False when it is not known."""
+    if isinstance(left, Anything) or isinstance(right, Anything):
+        return False
+    for one, other in ((left, right), (right, left)):
+        values = _values(one)
+        if values is not None:
+            return all(other.problem_with(value) is not None for value in values)
+    if isinstance(left, IntBetween) and isinstance(right, IntBetween):
+        return left.high < right.low or right.high < left.low
+    return type(left) is not type(right)
+
+
+def _values(constraint: Constraint) -> tuple[Scalar, ...] | None:
+    if isinstance(constraint, OneOf):
+        return constraint.options
+    return (constraint.value,) if isinstance(constraint, Const) else None

@@ -1,0 +1,258 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""May this call be made, by this chain of principals?
+
+Default deny; deny before approve before allow; every agent of the chain must be permitted on its
+own, for the same person.
+Among rules that ask, the profile with the larger ``need`` is asked, ties by profile name.
+It never performs anything, and an exception here means that the caller refuses.
+
+INVARIANT: no rule, no call; settling only tightens (tests/policy/test_decision.py).
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from types import MappingProxyType
+
+from agentguard.errors import ConfigError, Problem
+from agentguard.policy.consistency import flaws_of, key_of
+from agentguard.policy.document import PolicyDocument, ProviderSpec, RuleSpec, ToolSpec
+from agentguard.policy.nearest import nearest_for_model, nearest_for_tool
+from agentguard.policy.table import Reach, Row, Table, build_table, compile_rules, received_by
+from agentguard.vocabulary import (
+    Action,
+    ApprovalProfile,
+    Call,
+    Chain,
+    DataClass,
+    Decision,
+    Effect,
+    Facts,
+    HideClasses,
+    ModelCall,
+    Nearest,
+    OfferOnly,
+    Principal,
+    Reason,
+    ReceiveOnly,
+    ToolCall,
+)
+
+_OFFERS_REMEMBERED = 4096
+_ORIGINS_REMEMBERED = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
+class Policy:
+    """A compiled policy; immutable, and safe to share between threads.
+
+    Attributes:
+        name: the policy's id.
+        digest: of the policy tables, the same whatever the order of the tables is.
+        tools: the declared tools by name.
+        classes: the data classes by name, the built-in ones included.
+        profiles: the approval profiles by name.
+        providers: the model providers by id.
+        owners: who owns an identity, by the identity's id.
+        identities: the declared identities.
+        rules: the rules as written.
+    """
+
+    name: str
+    digest: str
+    tools: Mapping[str, ToolSpec]
+    classes: Mapping[str, DataClass]
+    profiles: Mapping[str, ApprovalProfile]
+    providers: Mapping[str, ProviderSpec]
+    owners: Mapping[str, str]
+    identities: frozenset[str]
+    rules: tuple[RuleSpec, ...]
+    _table: Table
+    _received: Mapping[str, frozenset[str]]
+    _hide: HideClasses
+    _offers: Callable[[str, str | None], frozenset[str]]
+    _serving: Callable[[str], ProviderSpec | None]
+
+    def __repr__(self) -> str:
+        return f"Policy(name={self.name!r}, digest={self.digest!r}, rules={len(self.rules)})"
+
+    def decide(self, call: Call, chain: Chain) -> Decision:
+        """Say whether *call* may be made; a tool call is judged by its resolved arguments."""
+        person = chain.person
+        person_id = None if person is None else person.id
+        subjects = chain.agents or (chain.actor,)
+        reach: list[Reach] = []
+        for principal in subjects:
+            found = self._table.reach.get(principal.id)
+            if found is None:
+                return self._deny(Reason.UNKNOWN_IDENTITY)
+            reach.append(found)
+        if isinstance(call, ToolCall):
+            return self._decide_tool(call, reach, person_id)
+        return self._decide_model(call, reach, person_id, subjects)
+
+    def settle(self, decision: Decision, facts: Facts) -> Decision:
+        """Return *decision* in the light of what classification found; it only tightens."""
+        if decision.effect is Effect.DENY:
+            return decision
+        receive = [each.classes for each in decision.obligations if isinstance(each, ReceiveOnly)]
+        for name in sorted(name for name, count in facts.counts.items() if count):
+            data_class = self.classes.get(name)
+            if (
+                data_class is None
+                or data_class.action is Action.BLOCK
+                or any(name not in classes for classes in receive)
+            ):
+                return self._deny(
+                    Reason.CLASS_BLOCKED,
+                    Nearest(
+                        rule=decision.rule or "",
+                        constraint="content",
+                        problem=f"must hold nothing of class {name!r}",
+                    ),
+                )
+        return decision
+
+    def offered_tools(self, chain: Chain) -> frozenset[str]:
+        """Return the tools that every agent of the chain might be let run."""
+        person = chain.person
+        return self._offered(chain.agents or (chain.actor,), None if person is None else person.id)
+
+    def may_receive(self, tool: str, data_class: str) -> bool:
+        """Say whether a tool may receive values of a class."""
+        return data_class in self._received.get(tool, frozenset())
+
+    def provider_of(self, origin: str) -> ProviderSpec | None:
+        """Return the provider that is reached at an origin, None if no provider is."""
+        return self._serving(origin)
+
+    def requesters(self, chain: Chain) -> tuple[str, ...]:
+        """Return everybody who counts as requester: the chain and the owners of its agents."""
+        owners = (self.owners[each] for each in chain.ids if each in self.owners)
+        return tuple(sorted({*chain.ids, *owners}))
+
+    def _decide_tool(self, call: ToolCall, reach: list[Reach], person: str | None) -> Decision:
+        tool = self.tools.get(call.tool)
+        if tool is None:
+            return self._deny(Reason.NOT_ALLOWLISTED)
+        arguments = call.resolved
+        pinned = tool.definition is None or tool.definition == call.definition
+        strictest: Row | None = None
+        unmatched: Reach | None = None
+        for each in reach:
+            for row in each.tools.get(call.tool, ()):
+                rule = row.rule
+                if rule.acts_for(person) and (
+                    rule.catches(arguments) if row.denies else pinned and rule.permits(arguments)
+                ):
+                    if strictest is None or row.order < strictest.order:
+                        strictest = row
+                    break
+            else:
+                unmatched = unmatched or each
+        if strictest is not None and (unmatched is None or strictest.denies):
+            return strictest.decision
+        rows = () if unmatched is None else unmatched.tools.get(call.tool, ())
+        near = nearest_for_tool(rows, self._table.by_tool.get(call.tool), tool, call, person)
+        return self._deny(Reason.NOT_ALLOWLISTED, near)
+
+    def _decide_model(
+        self,
+        call: ModelCall,
+        reach: list[Reach],
+        person: str | None,
+        subjects: tuple[Principal, ...],
+    ) -> Decision:
+        provider = self._serving(call.origin)
+        if provider is None:
+            return self._deny(Reason.UNKNOWN_PROVIDER)
+        strictest: Row | None = None
+        unmatched: Reach | None = None
+        for each in reach:
+            for row in each.providers.get(provider.id, ()):
+                if row.rule.acts_for(person) and row.rule.is_about(call.operation, call.model):
+                    if strictest is None or row.order < strictest.order:
+                        strictest = row
+                    break
+            else:
+                unmatched = unmatched or each
+        if strictest is not None and strictest.denies:
+            return strictest.decision
+        if strictest is not None and unmatched is None:
+            offer = OfferOnly(tools=self._offered(subjects, person))
+            return replace(strictest.decision, obligations=(self._hide, offer))
+        rows = () if unmatched is None else unmatched.providers.get(provider.id, ())
+        fallback = self._table.by_provider.get(provider.id)
+        return self._deny(Reason.NOT_ALLOWLISTED, nearest_for_model(rows, fallback, call, person))
+
+    def _offered(self, subjects: Iterable[Principal], person: str | None) -> frozenset[str]:
+        offers = [self._offers(principal.id, person) for principal in subjects]
+        return offers[0] if len(offers) == 1 else frozenset.intersection(*offers)
+
+    def _deny(self, reason: Reason, nearest: Nearest | None = None) -> Decision:
+        return Decision(effect=Effect.DENY, policy=self.digest, reason=reason, nearest=nearest)
+
+
+def compile_policy(document: PolicyDocument) -> Policy:
+    """Check a document and compile it.
+
+    Raises:
+        ConfigError: the document contradicts itself; every flaw is listed with its key.
+    """
+    flaws = flaws_of(document)
+    if flaws:
+        raise ConfigError(
+            Problem(file=document.name, key=key_of(flaw.path), line=None, message=flaw.message)
+            for flaw in flaws
+        )
+    digest = document.digest
+    table = build_table(document, compile_rules(document), digest)
+    return Policy(
+        name=document.name,
+        digest=digest,
+        tools=MappingProxyType({tool.name: tool for tool in document.tools}),
+        classes=MappingProxyType({each.name: each for each in document.classes}),
+        profiles=MappingProxyType({profile.name: profile for profile in document.profiles}),
+        providers=MappingProxyType({provider.id: provider for provider in document.providers}),
+        owners=MappingProxyType(
+            {each.id: each.owner for each in document.identities if each.owner is not None}
+        ),
+        identities=frozenset(each.id for each in document.identities),
+        rules=document.rules,
+        _table=table,
+        _received=MappingProxyType(
+            {tool.name: received_by(tool, document) for tool in document.tools}
+        ),
+        _hide=HideClasses(
+            actions=MappingProxyType({each.name: each.action for each in document.classes})
+        ),
+        _offers=_offers(table),
+        _serving=_serving(document.providers),
+    )
+
+
+def _serving(providers: tuple[ProviderSpec, ...]) -> Callable[[str], ProviderSpec | None]:
+    @lru_cache(maxsize=_ORIGINS_REMEMBERED)
+    def serving(origin: str) -> ProviderSpec | None:
+        return next((provider for provider in providers if provider.serves(origin)), None)
+
+    return serving
+
+
+def _offers(table: Table) -> Callable[[str, str | None], frozenset[str]]:
+    @lru_cache(maxsize=_OFFERS_REMEMBERED)
+    def offers(identity: str, person: str | None) -> frozenset[str]:
+        reach = table.reach.get(identity)
+        if reach is None:
+            return frozenset()
+        return frozenset(name for name, rows in reach.tools.items() if _is_open(rows, person))
+
+    return offers
+
+
+def _is_open(rows: tuple[Row, ...], person: str | None) -> bool:
+    about = [row for row in rows if row.rule.acts_for(person)]
+    if any(row.denies and row.rule.is_unconditional for row in about):
+        return False
+    return any(not row.denies for row in about)

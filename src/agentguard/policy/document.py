@@ -1,0 +1,254 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""What does a policy say?
+
+The tables of a policy file as values: parsed, not yet compiled.
+It holds no path, no environment and no known value; those belong to the deployment.
+
+INVARIANT: the digest depends on what the policy says, not on the order of its tables
+(tests/policy/test_document.py).
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from agentguard.canonical import Frozen, canonical_bytes, digest
+from agentguard.policy.constraints import Constraint
+from agentguard.policy.origins import HostEntry, parse_host, parse_origin
+from agentguard.vocabulary import ApprovalProfile, DataClass, Effect, Impact
+
+ANYBODY = "user:*"
+GROUP = "group:"
+EVERY_CLASS = "*"
+FAMILIES = frozenset({"secret", "pii", "organisation"})
+
+
+class Idempotency(StrEnum):
+    """What makes it harmless to run a tool twice with the same arguments."""
+
+    KEY = "key"
+    NATURAL = "natural"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentitySpec:
+    """A declared identity; ``owner`` counts as requester of what it asks approval for."""
+
+    id: str
+    owner: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolSpec:
+    """What a tool is.
+
+    Attributes:
+        name: the tool's name.
+        impact: what it can do to the world.
+        receives: the data classes and families it may receive; ``*`` is every class.
+        definition: the pinned digest of its definition, None if it is not pinned.
+        idempotency: what makes a second run harmless.
+    """
+
+    name: str
+    impact: Impact
+    receives: frozenset[str] = frozenset()
+    definition: str | None = None
+    idempotency: Idempotency = Idempotency.NONE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderSpec:
+    """A model provider: the hosts it is reached at and what may be sent beside the usual.
+
+    Attributes:
+        id: the provider's id in the policy.
+        hosts: host entries, such as ``api.openai.com`` or ``127.0.0.1:*``.
+        extra_fields: request fields beyond the documented ones that may be sent.
+        headers: names of custom headers that may be sent, in lower case.
+    """
+
+    id: str
+    hosts: tuple[str, ...]
+    extra_fields: frozenset[str] = frozenset()
+    headers: frozenset[str] = frozenset()
+    _entries: tuple[HostEntry, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Read the host entries.
+
+        Raises:
+            ValueError: an entry has none of the known forms.
+        """
+        object.__setattr__(self, "_entries", tuple(map(parse_host, self.hosts)))
+
+    def serves(self, origin: str) -> bool:
+        """Say whether requests to an origin such as ``https://host:443`` go to this provider."""
+        parts = parse_origin(origin)
+        return parts is not None and any(entry.serves(*parts) for entry in self._entries)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArgumentSpec:
+    """What one argument of a call may be, and whether it may be missing."""
+
+    name: str
+    constraint: Constraint
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleSpec:
+    """One rule, as written; it names either tools or providers.
+
+    Attributes:
+        id: unique in a policy.
+        who: ids, groups and globs of those who make the call.
+        persons: ids and groups of those it is made for, or ``user:*``; empty for a rule that
+            matches autonomous calls only.
+        effect: what the rule says.
+        tools: the tools it is about.
+        arguments: what their arguments may be, in the order of the file.
+        providers: the providers it is about.
+        models: names and globs of models.
+        operations: operations in the words of the semantic conventions.
+        approval: the approval profile, for a rule that asks.
+    """
+
+    id: str
+    who: tuple[str, ...]
+    persons: tuple[str, ...] = ()
+    effect: Effect
+    tools: tuple[str, ...] = ()
+    arguments: tuple[ArgumentSpec, ...] = ()
+    providers: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    operations: tuple[str, ...] = ("chat",)
+    approval: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassSource:
+    """How a class is recognised beyond what is built in; it enters the digest.
+
+    Attributes:
+        name: the class.
+        patterns: patterns of the organisation's own.
+        value_digests: SHA-256 of each value written in the policy.
+        values_file: the name of a file of values; its content does not enter.
+        environment: names of environment variables; their values do not enter.
+    """
+
+    name: str
+    patterns: tuple[str, ...] = ()
+    value_digests: tuple[str, ...] = ()
+    values_file: str | None = None
+    environment: tuple[str, ...] = ()
+
+
+def value_digest(value: str) -> str:
+    """Return what stands for a value of a class in the policy's digest."""
+    return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyDocument:
+    """The policy tables of a file; ``classes`` holds the built-in classes as well."""
+
+    name: str
+    identities: tuple[IdentitySpec, ...] = ()
+    groups: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    tools: tuple[ToolSpec, ...] = ()
+    rules: tuple[RuleSpec, ...] = ()
+    profiles: tuple[ApprovalProfile, ...] = ()
+    classes: tuple[DataClass, ...] = ()
+    class_sources: tuple[ClassSource, ...] = ()
+    providers: tuple[ProviderSpec, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the canonical bytes of what the policy says."""
+        return digest(
+            canonical_bytes(
+                {
+                    "version": 1,
+                    "name": self.name,
+                    "identities": {each.id: each.owner for each in self.identities},
+                    "groups": {name: _sorted(self.groups[name]) for name in self.groups},
+                    "tools": {each.name: _tool_form(each) for each in self.tools},
+                    "rules": {each.id: _rule_form(each) for each in self.rules},
+                    "approvals": {each.name: _profile_form(each) for each in self.profiles},
+                    "classes": {each.name: _class_form(each) for each in self.classes},
+                    "class_sources": {each.name: _source_form(each) for each in self.class_sources},
+                    "providers": {each.id: _provider_form(each) for each in self.providers},
+                }
+            )
+        )
+
+
+def _sorted(names: Iterable[str]) -> Frozen:
+    return tuple(sorted(names))
+
+
+def _tool_form(tool: ToolSpec) -> Frozen:
+    return {
+        "impact": tool.impact.value,
+        "receives": _sorted(tool.receives),
+        "definition": tool.definition,
+        "idempotency": tool.idempotency.value,
+    }
+
+
+def _rule_form(rule: RuleSpec) -> Frozen:
+    return {
+        "who": _sorted(rule.who),
+        "for": _sorted(rule.persons),
+        "then": rule.effect.value,
+        "tools": _sorted(rule.tools),
+        "args": {
+            each.name: {**each.constraint.form(), "optional": each.optional}
+            for each in rule.arguments
+        },
+        "providers": _sorted(rule.providers),
+        "models": _sorted(rule.models),
+        "operations": _sorted(rule.operations),
+        "approval": rule.approval,
+    }
+
+
+def _profile_form(profile: ApprovalProfile) -> Frozen:
+    return {
+        "approvers": {each.id: each.key for each in profile.approvers},
+        "need": profile.need,
+        "decide_within": profile.decide_within.total_seconds(),
+        "execute_within": profile.execute_within.total_seconds(),
+        "wait": profile.wait.total_seconds(),
+    }
+
+
+def _class_form(data_class: DataClass) -> Frozen:
+    return {
+        "family": data_class.family,
+        "action": data_class.action.value,
+        "approvers_see": data_class.approvers_see,
+    }
+
+
+def _source_form(source: ClassSource) -> Frozen:
+    return {
+        "patterns": _sorted(source.patterns),
+        "values": _sorted(source.value_digests),
+        "values_file": source.values_file,
+        "environment": _sorted(source.environment),
+    }
+
+
+def _provider_form(provider: ProviderSpec) -> Frozen:
+    return {
+        "hosts": _sorted(provider.hosts),
+        "extra_fields": _sorted(provider.extra_fields),
+        "headers": _sorted(provider.headers),
+    }

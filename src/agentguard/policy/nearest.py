@@ -1,0 +1,112 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""Why did no rule allow this call?
+
+Finds the rule that came closest and the first thing that failed in it.
+Runs only after a default deny, and looks at a bounded number of rules.
+
+INVARIANT: says what the rule demands, never what the call held (tests/policy/test_nearest.py).
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from itertools import islice
+
+from agentguard.canonical import Frozen
+from agentguard.policy.document import ToolSpec
+from agentguard.policy.table import CompiledRule, Rows
+from agentguard.vocabulary import ModelCall, Nearest, ToolCall
+
+MOST_RULES_COMPARED = 100
+_MOST_NAMES_SHOWN = 8
+_LONGEST_NAME_SHOWN = 64
+
+Failure = tuple[int, str, str]
+
+
+def nearest_for_tool(
+    rows: Rows, fallback: CompiledRule | None, tool: ToolSpec, call: ToolCall, person: str | None
+) -> Nearest | None:
+    """Return the rule that came closest to letting a tool run.
+
+    Args:
+        rows: the rows of the actor for the tool.
+        fallback: some rule that lets somebody run the tool.
+        tool: the tool as declared.
+        call: the call that was denied.
+        person: the person it was made for.
+    """
+    pinned = tool.definition is None or tool.definition == call.definition
+
+    def failure(rule: CompiledRule) -> Failure:
+        if not rule.acts_for(person):
+            return 0, "for", _persons_demanded(rule)
+        if not pinned:
+            return 1, "definition", "must be the one that the policy pins"
+        return _argument_failure(rule, call.resolved)
+
+    return _closest(rows, fallback, failure)
+
+
+def nearest_for_model(
+    rows: Rows, fallback: CompiledRule | None, call: ModelCall, person: str | None
+) -> Nearest | None:
+    """Return the rule that came closest to letting a model be called; see nearest_for_tool."""
+
+    def failure(rule: CompiledRule) -> Failure:
+        if not rule.acts_for(person):
+            return 0, "for", _persons_demanded(rule)
+        if call.operation not in rule.spec.operations:
+            return 1, "operation", _one_of(rule.spec.operations)
+        return 2, "model", _one_of(rule.spec.models)
+
+    return _closest(rows, fallback, failure)
+
+
+def _closest(
+    rows: Rows, fallback: CompiledRule | None, failure: Callable[[CompiledRule], Failure]
+) -> Nearest | None:
+    best: tuple[int, Nearest] | None = None
+    for row in islice((row for row in rows if not row.denies), MOST_RULES_COMPARED):
+        satisfied, constraint, problem = failure(row.rule)
+        if best is None or satisfied > best[0]:
+            near = Nearest(rule=row.rule.spec.id, constraint=constraint, problem=problem)
+            best = (satisfied, near)
+    if best is not None:
+        return best[1]
+    if fallback is None:
+        return None
+    return Nearest(rule=fallback.spec.id, constraint="who", problem=_one_of(fallback.spec.who))
+
+
+def _argument_failure(rule: CompiledRule, arguments: Mapping[str, Frozen]) -> Failure:
+    satisfied = 2
+    for each in rule.spec.arguments:
+        if each.name not in arguments:
+            if not each.optional:
+                problem = f"is missing and {each.constraint.demand}"
+                return satisfied, f"args.{each.name}", problem
+        elif (problem_found := each.constraint.problem_with(arguments[each.name])) is not None:
+            return satisfied, f"args.{each.name}", problem_found
+        satisfied += 1
+    unlisted = sorted(arguments.keys() - {each.name for each in rule.spec.arguments})
+    return satisfied, _unlisted(unlisted), "is not listed in the rule and must be absent"
+
+
+def _unlisted(names: list[str]) -> str:
+    # Names of arguments can come from a model; only those that look like names are repeated.
+    first = names[0] if names else ""
+    shown = first.isidentifier() and len(first) <= _LONGEST_NAME_SHOWN
+    return f"args.{first}" if shown else "args"
+
+
+def _persons_demanded(rule: CompiledRule) -> str:
+    if rule.acts_for(None):
+        return "must be nobody: the rule is about autonomous calls only"
+    return _one_of(rule.spec.persons)
+
+
+def _one_of(names: Iterable[str]) -> str:
+    every = tuple(names)
+    shown = ", ".join(map(repr, every[:_MOST_NAMES_SHOWN]))
+    more = len(every) - _MOST_NAMES_SHOWN
+    return f"must be one of {shown}" + (f" and {more} more" if more > 0 else "")
