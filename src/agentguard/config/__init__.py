@@ -1,0 +1,22 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""How is the configuration file read?
+
+``load`` gives settings or every problem at once; ``check`` adds what is doubtful; ``starter`` is
+a first policy. Nothing here builds a guard.
+"""
+
+from agentguard.config.load import check, load
+from agentguard.config.settings import Deployment, OwnClassSettings, Remark, Settings, Severity
+from agentguard.config.starter import starter
+
+__all__ = [
+    "Deployment",
+    "OwnClassSettings",
+    "Remark",
+    "Settings",
+    "Severity",
+    "check",
+    "load",
+    "starter",
+]

@@ -1,0 +1,209 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""What shape has a configuration file?
+
+One model for each kind of table; unknown keys and implicit conversions are errors.
+Keys are optional here although some are needed: a table with one wrong key is still read, so that
+everything else that is wrong with it is told as well.
+This is the only module that knows pydantic.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from agentguard.policy import Idempotency, Path
+from agentguard.vocabulary import Action, Effect, Impact
+
+Tell = Callable[[Path, str], None]
+
+
+def _one_or_many(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+Name = Annotated[str, Field(min_length=1)]
+Names = list[Name]
+OneOrMany = Annotated[Names, BeforeValidator(_one_or_many)]
+_Spelled = Field(default=None, strict=False)
+
+
+class Table(BaseModel):
+    """A table of the file; ``needed`` names the keys that must stand in it."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=False)
+    needed: ClassVar[tuple[str, ...]] = ()
+
+
+class File(Table):
+    """The top of the file; the tables below it are read one by one."""
+
+    needed = ("version", "name")
+    version: Literal[1] | None = None
+    name: Name | None = None
+    deployment: Any = None
+    identity: Any = None
+    groups: Any = None
+    tool: Any = None
+    rule: Any = None
+    approval: Any = None
+    class_: Any = Field(default=None, alias="class")
+    provider: Any = None
+
+
+class DeploymentTable(Table):
+    """``[deployment]``."""
+
+    store: Name | None = None
+
+
+class IdentityTable(Table):
+    """``[[identity]]``."""
+
+    needed = ("id",)
+    id: Name | None = None
+    owner: Name | None = None
+
+
+class GroupTable(Table):
+    """One line of ``[groups]``."""
+
+    members: Names | None = None
+
+
+class ToolTable(Table):
+    """``[[tool]]``."""
+
+    needed = ("name", "impact")
+    name: Name | None = None
+    impact: Impact | None = _Spelled
+    receives: Names | None = None
+    definition: Name | None = None
+    idempotency: Idempotency | None = _Spelled
+
+
+class RuleTable(Table):
+    """``[[rule]]``; each argument is read on its own."""
+
+    needed = ("id", "who", "then")
+    id: Name | None = None
+    who: OneOrMany | None = None
+    persons: OneOrMany | None = Field(default=None, alias="for")
+    tool: OneOrMany | None = None
+    args: dict[str, Any] | None = None
+    provider: OneOrMany | None = None
+    model: OneOrMany | None = None
+    operation: OneOrMany | None = None
+    then: Effect | None = _Spelled
+    approval: Name | None = None
+
+
+class ArgumentTable(Table):
+    """``args.NAME`` of a rule: one kind of constraint."""
+
+    kinds: ClassVar[tuple[str, ...]] = ("int", "in", "const", "match", "any")
+    integer: list[int] | None = Field(default=None, alias="int")
+    options: list[Any] | None = Field(default=None, alias="in")
+    const: Any = None
+    match: str | None = None
+    any: bool | None = None
+    optional: bool = False
+
+
+class ApprovalTable(Table):
+    """``[approval.NAME]``; each approver is read on its own."""
+
+    needed = ("approvers", "decide_within", "execute_within")
+    approvers: Any = None
+    need: int | None = None
+    decide_within: str | None = None
+    execute_within: str | None = None
+    wait: str | None = None
+
+
+class ApproverTable(Table):
+    """One approver of an approval profile."""
+
+    needed = ("id", "key")
+    id: Name | None = None
+    key: Name | None = None
+
+
+class ClassTable(Table):
+    """``[[class]]``."""
+
+    needed = ("name",)
+    name: Name | None = None
+    action: Action | None = _Spelled
+    approvers_see: bool | None = None
+    patterns: Names | None = None
+    values: Names | None = None
+    values_file: Name | None = None
+    values_from_env: Names | None = None
+
+
+class ProviderTable(Table):
+    """``[[provider]]``."""
+
+    needed = ("id", "hosts")
+    id: Name | None = None
+    hosts: Names | None = None
+    extra_fields: Names | None = None
+    headers: Names | None = None
+
+
+T = TypeVar("T", bound=Table)
+
+_EXPECTED = {
+    "string_type": "must be text",
+    "string_too_short": "must not be empty",
+    "int_type": "must be an integer",
+    "bool_type": "must be true or false",
+    "list_type": "must be a list",
+    "dict_type": "must be a table",
+    "model_type": "must be a table",
+}
+
+
+def read_table(model: type[T], table: object, path: Path, tell: Tell) -> T:
+    """Return what is well formed of a table, and tell what is not.
+
+    Args:
+        model: the kind of table.
+        table: what the file holds.
+        path: where it stands.
+        tell: takes each problem with its path.
+    """
+    if not isinstance(table, Mapping):
+        tell(path, "must be a table")
+        return model()
+    for key in model.needed:
+        if key not in table:
+            tell((*path, key), "is needed")
+    wrong = set()
+    for place, message in _shape_problems(model, table):
+        tell((*path, *place), message)
+        wrong.add(place[0])
+    return model.model_validate({key: table[key] for key in table if key not in wrong})
+
+
+def _shape_problems(model: type[Table], table: Mapping[str, Any]) -> list[tuple[Path, str]]:
+    # The validation error holds what the file holds, known values included: it is dropped here.
+    try:
+        model.model_validate(dict(table))
+    except ValidationError as error:
+        details = error.errors(include_url=False, include_input=False)
+    else:
+        return []
+    return [(detail["loc"], _message(model, detail)) for detail in details]
+
+
+def _message(model: type[Table], detail: Mapping[str, Any]) -> str:
+    kind = detail["type"]
+    if kind == "extra_forbidden":
+        keys = sorted(field.alias or name for name, field in model.model_fields.items())
+        return f"is not a known key; expected one of {', '.join(map(repr, keys))}"
+    if kind in {"enum", "literal_error"}:
+        return f"must be {detail['ctx']['expected']}"
+    return _EXPECTED.get(kind, f"is not well formed ({kind})")

@@ -1,0 +1,143 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""What does this configuration file say, and can it be used?
+
+Reads the file once and returns settings, or an error that tells every problem with file, key and
+line. It builds nothing from the settings.
+
+INVARIANT: no error holds a value of a class, neither in its text nor in its context
+(tests/config/test_load.py).
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agentguard.config.positions import Positions
+from agentguard.config.report import Report
+from agentguard.config.settings import (
+    Deployment,
+    OwnClassSettings,
+    Remark,
+    Settings,
+    Severity,
+)
+from agentguard.errors import ConfigError, Problem
+from agentguard.policy import PolicyDocument, compile_policy, doubts_about, flaws_of
+from agentguard.vocabulary import KnownValue
+
+DEFAULT_STORE = "agentguard.db"
+_PLACE = re.compile(r"(?P<message>.*) \(at (?:line (?P<line>\d+), column \d+|end of document)\)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Examined:
+    """A file with everything that is wrong with it."""
+
+    problems: tuple[Problem, ...]
+    report: Report | None = None
+    document: PolicyDocument | None = None
+    own: tuple[OwnClassSettings, ...] = ()
+    known: tuple[KnownValue, ...] = ()
+    store: str = DEFAULT_STORE
+
+
+def load(path: str | os.PathLike[str], env: Mapping[str, str] | None = None) -> Settings:
+    """Read a configuration file.
+
+    Args:
+        path: the file.
+        env: the environment that values are read from, by default this process's.
+
+    Raises:
+        ConfigError: the file cannot be used; it lists a syntax error, or else every problem.
+    """
+    examined = _examine(Path(path), os.environ if env is None else env)
+    if examined.document is None or examined.problems:
+        raise ConfigError(examined.problems)
+    place = Path(path).absolute()
+    return Settings(
+        policy=compile_policy(examined.document),
+        own=examined.own,
+        known=examined.known,
+        deployment=Deployment(store=place.parent / examined.store),
+        path=place,
+    )
+
+
+def check(path: str | os.PathLike[str], env: Mapping[str, str] | None = None) -> tuple[Remark, ...]:
+    """Return everything that is wrong or doubtful about a configuration file.
+
+    Args:
+        path: the file.
+        env: the environment that values are read from, by default this process's.
+    """
+    examined = _examine(Path(path), os.environ if env is None else env)
+    if examined.document is None or examined.report is None or examined.problems:
+        return tuple(
+            Remark(problem=problem, severity=Severity.ERROR) for problem in examined.problems
+        )
+    doubts = (
+        examined.report.problem(doubt.path, doubt.message)
+        for doubt in doubts_about(examined.document)
+    )
+    return tuple(
+        Remark(problem=problem, severity=Severity.WARNING)
+        for problem in sorted(doubts, key=lambda each: (each.line or 0, each.key))
+    )
+
+
+def _examine(path: Path, env: Mapping[str, str]) -> _Examined:
+    # Deferred: the models bring pydantic, which importing agentguard must not.
+    from agentguard.classification import BUILT_IN_CLASSES
+    from agentguard.config.reading import read
+    from agentguard.config.sources import fetch
+
+    text, tables, problem = _parsed(path)
+    if problem is not None:
+        return _Examined(problems=(problem,))
+    report = Report(str(path), Positions(text))
+    reading = read(tables, BUILT_IN_CLASSES, report.add)
+    own, known = fetch(reading.classes, BUILT_IN_CLASSES, path.absolute().parent, env, report.add)
+    report.add_flaws(flaws_of(reading.document))
+    return _Examined(
+        problems=report.problems,
+        report=report,
+        document=reading.document,
+        own=own,
+        known=known,
+        store=reading.store or DEFAULT_STORE,
+    )
+
+
+def _parsed(path: Path) -> tuple[str, dict[str, Any], Problem | None]:
+    # Errors of reading and parsing may hold the whole text: they end here.
+    text = ""
+    line: int | None = None
+    try:
+        text = path.read_text(encoding="utf-8")
+        return text, tomllib.loads(text), None
+    except FileNotFoundError:
+        message = "the file does not exist"
+    except UnicodeDecodeError:
+        message = "the file is not UTF-8 text"
+    except OSError as error:
+        message = f"the file cannot be read ({type(error).__name__})"
+    except tomllib.TOMLDecodeError as error:
+        message, line = _syntax_error(str(error), text)
+    except (ValueError, RecursionError):
+        message = "the file holds a number or a nesting that is too large"
+    return text, {}, Problem(file=str(path), key="", line=line, message=message)
+
+
+def _syntax_error(told: str, text: str) -> tuple[str, int | None]:
+    found = _PLACE.fullmatch(told.splitlines()[0] if told else "")
+    if found is None:
+        return "the file is not TOML", None
+    message = found["message"]
+    line = int(found["line"]) if found["line"] else text.rstrip().count("\n") + 1
+    return message[:1].lower() + message[1:].rstrip("."), line

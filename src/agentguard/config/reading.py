@@ -1,0 +1,310 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""How does a parsed file become a policy document?
+
+Reads every table on its own and goes on after a mistake, with a stand-in for what is wrong, so
+that all problems are told at once; a document with stand-ins is never compiled.
+Opens nothing: values from files and from the environment are fetched by ``sources``.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from agentguard.config.document import (
+    ApprovalTable,
+    ApproverTable,
+    ArgumentTable,
+    ClassTable,
+    DeploymentTable,
+    File,
+    GroupTable,
+    IdentityTable,
+    ProviderTable,
+    RuleTable,
+    Table,
+    Tell,
+    ToolTable,
+    read_table,
+)
+from agentguard.policy import (
+    Anything,
+    ArgumentSpec,
+    ClassSource,
+    Const,
+    Constraint,
+    Idempotency,
+    IdentitySpec,
+    IntBetween,
+    Match,
+    OneOf,
+    Path,
+    PolicyDocument,
+    ProviderSpec,
+    RuleSpec,
+    Scalar,
+    ToolSpec,
+    parse_host,
+    value_digest,
+)
+from agentguard.vocabulary import (
+    Action,
+    ApprovalProfile,
+    Approver,
+    DataClass,
+    Effect,
+    Impact,
+)
+
+_DURATION = re.compile(r"([0-9]{1,6})([smhd])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+_STAND_IN = timedelta(seconds=1)
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+
+T = TypeVar("T", bound=Table)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """A file as it was read.
+
+    Attributes:
+        document: the policy tables.
+        classes: the class tables, in the order of the file.
+        store: where the store lies, as written; None for the default.
+    """
+
+    document: PolicyDocument
+    classes: tuple[ClassTable, ...]
+    store: str | None
+
+
+def read(tables: Mapping[str, Any], built_in: tuple[DataClass, ...], tell: Tell) -> Reading:
+    """Read the tables of a file.
+
+    Args:
+        tables: what the file holds.
+        built_in: the data classes that need no declaration.
+        tell: takes each problem with its path.
+    """
+    file = read_table(File, tables, (), tell)
+    deployment = DeploymentTable()
+    if file.deployment is not None:
+        deployment = read_table(DeploymentTable, file.deployment, ("deployment",), tell)
+    classes = tuple(table for _, table in _each(ClassTable, file.class_, "class", tell))
+    document = PolicyDocument(
+        name=file.name or "",
+        identities=tuple(
+            IdentitySpec(id=table.id or "", owner=table.owner)
+            for _, table in _each(IdentityTable, file.identity, "identity", tell)
+        ),
+        groups=_groups(file.groups, tell),
+        tools=tuple(_tool(table) for _, table in _each(ToolTable, file.tool, "tool", tell)),
+        rules=tuple(
+            _rule(table, path, tell) for path, table in _each(RuleTable, file.rule, "rule", tell)
+        ),
+        profiles=_profiles(file.approval, tell),
+        classes=_classes(classes, built_in),
+        class_sources=tuple(map(_source, classes)),
+        providers=tuple(
+            _provider(table, path, tell)
+            for path, table in _each(ProviderTable, file.provider, "provider", tell)
+        ),
+    )
+    return Reading(document=document, classes=classes, store=deployment.store)
+
+
+def _each(model: type[T], tables: object, name: str, tell: Tell) -> list[tuple[Path, T]]:
+    return _listed(model, tables, (name,), f"must be written as [[{name}]] tables", tell)
+
+
+def _listed(
+    model: type[T], tables: object, path: Path, expected: str, tell: Tell
+) -> list[tuple[Path, T]]:
+    if tables is None:
+        return []
+    if not isinstance(tables, list):
+        tell(path, expected)
+        return []
+    return [
+        ((*path, index), read_table(model, table, (*path, index), tell))
+        for index, table in enumerate(tables)
+    ]
+
+
+def _named(tables: object, name: str, tell: Tell) -> dict[str, Any]:
+    if isinstance(tables, dict):
+        return tables
+    if tables is not None:
+        tell((name,), "must be a table")
+    return {}
+
+
+def _groups(tables: object, tell: Tell) -> dict[str, tuple[str, ...]]:
+    groups = {}
+    for name, members in _named(tables, "groups", tell).items():
+
+        def told(path: Path, message: str, name: str = name) -> None:
+            tell(("groups", name, *path[1:]), message)
+
+        table = read_table(GroupTable, {"members": members}, (), told)
+        groups[name] = tuple(table.members or ())
+    return groups
+
+
+def _tool(table: ToolTable) -> ToolSpec:
+    return ToolSpec(
+        name=table.name or "",
+        impact=table.impact or Impact.IRREVERSIBLE,
+        receives=frozenset(table.receives or ()),
+        definition=table.definition,
+        idempotency=table.idempotency or Idempotency.NONE,
+    )
+
+
+def _rule(table: RuleTable, path: Path, tell: Tell) -> RuleSpec:
+    stand_in = Effect.DENY if table.approval is None else Effect.APPROVE
+    return RuleSpec(
+        id=table.id or "",
+        who=tuple(table.who or ()),
+        persons=tuple(table.persons or ()),
+        effect=table.then or stand_in,
+        tools=tuple(table.tool or ()),
+        arguments=tuple(
+            _argument(name, value, (*path, "args", name), tell)
+            for name, value in (table.args or {}).items()
+        ),
+        providers=tuple(table.provider or ()),
+        models=tuple(table.model or ()),
+        operations=("chat",) if table.operation is None else tuple(table.operation),
+        approval=table.approval,
+    )
+
+
+def _argument(name: str, value: object, path: Path, tell: Tell) -> ArgumentSpec:
+    table = read_table(ArgumentTable, value, path, tell)
+    constraint: Constraint = Anything()
+    if isinstance(value, Mapping):
+        kinds = [kind for kind in ArgumentTable.kinds if kind in value]
+        if len(kinds) == 1:
+            try:
+                constraint = _constraint(kinds[0], table)
+            except ValueError as error:
+                tell((*path, kinds[0]), str(error))
+        else:
+            expected = ", ".join(map(repr, ArgumentTable.kinds))
+            tell(path, f"must have exactly one of {expected}")
+    return ArgumentSpec(name=name, constraint=constraint, optional=table.optional)
+
+
+def _constraint(kind: str, table: ArgumentTable) -> Constraint:
+    """Return a constraint, or Anything in place of one whose shape was told to be wrong.
+
+    Raises:
+        ValueError: the shape is right but the content is not.
+    """
+    if kind == "int" and table.integer is not None:
+        if len(table.integer) != 2:  # noqa: PLR2004 - a range has two ends
+            raise ValueError("must be [lowest, highest]: both ends are needed")
+        return IntBetween(low=table.integer[0], high=table.integer[1])
+    if kind == "match" and table.match is not None:
+        return Match(pattern=table.match)
+    if kind == "in" and table.options is not None:
+        return OneOf(options=tuple(map(_scalar, table.options)))
+    if kind == "const":
+        return Const(value=_scalar(table.const))
+    if kind == "any" and table.any is False:
+        raise ValueError("must be true; leave the argument out to forbid it")
+    return Anything()
+
+
+def _scalar(value: object) -> Scalar:
+    if isinstance(value, bool | int | float | str):
+        return value
+    raise ValueError("must hold text, numbers, true and false only")
+
+
+def _profiles(tables: object, tell: Tell) -> tuple[ApprovalProfile, ...]:
+    profiles = []
+    for name, value in _named(tables, "approval", tell).items():
+        path: Path = ("approval", name)
+        table = read_table(ApprovalTable, value, path, tell)
+        approvers = _listed(
+            ApproverTable, table.approvers, (*path, "approvers"), "must be a list of tables", tell
+        )
+        profiles.append(
+            ApprovalProfile(
+                name=name,
+                approvers=tuple(
+                    Approver(id=each.id or "", key=each.key or "") for _, each in approvers
+                ),
+                need=1 if table.need is None else table.need,
+                decide_within=_duration(table.decide_within, (*path, "decide_within"), tell),
+                execute_within=_duration(table.execute_within, (*path, "execute_within"), tell),
+                wait=_duration(table.wait or "0s", (*path, "wait"), tell),
+            )
+        )
+    return tuple(profiles)
+
+
+def _duration(text: str | None, path: Path, tell: Tell) -> timedelta:
+    if text is None:
+        return _STAND_IN
+    found = _DURATION.fullmatch(text)
+    if found is None:
+        tell(path, "must be a duration such as '30s', '10m', '4h' or '2d'")
+        return _STAND_IN
+    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+
+
+def _classes(
+    tables: tuple[ClassTable, ...], built_in: tuple[DataClass, ...]
+) -> tuple[DataClass, ...]:
+    classes = {each.name: each for each in built_in}
+    for table in tables:
+        if table.name is None:
+            continue
+        base = classes.get(
+            table.name, DataClass(name=table.name, family="organisation", action=Action.TOKENISE)
+        )
+        classes[table.name] = DataClass(
+            name=table.name,
+            family=base.family,
+            action=table.action or base.action,
+            approvers_see=(
+                base.approvers_see if table.approvers_see is None else table.approvers_see
+            ),
+        )
+    return tuple(classes.values())
+
+
+def _source(table: ClassTable) -> ClassSource:
+    return ClassSource(
+        name=table.name or "",
+        patterns=tuple(table.patterns or ()),
+        value_digests=tuple(map(value_digest, table.values or ())),
+        values_file=table.values_file,
+        environment=tuple(table.values_from_env or ()),
+    )
+
+
+def _provider(table: ProviderTable, path: Path, tell: Tell) -> ProviderSpec:
+    hosts = []
+    for index, host in enumerate(table.hosts or ()):
+        try:
+            parse_host(host)
+        except ValueError as error:
+            tell((*path, "hosts", index), str(error))
+        else:
+            hosts.append(host)
+    for index, header in enumerate(table.headers or ()):
+        if not _HEADER.fullmatch(header):
+            tell((*path, "headers", index), "must be the name of a header")
+    return ProviderSpec(
+        id=table.id or "",
+        hosts=tuple(hosts),
+        extra_fields=frozenset(table.extra_fields or ()),
+        headers=frozenset(header.lower() for header in table.headers or ()),
+    )
