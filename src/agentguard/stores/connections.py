@@ -1,0 +1,106 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""How is the database file opened, and what if it is busy?
+
+Connections for one writer and for readers that never write, and bounded retries of a busy store.
+Nothing but a busy store is tried again.
+
+INVARIANT: reading never creates a file and never changes the database
+(tests/stores/test_reading.py).
+"""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from agentguard.stores.failures import StoreFailure
+
+T = TypeVar("T")
+
+RETRY_SECONDS = 2.0
+"""How long a busy store is tried again before the call is refused."""
+
+_FIRST_PAUSE_SECONDS = 0.002
+_LONGEST_PAUSE_SECONDS = 0.05
+_PRIMARY = 0xFF
+_BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+
+
+def connect_writing(path: Path) -> sqlite3.Connection:
+    """Open an existing database for writing, each commit durable when it returns."""
+    connection = _connect(f"{path.as_uri()}?mode=rw")
+    try:
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+        (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    except BaseException:
+        connection.close()
+        raise
+    if mode != "wal":
+        connection.close()
+        raise StoreFailure("the database cannot use a write-ahead log where it lies")
+    return connection
+
+
+def connect_reading(path: Path) -> sqlite3.Connection:
+    """Open an existing database for reading only."""
+    connection = _connect(f"{path.as_uri()}?mode=ro")
+    try:
+        connection.execute("PRAGMA schema_version").fetchone()
+    except sqlite3.OperationalError as error:
+        connection.close()
+        if not _is_still(path, error):
+            raise
+        return _connect(f"{path.as_uri()}?immutable=1")
+    return connection
+
+
+def _is_still(path: Path, error: sqlite3.OperationalError) -> bool:
+    """Say whether the file is a copy that nobody writes, where no log can be made beside it."""
+    unopenable = error.sqlite_errorcode & _PRIMARY in (
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_READONLY,
+    )
+    return unopenable and path.is_file() and not path.with_name(path.name + "-wal").exists()
+
+
+def _connect(uri: str) -> sqlite3.Connection:
+    return sqlite3.connect(uri, uri=True, timeout=0, isolation_level=None, check_same_thread=False)
+
+
+def patiently(work: Callable[[], T]) -> T:
+    """Do work on the database, again while the store is busy, for at most two seconds."""
+    try:
+        return work()
+    except sqlite3.OperationalError as error:
+        if not _is_busy(error):
+            raise
+    from tenacity import (
+        Retrying,
+        retry_if_exception,
+        stop_after_delay,
+        wait_random_exponential,
+    )
+
+    pauses = wait_random_exponential(multiplier=_FIRST_PAUSE_SECONDS, max=_LONGEST_PAUSE_SECONDS)
+    retrying = Retrying(
+        retry=retry_if_exception(_is_busy),
+        stop=stop_after_delay(RETRY_SECONDS),
+        wait=pauses,
+        reraise=True,
+    )
+    return retrying(work)
+
+
+def _is_busy(error: BaseException) -> bool:
+    return (
+        isinstance(error, sqlite3.OperationalError)
+        and getattr(error, "sqlite_errorcode", 0) & _PRIMARY in _BUSY
+    )
+
+
+def failure(what: str, error: sqlite3.Error) -> StoreFailure:
+    """Return the failure that an SQLite error means, by the error's name alone."""
+    name = getattr(error, "sqlite_errorname", type(error).__name__)
+    return StoreFailure(f"the store could not {what}: {name}")

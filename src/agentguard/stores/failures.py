@@ -1,0 +1,17 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""How does a store say that something was not written?
+
+INVARIANT: no message holds the content of a row (tests/stores/test_sqlite.py).
+"""
+
+
+class StoreFailure(Exception):
+    """The store could not read or write; what was to be written is not there.
+
+    The guard refuses the call that needed it.
+    """
+
+
+class ChangeLost(Exception):
+    """The approval request changed since it was read; neither change nor entry was written."""
