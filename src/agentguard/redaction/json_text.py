@@ -1,0 +1,102 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""What does a string hold that is itself a JSON object or array?
+
+Takes such a text apart and puts it together again without loss: numbers keep their digits, and
+repeated keys, which a mapping would drop, are kept.
+It does not judge what it reads.
+
+INVARIANT: ``written(parsed(text))`` says the same as *text* to every JSON reader
+(tests/redaction/test_json_text.py).
+"""
+
+import json
+import math
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+# Beyond this size a float's digits are no longer those that were meant.
+_LARGEST_EXACT = 2**63
+
+
+@dataclass(frozen=True, slots=True)
+class NumberText:
+    """A number as it was written."""
+
+    literal: str = field(repr=False)
+
+    @property
+    def digits(self) -> str:
+        """The number without an exponent or a zero fraction, where it has such a form."""
+        return plain_digits(float(self.literal), self.literal)
+
+
+@dataclass(frozen=True, slots=True)
+class Members:
+    """An object's keys and values, in order, repeated keys included."""
+
+    pairs: "tuple[tuple[str, Tree], ...]" = field(repr=False)
+
+
+Tree: TypeAlias = "str | bool | NumberText | Members | list[Tree] | None"
+
+
+def plain_digits(number: float, written: str) -> str:
+    """Return a float's integer digits if it is whole and exact, else how it is written."""
+    if written.lstrip("-").isdigit():
+        return written
+    if math.isfinite(number) and number.is_integer() and abs(number) < _LARGEST_EXACT:
+        return str(int(number))
+    return written
+
+
+def parsed(text: str) -> Members | list[Tree] | None:
+    """Return the object or array that a text holds, None when it holds none.
+
+    Raises:
+        ValueError: it is nested too deep to be read; the message holds no text.
+    """
+    stripped = text.strip(" \t\r\n\ufeff")
+    if stripped[:1] + stripped[-1:] not in ("{}", "[]"):
+        return None
+    too_deep = False
+    tree: Members | list[Tree] | None = None
+    try:
+        tree = _DECODER.decode(stripped)
+    except RecursionError:
+        too_deep = True
+    except json.JSONDecodeError:
+        return None
+    if too_deep:
+        raise ValueError("a JSON text is nested too deep to be inspected")
+    return tree
+
+
+def _members(pairs: list[tuple[str, Tree]]) -> Members:
+    return Members(tuple(pairs))
+
+
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_members,
+    parse_int=NumberText,
+    parse_float=NumberText,
+    parse_constant=NumberText,
+    strict=False,
+)
+
+
+def written(tree: Tree) -> str:
+    """Return the compact JSON text of a tree."""
+    if isinstance(tree, Members):
+        return "{" + ",".join(f"{_quoted(key)}:{written(item)}" for key, item in tree.pairs) + "}"
+    if isinstance(tree, list):
+        return "[" + ",".join(map(written, tree)) + "]"
+    if isinstance(tree, NumberText):
+        return tree.literal
+    return _quoted(tree) if isinstance(tree, str) else json.dumps(tree)
+
+
+def _quoted(text: str) -> str:
+    # A lone surrogate can only be written as an escape.
+    whole = text.isascii() or not any("\ud800" <= character <= "\udfff" for character in text)
+    return json.dumps(text, ensure_ascii=not whole)
