@@ -38,6 +38,7 @@ def request(**fields: Any) -> bytes:
         request(tools=[{"type": "custom", "custom": {"name": "t"}}]),
         request(tools=None, tool_choice="none"),
         request(metadata={"a": "b"}, user="u", stream=False, n=1),
+        request(response_format={"type": "json_object"}),
         request(response_format={"type": "json_schema", "json_schema": {"name": "x"}}),
     ],
 )

@@ -5,6 +5,7 @@
 import contextlib
 import socket
 import struct
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -146,6 +147,21 @@ def test_a_reset_connection_harms_nobody(capfd: pytest.CaptureFixture[str]) -> N
         request = b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n"
         assert send(server, request).startswith(b"HTTP/1.1 200")
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_client_that_stays_after_an_error_is_let_go() -> None:
+    """A client that keeps its connection after a broken request is disconnected all the same."""
+    with (
+        serving() as server,
+        socket.create_connection(("127.0.0.1", server.server_port), timeout=10) as connection,
+    ):
+        connection.sendall(b"no http\r\n\r\n")
+        assert b"".join(iter(lambda: connection.recv(65536), b""))
+        time.sleep(1)
+        with pytest.raises(ConnectionError):
+            for _ in range(100):
+                connection.sendall(b"still here")
+                time.sleep(0.05)
 
 
 def test_it_listens_on_loopback_only() -> None:
