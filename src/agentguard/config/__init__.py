@@ -7,12 +7,11 @@ a first policy. Nothing here builds a guard.
 """
 
 from agentguard.config.load import check, load
-from agentguard.config.settings import Deployment, OwnClassSettings, Remark, Settings, Severity
+from agentguard.config.settings import Deployment, Remark, Settings, Severity
 from agentguard.config.starter import starter
 
 __all__ = [
     "Deployment",
-    "OwnClassSettings",
     "Remark",
     "Settings",
     "Severity",

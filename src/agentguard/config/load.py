@@ -17,11 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agentguard.classification import BUILT_IN_CLASSES, OwnClass
 from agentguard.config.positions import Positions
 from agentguard.config.report import Report
 from agentguard.config.settings import (
     Deployment,
-    OwnClassSettings,
     Remark,
     Settings,
     Severity,
@@ -41,7 +41,7 @@ class _Examined:
     problems: tuple[Problem, ...]
     report: Report | None = None
     document: PolicyDocument | None = None
-    own: tuple[OwnClassSettings, ...] = ()
+    own: tuple[OwnClass, ...] = ()
     known: tuple[KnownValue, ...] = ()
     store: str = DEFAULT_STORE
 
@@ -93,7 +93,6 @@ def check(path: str | os.PathLike[str], env: Mapping[str, str] | None = None) ->
 
 def _examine(path: Path, env: Mapping[str, str]) -> _Examined:
     # Deferred: the models bring pydantic, which importing agentguard must not.
-    from agentguard.classification import BUILT_IN_CLASSES
     from agentguard.config.reading import read
     from agentguard.config.sources import fetch
 

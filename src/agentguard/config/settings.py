@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 
+from agentguard.classification import OwnClass
 from agentguard.errors import Problem
 from agentguard.policy import Policy
 from agentguard.vocabulary import KnownValue
@@ -28,15 +29,6 @@ class Deployment:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OwnClassSettings:
-    """How the organisation's own class is recognised."""
-
-    name: str
-    patterns: tuple[str, ...] = ()
-    values: tuple[str, ...] = field(default=(), repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """A configuration file, read and checked.
 
@@ -49,7 +41,7 @@ class Settings:
     """
 
     policy: Policy
-    own: tuple[OwnClassSettings, ...]
+    own: tuple[OwnClass, ...]
     known: tuple[KnownValue, ...] = field(repr=False)
     deployment: Deployment
     path: Path

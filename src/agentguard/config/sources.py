@@ -11,8 +11,8 @@ INVARIANT: no problem holds a value (tests/config/test_sources.py).
 from collections.abc import Mapping
 from pathlib import Path
 
+from agentguard.classification import OwnClass
 from agentguard.config.document import ClassTable, Tell
-from agentguard.config.settings import OwnClassSettings
 from agentguard.policy import Match
 from agentguard.vocabulary import DataClass, KnownValue
 
@@ -26,7 +26,7 @@ def fetch(
     folder: Path,
     env: Mapping[str, str],
     tell: Tell,
-) -> tuple[tuple[OwnClassSettings, ...], tuple[KnownValue, ...]]:
+) -> tuple[tuple[OwnClass, ...], tuple[KnownValue, ...]]:
     """Return the organisation's own classes, and the values known beforehand.
 
     Args:
@@ -37,7 +37,7 @@ def fetch(
         tell: takes each problem with its path.
     """
     built_in_names = {each.name for each in built_in}
-    own: list[OwnClassSettings] = []
+    own: list[OwnClass] = []
     known: list[KnownValue] = []
     for index, table in enumerate(tables):
         if table.name is None:
@@ -50,7 +50,7 @@ def fetch(
             secrets = (*values, *secrets)
         else:
             patterns = fetching.patterns()
-            own.append(OwnClassSettings(name=table.name, patterns=patterns, values=values))
+            own.append(OwnClass(name=table.name, patterns=patterns, values=values))
         known += (KnownValue(value=value, data_class=table.name) for value in secrets)
     return tuple(own), tuple(known)
 
