@@ -30,10 +30,14 @@ _PUTTY_END = re.compile(rb"Private-(?:MAC|Hash):\s{0,4}[0-9a-fA-F]{0,128}")
 def body(data: bytes, start: int, end: int) -> Iterable[tuple[int, int]]:
     """Confirm a key's header line and extend it to the end of the key."""
     limit = min(len(data), end + LONGEST_KEY)
-    following = data.find(b"BEGIN ", end, limit)
+    header, ending = (
+        (b"PuTTY-User-Key-File-", _PUTTY_END)
+        if data.startswith(b"PuTTY", start)
+        else (b"BEGIN ", _END_LINE)
+    )
+    following = data.find(header, end, limit)
     if following >= 0:
         limit = following
-    ending = _PUTTY_END if data.startswith(b"PuTTY", start) else _END_LINE
     closed = ending.search(data, end, limit)
     if closed is not None:
         return ((start, closed.end()),)

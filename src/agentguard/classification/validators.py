@@ -48,23 +48,22 @@ _FILE_SUFFIXES = frozenset(
 )
 
 
+# What a doubled digit adds to the sum, for digits that are bytes 48 to 57.
+_DOUBLED = bytes.maketrans(b"0123456789", bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)))
+_SINGLE = bytes.maketrans(b"0123456789", bytes(range(10)))
+
+
 def luhn(digits: bytes) -> bool:
     """Say whether a run of ASCII digits carries a right check digit (ISO/IEC 7812-1, annex B)."""
-    total = 0
-    for place, digit in enumerate(reversed(digits)):
-        value = digit - 48
-        if place % 2:
-            value = value * 2 - 9 if value > 4 else value * 2  # noqa: PLR2004 - two digits
-        total += value
-    return total % 10 == 0
+    single = sum(digits[-1::-2].translate(_SINGLE))
+    return (single + sum(digits[-2::-2].translate(_DOUBLED))) % 10 == 0
 
 
-def _is_card(digits: bytes) -> bool:
-    written = digits.decode("ascii")
-    return any(
-        len(written) in lengths and low <= written[: len(low)] <= high
-        for low, high, lengths in _CARD_RANGES
-    ) and luhn(digits)
+def _card_lengths(digits: bytes) -> frozenset[int]:
+    """The lengths that a card may have whose number begins with these four digits."""
+    start = digits.decode("ascii")
+    fitting = (lengths for low, high, lengths in _CARD_RANGES if low <= start[: len(low)] <= high)
+    return frozenset().union(*fitting)
 
 
 def cards(data: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -110,13 +109,18 @@ def _card_from(data: bytes, groups: list[tuple[int, int]], first: int) -> int | 
     if data[groups[first][0]] not in b"23456":
         return None
     digits = b""
+    lengths: frozenset[int] = frozenset()
     longest = None
     for last in range(first, min(len(groups), first + LONGEST_CARD)):
         digits += data[slice(*groups[last])]
         if len(digits) > LONGEST_CARD:
             break
-        if len(digits) >= SHORTEST_CARD and _is_card(digits):
-            longest = last
+        if len(digits) >= SHORTEST_CARD:
+            lengths = lengths or _card_lengths(digits[:4])
+            if not lengths:
+                break
+            if len(digits) in lengths and luhn(digits):
+                longest = last
     return longest
 
 
