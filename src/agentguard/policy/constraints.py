@@ -40,6 +40,16 @@ def _is_comparable(value: object) -> bool:
     return type(value) is not float or math.isfinite(value)
 
 
+def _utf8(value: object) -> bytes | None:
+    """Return the bytes of a text, None for what is no text; the error would quote the value."""
+    if type(value) is not str:
+        return None
+    try:
+        return value.encode("utf-8")
+    except UnicodeEncodeError:
+        return None
+
+
 def _tagged(value: Scalar) -> Frozen:
     """Return a scalar with its type: 1 and 1.0 have the same canonical bytes, but differ here."""
     return (type(value).__name__, value)
@@ -206,17 +216,15 @@ class Match:
 
     def problem_with(self, value: Frozen) -> str | None:
         """Return what is demanded if *value* does not satisfy it, else None."""
-        return None if type(value) is str and self._matches(value) else self.demand
+        text = _utf8(value)
+        return None if text is not None and self._compiled.fullmatch(text) else self.demand
 
     def rules_out(self, value: Frozen) -> bool:
         """Say whether *value* has the right type and certainly does not satisfy this."""
-        if type(value) is not str:
-            return False
-        return not self._matches(value) and not self._matches(unicodedata.normalize("NFC", value))
-
-    def _matches(self, text: str) -> bool:
-        # A lone surrogate becomes invalid UTF-8, which no pattern matches and no error quotes.
-        return self._compiled.fullmatch(text.encode("utf-8", "surrogatepass")) is not None
+        spellings = _utf8(value), _utf8(_composed(value))
+        return all(
+            text is not None and self._compiled.fullmatch(text) is None for text in spellings
+        )
 
     def form(self) -> dict[str, Frozen]:
         """Return the constraint as it enters the policy's digest."""

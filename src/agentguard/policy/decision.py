@@ -81,7 +81,7 @@ class Policy:
         """Say whether *call* may be made; a tool call is judged by its resolved arguments."""
         person = chain.person
         person_id = None if person is None else person.id
-        subjects = chain.agents or (chain.actor,)
+        subjects = chain.agents
         reach: list[Reach] = []
         for principal in subjects:
             found = self._table.reach.get(principal.id)
@@ -117,7 +117,7 @@ class Policy:
     def offered_tools(self, chain: Chain) -> frozenset[str]:
         """Return the tools that every agent of the chain might be let run."""
         person = chain.person
-        return self._offered(chain.agents or (chain.actor,), None if person is None else person.id)
+        return self._offered(chain.agents, None if person is None else person.id)
 
     def may_receive(self, tool: str, data_class: str) -> bool:
         """Say whether a tool may receive values of a class."""

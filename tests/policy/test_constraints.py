@@ -1,0 +1,210 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""Constraints are strict about types, and deny rules are not evaded by odd values."""
+
+import math
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agentguard.canonical import LARGEST_INTEGER, Frozen, freeze
+from agentguard.policy import Anything, Const, Constraint, IntBetween, Match, OneOf
+from agentguard.policy.constraints import are_disjoint
+
+JSON_VALUES: st.SearchStrategy[Frozen] = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**53) + 1, 2**53 - 1)
+    | st.integers(-3, 8)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.sampled_from([0.0, 1.0, 5.0, "usd", "eur", "USD", "ORD-00012345"])
+    | st.text(max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=2).map(freeze)
+        | st.dictionaries(st.text(max_size=2), inner, max_size=2).map(freeze)
+    ),
+    max_leaves=4,
+)
+CONSTRAINTS: st.SearchStrategy[Constraint] = st.sampled_from(
+    [
+        IntBetween(low=0, high=3),
+        IntBetween(low=-2, high=-1),
+        IntBetween(low=2, high=5),
+        OneOf(options=("usd", "eur")),
+        OneOf(options=(1, True, "1")),
+        Const(value=1),
+        Const(value=1.0),
+        Const(value=True),
+        Const(value="ORD-00012345"),
+        Match(pattern="ORD-[0-9]{8}"),
+        Match(pattern="[a-z]*"),
+        Anything(),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    "amount",
+    ["5000", True, (5000,), None, 5000.5, 5.0, 2**70, math.nan, math.inf, -5000, freeze({"n": 5})],
+)
+def test_every_malformed_amount_is_refused(amount: Frozen) -> None:
+    """A value that is not an integer within both ends does not satisfy a range."""
+    problem = IntBetween(low=0, high=100).problem_with(amount)
+    assert problem == "must be an integer from 0 to 100"
+
+
+@pytest.mark.parametrize("amount", [0, 1, 100])
+def test_both_ends_of_a_range_are_included(amount: int) -> None:
+    """The ends of a range satisfy it."""
+    assert IntBetween(low=0, high=100).problem_with(amount) is None
+
+
+@pytest.mark.parametrize(
+    ("constraint", "value"),
+    [
+        (Const(value=1), True),
+        (Const(value=True), 1),
+        (Const(value=1), 1.0),
+        (Const(value=1.0), 1),
+        (Const(value="1"), 1),
+        (OneOf(options=(0, 1)), False),
+        (OneOf(options=(0, 1)), 1.0),
+        (OneOf(options=(True,)), 1),
+        (OneOf(options=("usd",)), "USD"),
+        (OneOf(options=("usd",)), ("usd",)),
+        (OneOf(options=("usd",)), freeze({"usd": 1})),
+        (Match(pattern="[0-9]+"), 5),
+        (Match(pattern=".*"), None),
+    ],
+)
+def test_equal_looking_values_of_another_type_are_refused(
+    constraint: Constraint, value: Frozen
+) -> None:
+    """Type and value must both be equal."""
+    assert constraint.problem_with(value) is not None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "matches"),
+    [
+        ("ORD-[0-9]{8}", "ORD-00012345", True),
+        ("ORD-[0-9]{8}", "xORD-00012345", False),
+        ("ORD-[0-9]{8}", "ORD-00012345\n", False),
+        ("ORD-[0-9]{8}", "ORD-00012345x", False),
+        ("ORD-[0-9]{8}$", "ORD-00012345\n", False),
+        ("a|ab", "ab", True),
+        (".+", "a\nb", False),
+        ("é+", "éé", True),
+        (".", "\ud800", False),
+    ],
+)
+def test_a_pattern_matches_the_whole_text(pattern: str, text: str, matches: bool) -> None:  # noqa: FBT001 - a table of cases
+    """A pattern must match from the first character to the last."""
+    assert (Match(pattern=pattern).problem_with(text) is None) is matches
+
+
+def test_a_pattern_that_is_slow_elsewhere_is_quick_here() -> None:
+    """A pattern that backtracking engines take exponential time for is answered."""
+    assert Match(pattern="(a+)+b").problem_with("a" * 20_000) is not None
+
+
+@pytest.mark.parametrize("pattern", ["(", "(?=a)", r"(a)\1", "a{1001}", "\ud800"])
+def test_a_pattern_without_a_linear_form_is_refused(pattern: str) -> None:
+    """What re2 does not take is refused with a reason."""
+    with pytest.raises(ValueError, match="not one that re2 takes"):
+        Match(pattern=pattern)
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(2, 1), (0, LARGEST_INTEGER + 1), (-LARGEST_INTEGER - 1, 0)]
+)
+def test_a_range_that_cannot_be_meant_is_refused(low: int, high: int) -> None:
+    """Reversed bounds and bounds beyond 2^53-1 are refused."""
+    with pytest.raises(ValueError, match="bound"):
+        IntBetween(low=low, high=high)
+
+
+def test_options_must_exist_and_be_finite() -> None:
+    """An empty list of options and numbers without one value everywhere are refused."""
+    with pytest.raises(ValueError, match="at least one"):
+        OneOf(options=())
+    with pytest.raises(ValueError, match="finite"):
+        OneOf(options=(math.nan,))
+    with pytest.raises(ValueError, match="finite"):
+        Const(value=2**60)
+
+
+@settings(deadline=None)
+@given(constraint=CONSTRAINTS, value=JSON_VALUES)
+def test_no_value_satisfies_and_fails_for_certain(constraint: Constraint, value: Frozen) -> None:
+    """A value that satisfies a constraint is never ruled out by it."""
+    if constraint.problem_with(value) is None:
+        assert not constraint.rules_out(value)
+
+
+@pytest.mark.parametrize(
+    ("constraint", "value"),
+    [
+        (IntBetween(low=101, high=1000), "5000"),
+        (IntBetween(low=101, high=1000), True),
+        (IntBetween(low=101, high=1000), 5.0),
+        (IntBetween(low=101, high=1000), None),
+        (IntBetween(low=101, high=1000), 2**70),
+        (OneOf(options=("root",)), 7),
+        (OneOf(options=(1.5,)), math.nan),
+        (Const(value="root"), ("root",)),
+        (Const(value=1), True),
+        (Match(pattern="root"), 7),
+        (Match(pattern="root"), "\ud800"),
+        (Anything(), 7),
+    ],
+)
+def test_a_mistyped_value_is_never_ruled_out(constraint: Constraint, value: Frozen) -> None:
+    """A value of another type does not lead out of a deny rule."""
+    assert not constraint.rules_out(value)
+
+
+@pytest.mark.parametrize(
+    "constraint", [Const(value="café"), OneOf(options=("café",)), Match(pattern="café")]
+)
+def test_another_spelling_of_the_same_text_is_not_ruled_out(constraint: Constraint) -> None:
+    """A decomposed spelling does not lead out of a deny rule, and satisfies no allow rule."""
+    decomposed = "cafe\u0301"
+    assert not constraint.rules_out(decomposed)
+    assert constraint.problem_with(decomposed) is not None
+    assert constraint.rules_out("tea")
+
+
+@settings(deadline=None)
+@given(left=CONSTRAINTS, right=CONSTRAINTS, value=JSON_VALUES)
+def test_disjoint_constraints_share_no_value(
+    left: Constraint, right: Constraint, value: Frozen
+) -> None:
+    """No value satisfies two constraints that are called disjoint."""
+    if are_disjoint(left, right):
+        assert left.problem_with(value) is not None or right.problem_with(value) is not None
+
+
+def test_disjointness_is_seen_where_it_can_be() -> None:
+    """Ranges, options and kinds that exclude each other are disjoint; patterns are not compared."""
+    small, large = IntBetween(low=1, high=100), IntBetween(low=101, high=1000)
+    assert are_disjoint(small, large)
+    assert not are_disjoint(small, IntBetween(low=100, high=200))
+    assert are_disjoint(OneOf(options=("a", "b")), Const(value="c"))
+    assert are_disjoint(Match(pattern="[a-z]"), small)
+    assert are_disjoint(Match(pattern="[a-z]"), Const(value="7"))
+    assert not are_disjoint(Match(pattern="a"), Match(pattern="b"))
+    assert not are_disjoint(Anything(), small)
+
+
+def test_the_digest_form_keeps_types_apart() -> None:
+    """1, 1.0 and true have different forms in the digest."""
+    forms = {str(Const(value=value).form()) for value in (1, 1.0, True, "1")}
+    assert len(forms) == 4
+
+
+def test_a_long_list_of_options_is_not_shown_whole() -> None:
+    """A demand names a few options and counts the others."""
+    demand = OneOf(options=tuple(range(20))).demand
+    assert demand.endswith("and 12 more")
