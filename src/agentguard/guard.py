@@ -6,11 +6,12 @@
 It holds no rule and no step itself; two guards in one process know nothing of each other.
 """
 
+import inspect
 import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 
 from agentguard.errors import ConfigError
 from agentguard.vocabulary import Caller, Impact
@@ -66,13 +67,7 @@ class Guard:
             return cls(parts)
         raise ConfigError(problem)
 
-    @overload
-    def wrap(self, target: T, *, identity: str | None = None) -> T: ...
-
-    @overload
-    def wrap(self, target: list[T]) -> list[T]: ...
-
-    def wrap(self, target: Any, *, identity: str | None = None) -> Any:
+    def wrap(self, target: T, *, identity: str | None = None) -> T:
         """Guard a model client or a tool.
 
         Args:
@@ -92,9 +87,9 @@ class Guard:
         if identity is not None:
             raise TypeError("identity= goes with a model client; tools follow the running code")
         if isinstance(target, list):
-            return [self.wrap(item) for item in target]
-        if callable(target) and hasattr(target, "__name__") and not isinstance(target, type):
-            return self.tool(target)
+            return cast("T", [self.wrap(item) for item in target])
+        if inspect.isroutine(target):
+            return cast("T", self.tool(cast("Callable[..., Any]", target)))
         raise TypeError(f"objects of type {type(target).__name__} cannot be guarded")
 
     @overload

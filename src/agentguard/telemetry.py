@@ -58,8 +58,8 @@ GEN_AI_REQUEST_MODEL = "gen_ai.request.model"
 GEN_AI_RESPONSE_ID = "gen_ai.response.id"
 GEN_AI_RESPONSE_MODEL = "gen_ai.response.model"
 GEN_AI_FINISH_REASONS = "gen_ai.response.finish_reasons"
-GEN_AI_INPUT_TOKENS = "gen_ai.usage.input_tokens"  # noqa: S105 - an attribute name
-GEN_AI_OUTPUT_TOKENS = "gen_ai.usage.output_tokens"  # noqa: S105 - an attribute name
+GEN_AI_INPUT_TOKENS = "gen_ai.usage.input_tokens"
+GEN_AI_OUTPUT_TOKENS = "gen_ai.usage.output_tokens"
 GEN_AI_TOOL_NAME = "gen_ai.tool.name"
 GEN_AI_TOOL_TYPE = "gen_ai.tool.type"
 GEN_AI_CONVERSATION = "gen_ai.conversation.id"
@@ -121,7 +121,7 @@ def _conclusion(report: Report) -> dict[str, str | int | tuple[str, ...]]:
 
 
 def _error_type(report: Report) -> str:
-    if report.reason in _ERRORS:
+    if report.reason is not None and report.reason in _ERRORS:
         return _ERRORS[report.reason]
     if report.effect is Effect.DENY:
         return f"{PREFIX}.denied"

@@ -6,7 +6,7 @@
 a first policy. Nothing here builds a guard.
 """
 
-from agentguard.config.load import check, load
+from agentguard.config.load import check, load, load_policy
 from agentguard.config.settings import Deployment, Remark, Settings, Severity
 from agentguard.config.starter import starter
 
@@ -17,5 +17,6 @@ __all__ = [
     "Severity",
     "check",
     "load",
+    "load_policy",
     "starter",
 ]

@@ -27,7 +27,7 @@ from agentguard.config.settings import (
     Severity,
 )
 from agentguard.errors import ConfigError, Problem
-from agentguard.policy import PolicyDocument, compile_policy, doubts_about, flaws_of
+from agentguard.policy import Policy, PolicyDocument, compile_policy, doubts_about, flaws_of
 from agentguard.vocabulary import KnownValue
 
 DEFAULT_STORE = "agentguard.db"
@@ -69,6 +69,22 @@ def load(path: str | os.PathLike[str], env: Mapping[str, str] | None = None) -> 
     )
 
 
+def load_policy(path: str | os.PathLike[str]) -> tuple[Policy, Deployment]:
+    """Read the policy of a configuration file without the values of its classes.
+
+    For approvers and auditors, whose machines do not hold what the agents' machines hold. No
+    guard can be made from it.
+
+    Raises:
+        ConfigError: the file cannot be used; it lists a syntax error, or else every problem.
+    """
+    examined = _examine(Path(path), None)
+    if examined.document is None or examined.problems:
+        raise ConfigError(examined.problems)
+    store = Path(path).absolute().parent / examined.store
+    return compile_policy(examined.document), Deployment(store=store)
+
+
 def check(path: str | os.PathLike[str], env: Mapping[str, str] | None = None) -> tuple[Remark, ...]:
     """Return everything that is wrong or doubtful about a configuration file.
 
@@ -91,7 +107,7 @@ def check(path: str | os.PathLike[str], env: Mapping[str, str] | None = None) ->
     )
 
 
-def _examine(path: Path, env: Mapping[str, str]) -> _Examined:
+def _examine(path: Path, env: Mapping[str, str] | None) -> _Examined:
     # Deferred: the models bring pydantic, which importing agentguard must not.
     from agentguard.config.reading import read
     from agentguard.config.sources import fetch
@@ -101,7 +117,11 @@ def _examine(path: Path, env: Mapping[str, str]) -> _Examined:
         return _Examined(problems=(problem,))
     report = Report(str(path), Positions(text))
     reading = read(tables, BUILT_IN_CLASSES, report.add)
-    own, known = fetch(reading.classes, BUILT_IN_CLASSES, path.absolute().parent, env, report.add)
+    own: tuple[OwnClass, ...] = ()
+    known: tuple[KnownValue, ...] = ()
+    if env is not None:
+        folder = path.absolute().parent
+        own, known = fetch(reading.classes, BUILT_IN_CLASSES, folder, env, report.add)
     report.add_flaws(flaws_of(reading.document))
     return _Examined(
         problems=report.problems,

@@ -105,8 +105,20 @@ def refuse_if_denied(progress: Progress) -> None:
     if decision.rule is not None:
         raise DeniedByPolicy(f"rule {decision.rule!r} denies the call", rule=decision.rule)
     near = None if decision.nearest is None else str(decision.nearest)
-    why = "no rule allows the call" if decision.reason is None else decision.reason.value
+    why = _denial(progress)
     raise DeniedByPolicy(f"{why}; {near}" if near else why, nearest=near)
+
+
+def _denial(progress: Progress) -> str:
+    """Say in words what a default denial means; every name in it comes from the host."""
+    attempt, call, decision = progress.attempt, progress.call, progress.decision
+    actor = "nobody" if attempt.caller is None else attempt.caller.chain.actor.id
+    what = f"{attempt.boundary.value} {(attempt if call is None else call).target!r}"
+    if decision is not None and decision.reason is Reason.UNKNOWN_IDENTITY:
+        return f"the policy does not declare {actor!r}"
+    if decision is not None and decision.reason is Reason.UNKNOWN_PROVIDER:
+        return f"the policy names no provider for the host that {what} would be called at"
+    return f"no rule allows {what} for {actor!r}"
 
 
 def intent(progress: Progress, call: Call, claim: ApprovalRequest | None) -> Flow[None]:

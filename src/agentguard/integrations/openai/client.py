@@ -104,7 +104,8 @@ def _arm(client: Any, state: State) -> Any:
     client._client = seal(http_client, made_by_sdk=made_by_sdk)  # noqa: SLF001 - see above
     client.__dict__[STATE] = state
     if not getattr(type(client), GUARDED, False):
-        client.__class__ = guarded_class(type(client))
+        kind: Any = type(client)
+        client.__class__ = guarded_class(kind)
     return client
 
 
@@ -119,7 +120,7 @@ def _state_of(client: Any) -> State:
 
 
 @lru_cache(maxsize=16)
-def guarded_class(base: type) -> type:
+def guarded_class(base: Any) -> type:
     """Return the guarded subclass of a client class; one for each class."""
     asynchronous = base.__name__.startswith("Async")
     members: dict[str, Any] = _common(base)

@@ -49,6 +49,7 @@ HELPER_HEADERS = {
     "x-stainless-helper-method": frozenset({"chat.completions.parse"}),
     "____stainless_override_cast_to": None,
 }
+FINISH_REASONS = frozenset({"stop", "length", "tool_calls", "content_filter"})
 DROPPED_RESPONSE_HEADERS = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 
 
@@ -192,18 +193,16 @@ def _response_attributes(content: dict[str, Any]) -> dict[str, str | int | tuple
         ("prompt_tokens", GEN_AI_INPUT_TOKENS),
         ("completion_tokens", GEN_AI_OUTPUT_TOKENS),
     )
-    for key, name in tokens if isinstance(usage, dict) else ():
-        if isinstance(usage.get(key), int):
-            found[name] = usage[key]
+    if isinstance(usage, dict):
+        found |= {name: usage[key] for key, name in tokens if isinstance(usage.get(key), int)}
     choices = content.get("choices")
-    reasons = [
-        choice.get("finish_reason")
+    reasons = tuple(
+        str(choice.get("finish_reason"))
         for choice in (choices if isinstance(choices, list) else [])
         if isinstance(choice, dict)
-    ]
-    known = ("stop", "length", "tool_calls", "content_filter")
-    if reasons and all(reason in known for reason in reasons):
-        found[GEN_AI_FINISH_REASONS] = tuple(reasons)
+    )
+    if reasons and FINISH_REASONS.issuperset(reasons):
+        found[GEN_AI_FINISH_REASONS] = reasons
     return found
 
 

