@@ -13,7 +13,7 @@ demo: .venvs/demo/.ready
 	.venvs/demo/bin/python examples/quickstart.py
 
 demo-model: .venvs/model/.ready
-	.venvs/model/bin/python examples/quickstart_model.py
+	.venvs/model/bin/python examples/quickstart.py --provider local
 
 test: lint
 	.venvs/test/bin/python -m pytest -q

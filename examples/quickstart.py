@@ -8,11 +8,14 @@ python examples/quickstart.py --provider openai   # OpenAI itself; needs OPENAI_
 
 import argparse
 import json
+import re
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,34 +45,58 @@ QUESTION = f"Customer {CUSTOMER} wrote about {ORDER}. Read the e-mail and do wha
 def main() -> None:
     """Run the agent and show what happened on both sides of the boundary."""
     options = argparse.ArgumentParser(description="a guarded support agent")
-    options.add_argument("--provider", choices=("loopback", "openai"), default="loopback")
+    options.add_argument("--provider", choices=("loopback", "local", "openai"), default="loopback")
     options.add_argument("--model", default="gpt-4o-mini")
     chosen = options.parse_args()
-    with tempfile.TemporaryDirectory() as folder, LoopbackProvider(support_model) as loopback:
+    spans = InMemorySpanExporter()
+    tracing = TracerProvider()
+    tracing.add_span_processor(SimpleSpanProcessor(spans))
+    with tempfile.TemporaryDirectory() as folder, served_by(chosen.provider) as provider:
         policy, key = set_up(Path(folder))
-        if chosen.provider == "openai":
-            client = OpenAI()
-        else:
-            client = OpenAI(base_url=loopback.base_url, api_key="not-a-key")
-        spans = InMemorySpanExporter()
-        provider = TracerProvider()
-        provider.add_span_processor(SimpleSpanProcessor(spans))
-        with Guard.from_file(policy, tracer_provider=provider) as guard:
-            approver = threading.Thread(target=approve, args=(policy, key))
+        with Guard.from_file(policy, tracer_provider=tracing) as guard:
+            done = threading.Event()
+            approver = threading.Thread(target=approve, args=(policy, key, done))
             approver.start()
+            client = guard.wrap(provider.client)
             with guard.identity("agent:support", on_behalf_of="user:alice"):
-                answer = run_agent(guard.wrap(client), guard, chosen.model)
+                answer = run_agent(client, guard, chosen.model)
+            done.set()
             approver.join()
-        client.close()
+            client.close()
         title("The answer, as user:alice sees it")
         print(answer)
-        if chosen.provider == "loopback":
-            show_what_left(loopback)
+        if provider.received is not None:
+            show_what_left(provider.received().decode())
         title("The spans")
         print(span_tree(spans.get_finished_spans()))
         title("The audit log, verified by another process")
         print(agentguard(policy, "audit", "tail", "-n", "100"))
         print(agentguard(policy, "audit", "verify"))
+
+
+@dataclass(frozen=True)
+class Provider:
+    """A client, and what its server received, where that can be known."""
+
+    client: OpenAI
+    received: Callable[[], bytes] | None
+
+
+@contextmanager
+def served_by(name: str) -> Iterator[Provider]:
+    """Start the provider that was chosen. A key in the environment chooses nothing."""
+    if name == "openai":
+        yield Provider(OpenAI(), None)
+    elif name == "local":
+        from model_server import model_server
+
+        with model_server() as relay:
+            client = OpenAI(base_url=relay.base_url, api_key="not-a-key", timeout=120)
+            yield Provider(client, relay.received_bytes)
+    else:
+        with LoopbackProvider(support_model) as loopback:
+            client = OpenAI(base_url=loopback.base_url, api_key="not-a-key")
+            yield Provider(client, loopback.received_bytes)
 
 
 def set_up(folder: Path) -> tuple[Path, Path]:
@@ -90,17 +117,14 @@ def agentguard(policy: Path, *arguments: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.rstrip()
 
 
-def approve(policy: Path, key: Path) -> None:
+def approve(policy: Path, key: Path, done: threading.Event) -> None:
     """Wait for a request and approve it, with a key that the agent does not hold."""
     waiting: list[dict[str, Any]] = []
-    for _ in range(60):
-        if not (policy.parent / "agentguard.db").exists():
-            continue
-        waiting = json.loads(agentguard(policy, "approvals", "list", "--json"))
-        if waiting:
-            break
-    if not waiting:
-        return
+    while not waiting:
+        if done.wait(0.1):
+            return
+        if (policy.parent / "agentguard.db").exists():
+            waiting = json.loads(agentguard(policy, "approvals", "list", "--json"))
     request = waiting[0]["id"]
     shown = agentguard(
         policy, "approvals", "approve", request, "--as", "user:carol", "--key", str(key), "--yes"
@@ -161,7 +185,9 @@ def run_agent(client: OpenAI, guard: Guard, model: str) -> str:
         {"role": "user", "content": QUESTION},
     ]
     for _ in range(8):
-        reply = client.chat.completions.create(model=model, messages=messages, tools=offered)
+        reply = client.chat.completions.create(
+            model=model, messages=messages, tools=offered, max_tokens=256
+        )
         message = reply.choices[0].message
         if not message.tool_calls:
             return message.content or ""
@@ -180,18 +206,20 @@ def run_tool(tools: dict[str, Callable[..., str]], name: str, arguments: str) ->
     except CallRefused as refused:
         print(f"REFUSED  {name}: {refused}")
         return refused.safe_message
+    except (KeyError, TypeError, ValueError):
+        print("UNUSABLE the model asked for a tool in a way that means nothing")
+        return "there is no such tool, or its arguments cannot be read"
     print(f"RAN      {name}: {result.splitlines()[0]}")
     return result
 
 
-def show_what_left(loopback: LoopbackProvider) -> None:
-    """Prove from the provider's own journal what it received."""
+def show_what_left(received: str) -> None:
+    """Prove from what the provider received that the values did not leave."""
     title("What the provider received")
-    received = loopback.received_bytes().decode()
     for name, value in (("e-mail", CUSTOMER), ("card", CARD), ("API key", API_KEY)):
         print(f"{name:<8} {'LEAKED' if value in received else 'never arrived'}: {value}")
-    last = json.loads(loopback.journal[-1].body)["messages"]
-    print(next(m["content"] for m in reversed(last) if "EMAIL:" in str(m.get("content"))))
+    placeholders = sorted(set(re.findall(r"\[\[[A-Z_]+:[A-Z0-9]+\]\]", received)))
+    print(f"instead  {' '.join(placeholders)}")
 
 
 def title(text: str) -> None:
