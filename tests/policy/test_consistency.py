@@ -1,0 +1,202 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""A policy that contradicts itself is refused, and every flaw has its place."""
+
+import base64
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from agentguard.errors import ConfigError
+from agentguard.policy import (
+    Anything,
+    ArgumentSpec,
+    ClassSource,
+    IdentitySpec,
+    PolicyDocument,
+    ProviderSpec,
+    RuleSpec,
+    ToolSpec,
+    compile_policy,
+    flaws_of,
+    key_of,
+)
+from agentguard.vocabulary import Action, ApprovalProfile, Approver, DataClass, Effect, Impact
+
+
+def key(fill: int, length: int = 32) -> str:
+    """A public key that nobody has."""
+    return "ed25519:" + base64.b64encode(bytes([fill]) * length).decode()
+
+
+RULE = RuleSpec(id="r", who=("agent:a",), persons=("user:*",), effect=Effect.ALLOW, tools=("t",))
+CHAT = RuleSpec(id="chat", who=("agent:a",), effect=Effect.ALLOW, providers=("p",), models=("*",))
+TOOL = ToolSpec(name="t", impact=Impact.IRREVERSIBLE)
+PROVIDER = ProviderSpec(id="p", hosts=("a.example",))
+PROFILE = ApprovalProfile(
+    name="leads",
+    approvers=(Approver(id="user:c", key=key(1)),),
+    need=1,
+    decide_within=timedelta(hours=1),
+    execute_within=timedelta(minutes=1),
+    wait=timedelta(),
+)
+DOCUMENT = PolicyDocument(
+    name="p",
+    identities=(IdentitySpec(id="agent:a"),),
+    groups={"team": ("user:a", "user:b"), "bots": ("agent:a",)},
+    tools=(TOOL,),
+    rules=(RULE, CHAT),
+    profiles=(PROFILE,),
+    classes=(DataClass(name="email", family="pii", action=Action.TOKENISE),),
+    providers=(PROVIDER,),
+)
+
+
+def rules(**change: Any) -> dict[str, Any]:
+    """A change of the first rule."""
+    return {"rules": (replace(RULE, **change), CHAT)}
+
+
+def chats(**change: Any) -> dict[str, Any]:
+    """A change of the rule for model calls."""
+    return {"rules": (RULE, replace(CHAT, **change))}
+
+
+def profiles(**change: Any) -> dict[str, Any]:
+    """A change of the approval profile."""
+    return {"profiles": (replace(PROFILE, **change),)}
+
+
+def test_a_sound_policy_has_no_flaw() -> None:
+    """A policy that declares what it names has no flaws."""
+    assert flaws_of(DOCUMENT) == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "place", "message"),
+    [
+        ({"identities": DOCUMENT.identities * 2}, "identity[1].id", "declared twice"),
+        ({"identities": (*DOCUMENT.identities, IdentitySpec(id="a"))}, "identity[1].id", "must be"),
+        (
+            {"identities": (*DOCUMENT.identities, IdentitySpec(id="agent:*"))},
+            "identity[1].id",
+            "must be",
+        ),
+        (
+            {"identities": (IdentitySpec(id="agent:a", owner="agent:b"),)},
+            "identity[0].owner",
+            "must be a person",
+        ),
+        ({"groups": {"g": ()}}, "groups.g", "must have a member"),
+        ({"groups": {"g": ("user:a", "group:h")}}, "groups.g[1]", "must be"),
+        ({"groups": {"g.h": ("agent:x",)}}, 'groups."g.h"[0]', "'agent:x' is not declared"),
+        ({"tools": (TOOL, TOOL)}, "tool[1].name", "declared twice"),
+        ({"tools": (replace(TOOL, name="t t"), TOOL)}, "tool[0].name", "must be a name"),
+        (
+            {"tools": (replace(TOOL, receives=frozenset({"emial"})),)},
+            "tool[0].receives",
+            "'emial' is not a data class",
+        ),
+        (
+            {"tools": (replace(TOOL, definition="md5:1"),)},
+            "tool[0].definition",
+            "must be 'sha256:'",
+        ),
+        ({"rules": (RULE, RULE)}, "rule[1].id", "declared twice"),
+        (rules(id=""), "rule[0].id", "must be a name"),
+        (rules(who=()), "rule[0].who", "must name somebody"),
+        (rules(who=("agent:x",)), "rule[0].who", "'agent:x' is not declared"),
+        (rules(who=("service:*",)), "rule[0].who", "no declared identity fits"),
+        (rules(who=("group:nobody",)), "rule[0].who", "group 'group:nobody' is not declared"),
+        (rules(who=("group:team",)), "rule[0].who", "member 'user:a' of 'group:team'"),
+        (rules(persons=("agent:a",)), "rule[0].for", "'agent:a' is not a person"),
+        (rules(persons=("user:a*",)), "rule[0].for", "'user:a*' is not a person"),
+        (rules(persons=("group:bots",)), "rule[0].for", "member 'agent:a'"),
+        (rules(persons=("group:nobody",)), "rule[0].for", "is not declared"),
+        (rules(tools=()), "rule[0]", "names neither"),
+        (rules(providers=("p",), models=("*",)), "rule[0]", "names both"),
+        (rules(tools=("x",)), "rule[0].tool", "tool 'x' is not declared"),
+        (rules(models=("m",)), "rule[0].model", "belongs to a rule that names a provider"),
+        (rules(effect=Effect.APPROVE), "rule[0].approval", "is needed"),
+        (rules(approval="leads"), "rule[0].approval", "belongs to then = 'approve' only"),
+        (
+            rules(effect=Effect.APPROVE, approval="x"),
+            "rule[0].approval",
+            "approval profile 'x' is not declared",
+        ),
+        (
+            rules(arguments=(ArgumentSpec(name="x", constraint=Anything()),) * 2),
+            "rule[0].args.x",
+            "declared twice",
+        ),
+        (chats(providers=("q",)), "rule[1].provider", "provider 'q' is not declared"),
+        (chats(models=()), "rule[1].model", "must name a model"),
+        (chats(operations=()), "rule[1].operation", "must name an operation"),
+        (
+            chats(arguments=(ArgumentSpec(name="x", constraint=Anything()),)),
+            "rule[1].args",
+            "belong to a rule that names a tool",
+        ),
+        (chats(effect=Effect.APPROVE, approval="leads"), "rule[1].then", "'allow' or 'deny'"),
+        (profiles(approvers=()), "approval.leads.approvers", "must name an approver"),
+        (profiles(need=0), "approval.leads.need", "at least 1"),
+        (profiles(need=2), "approval.leads.need", "at most 1"),
+        (profiles(decide_within=timedelta()), "approval.leads.decide_within", "longer"),
+        (profiles(execute_within=timedelta()), "approval.leads.execute_within", "longer"),
+        *(
+            (
+                profiles(approvers=(Approver(id="user:c", key=wrong),)),
+                "approval.leads.approvers[0].key",
+                "32 bytes in base64",
+            )
+            for wrong in ("", "AAAA", key(1, 31), key(1, 33), "rsa:" + key(1), key(1) + "!")
+        ),
+        (
+            profiles(approvers=(Approver(id="agent:a", key=key(1)),)),
+            "approval.leads.approvers[0].id",
+            "must be a person",
+        ),
+        (
+            profiles(
+                approvers=(Approver(id="user:c", key=key(1)), Approver(id="user:c", key=key(2)))
+            ),
+            "approval.leads.approvers[1].id",
+            "named twice",
+        ),
+        (
+            profiles(
+                approvers=(Approver(id="user:c", key=key(1)), Approver(id="user:d", key=key(1)))
+            ),
+            "approval.leads.approvers[1].key",
+            "key of another approver",
+        ),
+        ({"class_sources": (ClassSource(name="email"),) * 2}, "class[1].name", "declared twice"),
+        ({"class_sources": (ClassSource(name="pii"),)}, "class[0].name", "name of a family"),
+        ({"class_sources": (ClassSource(name="Card-1"),)}, "class[0].name", "lower-case letters"),
+        ({"class_sources": (ClassSource(name="unknown"),)}, "class[0].name", "is not declared"),
+        (
+            {"classes": (DataClass(name="x", family="y", action=Action.HASH),)},
+            "class",
+            "the family of 'x'",
+        ),
+        ({"providers": (PROVIDER, PROVIDER)}, "provider[1].id", "declared twice"),
+        ({"providers": (PROVIDER, replace(PROVIDER, id="?"))}, "provider[1].id", "must be a name"),
+        ({"providers": (replace(PROVIDER, hosts=()),)}, "provider[0].hosts", "must name a host"),
+        (
+            {"providers": (PROVIDER, ProviderSpec(id="q", hosts=("b.example", "a.example:443")))},
+            "provider[1].hosts[1]",
+            "is a host of provider 'p', too",
+        ),
+    ],
+)
+def test_each_flaw_is_found_at_its_place(change: dict[str, Any], place: str, message: str) -> None:
+    """A flaw is told with the key that it stands at, and compiling refuses it."""
+    document = replace(DOCUMENT, **change)
+    found = [flaw.message for flaw in flaws_of(document) if key_of(flaw.path) == place]
+    assert any(message in each for each in found), flaws_of(document)
+    with pytest.raises(ConfigError) as caught:
+        compile_policy(document)
+    assert place in [problem.key for problem in caught.value.problems]
