@@ -9,7 +9,7 @@ This is the only module that knows pydantic.
 """
 
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -40,7 +40,7 @@ class File(Table):
     """The top of the file; the tables below it are read one by one."""
 
     needed = ("version", "name")
-    version: Literal[1] | None = None
+    version: int | None = None
     name: Name | None = None
     deployment: Any = None
     identity: Any = None
@@ -204,6 +204,6 @@ def _message(model: type[Table], detail: Mapping[str, Any]) -> str:
     if kind == "extra_forbidden":
         keys = sorted(field.alias or name for name, field in model.model_fields.items())
         return f"is not a known key; expected one of {', '.join(map(repr, keys))}"
-    if kind in {"enum", "literal_error"}:
+    if kind == "enum":
         return f"must be {detail['ctx']['expected']}"
     return _EXPECTED.get(kind, f"is not well formed ({kind})")

@@ -58,6 +58,8 @@ from agentguard.vocabulary import (
     Impact,
 )
 
+VERSION = 1
+
 _DURATION = re.compile(r"([0-9]{1,6})([smhd])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _STAND_IN = timedelta(seconds=1)
@@ -90,6 +92,8 @@ def read(tables: Mapping[str, Any], built_in: tuple[DataClass, ...], tell: Tell)
         tell: takes each problem with its path.
     """
     file = read_table(File, tables, (), tell)
+    if file.version not in {None, VERSION}:
+        tell(("version",), f"must be {VERSION}")
     deployment = DeploymentTable()
     if file.deployment is not None:
         deployment = read_table(DeploymentTable, file.deployment, ("deployment",), tell)
