@@ -1,0 +1,109 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""A private key is hidden with its body."""
+
+import base64
+import random
+import time
+
+import pytest
+
+from agentguard.classification import Classifier
+
+MATERIAL = base64.b64encode(random.Random(1).randbytes(1200)).decode()  # noqa: S311 - a fixed text
+LINES = [MATERIAL[place : place + 64] for place in range(0, len(MATERIAL), 64)]
+KINDS = ("RSA ", "EC ", "DSA ", "OPENSSH ", "ENCRYPTED ", "")
+
+
+def covered(engine: Classifier, text: str) -> str:
+    """What is covered by private keys, joined."""
+    return "".join(
+        text[one.start : one.end]
+        for one in engine.findings(text)
+        if one.data_class == "private_key"
+    )
+
+
+def pem(kind: str, line_break: str = "\n", *, end: bool = True) -> str:
+    """A key that is none, in the form of RFC 7468."""
+    head, foot = f"-----BEGIN {kind}PRIVATE KEY-----", f"-----END {kind}PRIVATE KEY-----"
+    return line_break.join((head, *LINES, foot) if end else (head, *LINES))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("line_break", ["\n", "\r\n", "\\n", "\\r\\n", " ", "\n    ", "\n> "])
+def test_a_key_is_covered_from_its_first_to_its_last_line(
+    engine: Classifier, kind: str, line_break: str
+) -> None:
+    """Header, body and end line are covered, whatever stands between the lines."""
+    key = pem(kind, line_break)
+    assert covered(engine, f"before\n{key}\nafter") == key
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("line_break", ["\n", "\r\n", "\\n", " ", "\n    ", '",\n"'])
+def test_a_key_without_its_end_line_is_covered(
+    engine: Classifier, kind: str, line_break: str
+) -> None:
+    """No line of the body is left when the end line is missing."""
+    text = f"before\n{pem(kind, line_break, end=False)}\n\nand this is prose again"
+    hidden = covered(engine, text)
+    assert all(line in hidden for line in LINES)
+    assert "prose again" not in hidden
+
+
+def test_headers_inside_a_key_are_covered(engine: Classifier) -> None:
+    """The header fields of an encrypted key do not end it."""
+    fields = ["Proc-Type: 4,ENCRYPTED", "DEK-Info: AES-128-CBC,0123456789ABCDEF", ""]
+    text = "\n".join(("-----BEGIN RSA PRIVATE KEY-----", *fields, *LINES))
+    assert covered(engine, text) == text
+
+
+def test_pgp_and_putty_keys_are_covered(engine: Classifier) -> None:
+    """Armoured PGP keys and PuTTY files are covered to their last line."""
+    pgp = "\n".join(
+        (
+            "-----BEGIN PGP PRIVATE KEY BLOCK-----",
+            "",
+            *LINES,
+            "=abcd",
+            "-----END PGP PRIVATE KEY BLOCK-----",
+        )
+    )
+    putty = "\n".join(
+        (
+            "PuTTY-User-Key-File-3: ssh-ed25519",
+            "Encryption: none",
+            "Comment: me",
+            "Public-Lines: 2",
+            *LINES[:2],
+            f"Private-Lines: {len(LINES)}",
+            *LINES,
+        )
+    )
+    closed = f"{putty}\nPrivate-MAC: {'ab' * 32}"
+    assert covered(engine, f"{pgp}\nbye") == pgp
+    assert covered(engine, f"{closed}\nbye") == closed
+    assert all(line in covered(engine, putty) for line in LINES)
+
+
+def test_two_keys_are_covered_and_what_stands_between_is_not(engine: Classifier) -> None:
+    """One key's end line does not serve another."""
+    text = f"{pem('RSA ')}\n\nthe text between them\n\n{pem('EC ')}"
+    assert "between" not in covered(engine, text)
+    assert covered(engine, text) == pem("RSA ") + pem("EC ")
+
+
+@pytest.mark.parametrize("line", ["-----BEGIN PRIVATE KEY-----", "PuTTY-User-Key-File-2: x\n"])
+def test_many_headers_do_not_cost_more_than_their_length(engine: Classifier, line: str) -> None:
+    """Four times as many headers do not take the square of the time."""
+
+    def seconds(copies: int) -> float:
+        best = float("inf")
+        for _ in range(3):
+            begin = time.perf_counter()
+            engine.findings(line * copies)
+            best = min(best, time.perf_counter() - begin)
+        return best
+
+    assert seconds(8000) < seconds(2000) * 10

@@ -1,0 +1,139 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""Credentials in documented formats are found whole.
+
+The examples are put together from parts, so that no scanner takes this file for a leak.
+"""
+
+import random
+import string
+from collections.abc import Callable
+
+import pytest
+
+from agentguard.classification import Classifier
+from agentguard.classification.token_formats import TOKEN_FORMATS
+
+RANDOM = random.Random(7)  # noqa: S311 - the same tokens in every run
+BASE62 = string.ascii_letters + string.digits
+
+
+def body(length: int, alphabet: str = BASE62) -> str:
+    """Random characters that hold a digit."""
+    return "".join(RANDOM.choice(alphabet) for _ in range(length - 1)) + "7"
+
+
+HEX = "0123456789abcdef"
+TOKENS: dict[str, Callable[[], str]] = {
+    "openai_key": lambda: "sk-" + "proj-" + body(120),
+    "sk_key": lambda: "sk-" + body(48),
+    "anthropic_key": lambda: "sk-" + "ant-api03-" + body(93),
+    "aws_access_key_id": lambda: "AKI" + "A" + body(16, string.ascii_uppercase),
+    "github_token": lambda: "gh" + "p_" + body(36),
+    "github_server_token": lambda: "gh" + "s_" + body(200) + "." + body(300),
+    "github_fine_grained_token": lambda: "github" + "_pat_" + body(22) + "_" + body(59),
+    "gitlab_token": lambda: "gl" + "pat-" + body(20),
+    "slack_token": lambda: "xo" + "xb-" + body(12, "123456789") + "-" + body(24),
+    "stripe_key": lambda: "sk" + "_live_" + body(24),
+    "stripe_restricted_key": lambda: "rk" + "_live_" + body(99),
+    "stripe_test_key": lambda: "sk" + "_test_" + body(24),
+    "stripe_webhook_secret": lambda: "wh" + "sec_" + body(32),
+    "google_api_key": lambda: "AI" + "za" + body(35),
+    "google_oauth_secret": lambda: "GOC" + "SPX-" + body(28),
+    "npm_token": lambda: "np" + "m_" + body(36),
+    "pypi_token": lambda: "py" + "pi-AgEIcHlwaS5vcmc" + body(150),
+    "sendgrid_key": lambda: "S" + "G." + body(22) + "." + body(43),
+    "hugging_face_token": lambda: "h" + "f_" + body(34),
+    "digitalocean_token": lambda: "do" + "p_v1_" + body(64, HEX),
+    "groq_key": lambda: "gs" + "k_" + body(52),
+    "databricks_token": lambda: "da" + "pi" + body(32, HEX),
+    "shopify_token": lambda: "sh" + "pat_" + body(32, HEX),
+    "vault_token": lambda: "hv" + "s." + body(90),
+    "docker_token": lambda: "dckr" + "_pat_" + body(27),
+    "twilio_key": lambda: "S" + "K" + body(32, HEX),
+    "square_secret": lambda: "sq0" + "csp-" + body(43),
+    "telegram_token": lambda: body(9, "123456789") + ":A" + body(34),
+    "discord_token": lambda: "M" + body(24) + "." + body(6) + "." + body(27),
+    "mailchimp_key": lambda: body(32, HEX) + "-us12",
+}
+FRAMES = ("{}", "key: {} ", '{{"token":"{}"}}', "export X={}\n", "use ({}).", "é {} ü", "`{}`")
+
+
+@pytest.mark.parametrize("name", TOKENS)
+@pytest.mark.parametrize("frame", FRAMES)
+def test_a_token_is_found_whole(engine: Classifier, name: str, frame: str) -> None:
+    """A token of a documented format is found from its first to its last character."""
+    token = TOKENS[name]()
+    text = frame.format(token)
+    start = text.index(token)
+    (finding,) = engine.findings(text)
+    assert finding.data_class == "api_key"
+    assert finding.start == start
+    assert start + len(token) <= finding.end <= start + len(token) + 1
+
+
+def test_both_halves_of_an_aws_key_are_found(engine: Classifier) -> None:
+    """The secret beside an access key id is found, without any word that names it."""
+    key_id, secret = "AKI" + "A" + body(16, string.ascii_uppercase), body(40)
+    text = f"creds: {key_id} / {secret} (prod)"
+    assert [text[one.start : one.end] for one in engine.findings(text)] == [key_id, secret]
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "aws_secret_access_key = {}",
+        'AWS_SECRET_ACCESS_KEY="{}"',
+        '{{"SecretAccessKey": "{}"}}',
+        "secret key: {}",
+        "secretAccessKey => '{}'",
+    ],
+)
+def test_an_aws_secret_is_found_by_its_name(engine: Classifier, frame: str) -> None:
+    """A secret access key is found where it is assigned, and only the value is covered."""
+    secret = body(38) + "/+"
+    text = frame.format(secret)
+    assert [text[one.start : one.end] for one in engine.findings(text)] == [secret]
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        "Server=db;Database=main;User Id=app;Password={};",
+        "Password={};Server=db;",
+        "Data Source=db; PWD = {}",
+        "Authorization: Bearer {}",
+        '{{"authorization": "Basic {}"}}',
+        "amqp://app:{}@mq/vhost",
+    ],
+)
+def test_credentials_are_found_where_their_form_names_them(engine: Classifier, frame: str) -> None:
+    """Connection strings, headers and URLs give their passwords away."""
+    value = body(18)
+    text = frame.format(value)
+    found = [(one.data_class, text[one.start : one.end]) for one in engine.findings(text)]
+    assert found == [("credential", value)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a task-based approach to desk-sharing and risk-management-frameworks-for-everybody",
+        "commit 2c26b46b68ffc68ff99b453c1d30413413422d70",
+        "the token bucket algorithm, the primary key, a passing test",
+        "order ORD-00012345 of 2026-11-22 for 40 EUR, tracking 1Z999AA10123456784",
+        "uuid 123e4567-e89b-12d3-a456-426614174000",
+        "import sk_learn; hf_hub = npm_run_all; x = SG.value",
+        "",
+        " ",
+    ],
+)
+def test_plain_text_holds_nothing(engine: Classifier, text: str) -> None:
+    """Words, digests, dates and identifiers are not found."""
+    assert engine.findings(text) == ()
+
+
+def test_every_format_names_its_documentation() -> None:
+    """Each row says where its format is documented, and no two rows have one name."""
+    assert all(row.documentation.startswith("https://") for row in TOKEN_FORMATS)
+    assert len({row.name for row in TOKEN_FORMATS}) == len(TOKEN_FORMATS)
