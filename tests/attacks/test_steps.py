@@ -109,7 +109,7 @@ def test_an_async_model_call_is_refused_when_a_step_before_dispatch_breaks(
     assert_refused_safely(caught.value, provider)
 
 
-TOOL_BEFORE = {
+TOOL_BEFORE: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     **{step: way for step, way in BEFORE.items() if step != "1 description"},
     "1 description": lambda m: m.setattr("agentguard.integrations.functions.ToolCall", breaks),
     "3 resolution": lambda m: m.setattr("agentguard.pipeline.content.resolve_arguments", breaks),
