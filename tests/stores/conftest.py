@@ -1,0 +1,122 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""A database, a clock that runs, entries, and questions to people."""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime, timedelta
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from agentguard.stores import Journal, SqliteStore
+from agentguard.vocabulary import ApprovalRequest, AuditEntry, EntryType, Impact
+
+NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """Give a place for a database that is not there yet, with a name that needs care."""
+    return tmp_path / "guard ?#%41.db"
+
+
+@pytest.fixture
+def store(place: Path) -> Iterator[SqliteStore]:
+    """Give an empty database."""
+    store = SqliteStore(place)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def clock() -> Callable[[], datetime]:
+    """Give a clock that moves on by a second whenever it is read."""
+    ticks = count()
+    return lambda: NOW + timedelta(seconds=next(ticks))
+
+
+@pytest.fixture
+def journal(store: SqliteStore, clock: Callable[[], datetime]) -> Iterator[Journal]:
+    """Give a journal in the database."""
+    journal = Journal(store, clock)
+    yield journal
+    journal.close()
+
+
+@pytest.fixture
+def entry() -> Callable[..., AuditEntry]:
+    """Give a function that makes a refusal, or another entry, about a call."""
+
+    def made(call_id: str, type: EntryType = EntryType.REFUSED) -> AuditEntry:  # noqa: A002 - the entry's field
+        return AuditEntry(type=type, at=NOW, call_id=call_id, target="refund")
+
+    return made
+
+
+@pytest.fixture
+def question() -> Callable[..., ApprovalRequest]:
+    """Give a function that makes a request, open for an hour."""
+
+    def made(id: str, **changes: object) -> ApprovalRequest:  # noqa: A002 - the request's field
+        fields: dict[str, object] = {
+            "id": id,
+            "nonce": "00" * 32,
+            "call_id": "call-1",
+            "tool": "refund",
+            "definition": "sha256:d",
+            "impact": Impact.IRREVERSIBLE,
+            "rule": "refund-large",
+            "policy": "sha256:p",
+            "profile": "leads",
+            "chain": ("user:alice", "agent:support"),
+            "requesters": ("agent:support", "user:alice"),
+            "session_key": "sha256:k",
+            "salt": "11" * 32,
+            "received": "sha256:r",
+            "resolved": "sha256:s",
+            "shown": '{"amount":500}',
+            "created_at": NOW,
+            "decide_by": NOW + timedelta(hours=1),
+            "execute_within": timedelta(minutes=10, microseconds=1),
+            "need": 2,
+        }
+        return ApprovalRequest(**{**fields, **changes})  # type: ignore[arg-type]  # fields by name
+
+    return made
+
+
+NOBODY = 65534
+
+
+@pytest.fixture
+def shared_folder() -> Iterator[Path]:
+    """Give a folder that belongs to the user who writes in ``unprivileged``."""
+    folder = Path(tempfile.mkdtemp(prefix="agentguard-"))
+    if os.geteuid() == 0:
+        os.chown(folder, NOBODY, NOBODY)
+    yield folder
+    folder.chmod(0o700)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def unprivileged() -> Callable[[], AbstractContextManager[None]]:
+    """Give a block in which file permissions bind us, also when the tests run as root."""
+
+    @contextmanager
+    def block() -> Iterator[None]:
+        if os.geteuid() != 0:
+            yield
+            return
+        os.seteuid(NOBODY)
+        try:
+            yield
+        finally:
+            os.seteuid(0)
+
+    return block
