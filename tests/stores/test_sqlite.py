@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A batch is written whole or not at all."""
 
-import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import AbstractContextManager, closing
@@ -221,7 +220,7 @@ def test_a_replaced_database_is_refused(
 ) -> None:
     """A database put in the place of ours is not written."""
     SqliteStore(place.with_name("other.db")).close()
-    os.replace(place.with_name("other.db"), place)
+    place.with_name("other.db").replace(place)
     with pytest.raises(StoreFailure, match="moved or replaced"):
         store.commit(head, [Append.of(entry("a"))])
 
@@ -239,7 +238,8 @@ def test_a_read_only_file_is_refused_and_heals(
         place.chmod(0o400)
         with pytest.raises(StoreFailure, match="READONLY"):
             store.commit(head, [Append.of(entry("a"))])
-        place.chmod(0o600)
+        for path in shared_folder.iterdir():
+            path.chmod(0o600)
         _, positions = store.commit(head, [Append.of(entry("a"))])
         store.close()
     assert positions == (Position(stream="s", seq=1),)
@@ -253,6 +253,8 @@ def test_a_read_only_folder_is_refused(
     with unprivileged():
         SqliteStore(place).close()
         store = SqliteStore(place)
+        for beside in (place.with_name("guard.db-wal"), place.with_name("guard.db-shm")):
+            beside.unlink(missing_ok=True)
         shared_folder.chmod(0o500)
         with pytest.raises(StoreFailure, match="the store could not be written"):
             store.commit(Head(stream="s"), [Append.of(entry("o", EntryType.STREAM_OPENED))])

@@ -5,7 +5,7 @@
 Connections for one writer and for readers that never write, and bounded retries of a busy store.
 Nothing but a busy store is tried again.
 
-INVARIANT: reading never creates a file and never changes the database
+INVARIANT: reading never makes a missing database and never changes the one that is there
 (tests/stores/test_reading.py).
 """
 

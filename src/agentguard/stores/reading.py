@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What stands in the database?
 
-Reads approvals, streams and entries while others write; it changes nothing and creates nothing.
+Reads approvals, streams and entries while others write; it changes nothing.
 
 INVARIANT: each read opens its own connection and closes it, so that no connection outlives a fork
 and no reader holds a writer up (tests/stores/test_reading.py).
