@@ -31,14 +31,14 @@ class Issued:
         value: what it stands for.
         data_class: the name of the value's class.
         reversible: whether it may ever be turned back.
-        source: where the value was first found.
+        source: where the value was first found; a JSON pointer, which can hold keys of the payload.
     """
 
     placeholder: str
     value: str = field(repr=False)
     data_class: str
     reversible: bool
-    source: str
+    source: str = field(repr=False)
 
 
 class Vault:
