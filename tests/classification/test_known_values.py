@@ -103,6 +103,16 @@ def test_a_value_is_found_in_other_encodings(written: str) -> None:
     assert covered(known(SECRET, encoded=False), f"x={written};") == []
 
 
+def test_a_very_long_value_is_covered_to_its_end() -> None:
+    """A long value is covered whole, encoded or not, and its beginning also when it is cut off."""
+    value = "".join(f"line {number:04} of a long key\n" for number in range(200)).strip()
+    values = known(value)
+    assert value in covered(values, f"<{value}>")
+    assert covered(values, f"<{value[:1000]}>") == [value[:256]]
+    encoded = base64.b64encode(value.encode()).decode()
+    assert encoded.rstrip("=") in {one.rstrip("=") for one in covered(values, f"<{encoded}>")}
+
+
 def test_surrounding_blanks_are_no_part_of_a_value() -> None:
     """A value read from a file with a line break at its end is found without it."""
     assert covered(known("  s3cr3t\n"), "is s3cr3t.") == ["s3cr3t"]

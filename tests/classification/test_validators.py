@@ -85,12 +85,18 @@ def test_two_cards_in_one_run_of_digits_are_both_found(engine: Classifier) -> No
         "bob.o'hara+x@mail.example.co.uk",
         "b_o-b@163.com",
         "jürgen@münchen.example",
+        "иван@пример.рф",
     ],
 )
 @pytest.mark.parametrize("frame", ["{}", "write to {}.", "<{}>", "to:{},", "mailto:{}?x=1"])
 def test_addresses_are_found_whole(engine: Classifier, address: str, frame: str) -> None:
     """An e-mail address is found with nothing of the sentence around it."""
     assert found(engine, frame.format(address)) == [("email", address)]
+
+
+def test_an_address_between_words_without_blanks_is_found_alone(engine: Classifier) -> None:
+    """In a script without blanks the words around an address are no part of it."""
+    assert found(engine, "请联系bob@example.com获取帮助") == [("email", "bob@example.com")]
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,9 @@ SHORTEST_VALUE = 4
 # A value this long stands nowhere by chance.
 SHORTEST_INSIDE_WORD = 16
 SHORTEST_ENCODED = 8
+# Of a longer value the beginning is looked for and the rest compared, so that a long key does not
+# make a large automaton. The beginning alone is hidden too.
+LONGEST_SEARCHED = 256
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=")
@@ -53,6 +56,11 @@ class _Written:
     encoding: str
     word: bool = False
 
+    @property
+    def head(self) -> str:
+        """The part that is looked for."""
+        return self.text[:LONGEST_SEARCHED]
+
 
 class KnownValues:
     """A compiled set of known values; immutable, so that threads may share it."""
@@ -77,7 +85,7 @@ class KnownValues:
         if self._written:
             from ahocorasick_rs import AhoCorasick
 
-            self._automaton = AhoCorasick([written.text for written in self._written])
+            self._automaton = AhoCorasick([written.head for written in self._written])
 
     def __repr__(self) -> str:
         return f"KnownValues({self._count} values)"
@@ -96,8 +104,10 @@ class KnownValues:
             if written.word and _inside_word(text, start, end):
                 continue
             first, last = start, end
+            if len(written.text) > LONGEST_SEARCHED and text.startswith(written.text, start):
+                last = start + len(written.text)
             if written.encoding == "base64":
-                first, last = _with_shared_bits(text, start, end)
+                first, last = _with_shared_bits(text, first, last)
             yield Finding(
                 start=first,
                 end=last,

@@ -45,6 +45,9 @@ class TokenFormat:
 _AWS_KEY_ID = r"(?:AKIA|ASIA|ABIA|ACCA|A3T[A-Z0-9])[A-Z0-9]{16}"
 _AWS_SECRET = r"([A-Za-z0-9/+]{40})(?:[^A-Za-z0-9/+=]|$)"  # noqa: S105 - a pattern
 _ASSIGNED = r"""["']?\s{0,8}(?:=>|:=|==|=|:|\s)\s{0,8}["']?"""
+# Scripts that are written without blanks would take the words before an address along.
+_LETTER = r"\p{Latin}\p{Cyrillic}\p{Greek}\pN_+%*/=?^{|}~&!#$-"
+_LOCAL_PART = rf"[{_LETTER}.']*[{_LETTER}]"
 
 TOKEN_FORMATS: tuple[TokenFormat, ...] = (
     TokenFormat(
@@ -321,7 +324,7 @@ TOKEN_FORMATS: tuple[TokenFormat, ...] = (
         keywords=("@",),
         before=64,
         width=255,
-        pattern=r"[\pL\pN_.+%'*/=?^{|}~&!#$-]*[\pL\pN_+%*/=?^{|}~&!#$-]@[\pL\pN-]+(?:\.[\pL\pN-]+)*\.\pL{2,24}\b",
+        pattern=_LOCAL_PART + r"@[\pL\pN-]+(?:\.[\pL\pN-]+)*\.(?:[A-Za-z]{2,24}|\pL{2,24})",
         documentation="https://www.rfc-editor.org/rfc/rfc5321#section-4.1.2",
         confirm=validators.email,
     ),
