@@ -8,7 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from agentguard.config import Severity, check, load
+from agentguard.config import Severity, check, load, load_policy
+from agentguard.config.load import _syntax_error
 from agentguard.errors import ConfigError
 from agentguard.vocabulary import Action, Effect, Impact, KnownValue
 
@@ -414,3 +415,28 @@ def test_checking_tells_errors_or_else_doubts(write: Write) -> None:
         22,
     )
     assert str(doubt).startswith("warning: ")
+
+
+def test_a_policy_is_read_without_the_values_of_its_classes(write: Write) -> None:
+    """An approver reads the same policy where neither the file of values nor the variables are."""
+    path = write(GOOD)
+    policy, deployment = load_policy(path)
+    settings = load(path, ENV)
+    assert policy.digest == settings.policy.digest
+    assert deployment == settings.deployment
+    (path.parent / "vips.txt").unlink()
+    assert load_policy(path)[0].digest == policy.digest
+    with pytest.raises(ConfigError):
+        load_policy(write(TEN_MISTAKES))
+
+
+@pytest.mark.parametrize("name", ["groups", "approval"])
+def test_named_tables_must_be_tables(write: Write, name: str) -> None:
+    """A value in place of groups or approval profiles is told as such."""
+    ((key, line, message),) = problems(write(f'version = 1\nname = "x"\n{name} = 1\n'))
+    assert (key, line, message) == (name, 3, "must be a table")
+
+
+def test_a_syntax_error_without_a_place_is_not_repeated() -> None:
+    """What the parser says without a place is not trusted to be free of the file's text."""
+    assert _syntax_error("canary", "") == ("the file is not TOML", None)

@@ -154,3 +154,9 @@ def test_the_scan_sees_every_key_that_the_parser_sees(text: str) -> None:
         assert positions.line_of((*path, "missing")) == line
         if isinstance(path[-1], str) and path[-1].startswith("k"):
             assert str(path[-1]) in lines[line - 1]
+
+
+@pytest.mark.parametrize("text", ["?", "= ", "a = [}", "a = {]", "[", "a = ]"])
+def test_a_text_that_is_not_toml_ends_the_scan(text: str) -> None:
+    """The scan ends whatever it is given."""
+    assert Positions(text).line_of(("x",)) is None

@@ -91,6 +91,14 @@ DENY = rule("d", Effect.DENY)
             "rule[1]",
             "overlaps",
         ),
+        (
+            (
+                rule("1", arguments=tuple(replace(each, optional=True) for each in SMALL)),
+                rule("2", arguments=tuple(replace(each, optional=True) for each in LARGE)),
+            ),
+            "rule[1]",
+            "overlaps",
+        ),
         ((rule("1", who=("agent:*",)),), "rule[0].who", "wildcard"),
         ((rule("1", tools=("pay",)),), "rule[0].then", "irreversible"),
         (
@@ -99,6 +107,11 @@ DENY = rule("d", Effect.DENY)
             "irreversible",
         ),
         ((rule("d", Effect.DENY, persons=()),), "rule[0].then", "autonomous calls only"),
+        (
+            (rule("1", persons=()), rule("d", Effect.DENY, persons=())),
+            "rule[0].then",
+            "can never apply",
+        ),
         ((rule("1"), DENY), "rule[0].then", "can never apply: it is always denied by 'd'"),
         (
             (
@@ -142,6 +155,7 @@ def test_what_is_probably_not_meant_is_doubted(
         (rule("1"), replace(DENY, arguments=SMALL)),
         (rule("1"), replace(DENY, persons=("user:a",))),
         (rule("1"), replace(DENY, who=("agent:b",))),
+        (rule("1", persons=("user:a",)), replace(DENY, persons=("user:b",))),
         (rule("1", tools=("write", "read")), DENY),
         (
             rule("1", providers=("p",), models=("m",)),

@@ -24,3 +24,9 @@ def test_a_glob_means_what_its_regular_expression_means(pattern: str, name: str)
 def test_a_glob_with_many_wildcards_is_quick() -> None:
     """A pattern that backtracking matchers take exponential time for is answered."""
     assert not Glob("*a" * 50 + "*b").matches("a" * 5_000)
+
+
+def test_parts_must_stand_in_their_order() -> None:
+    """The parts between wildcards are looked for one after the other."""
+    assert Glob("a*b*c*d").matches("a-b-c-d")
+    assert not Glob("a*b*c*d").matches("a-c-b-d")

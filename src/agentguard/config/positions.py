@@ -111,14 +111,11 @@ class _Scan:
                 return keys
 
     def _pair(self, table: Path) -> None:
-        before = self._at
         path: Path = (*table, *self._keys())
         self._note(path)
         self._take("=")
         self._skip(_SPACE)
         self._value(path)
-        if self._at == before:  # only a text that is not TOML gets here
-            self._at = len(self._text)
 
     def _value(self, path: Path) -> None:
         self._note(path)
@@ -130,8 +127,8 @@ class _Scan:
             self._skip(_LONG)
         elif self._peek('"') or self._peek("'"):
             self._skip(_QUOTED)
-        else:
-            self._skip(_SCALAR)
+        elif not self._skip(_SCALAR):
+            self._at = len(self._text)  # not TOML after all: nothing more is known
 
     def _array(self, path: Path) -> None:
         index = 0

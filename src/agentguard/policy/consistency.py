@@ -126,6 +126,7 @@ def _tools(document: PolicyDocument) -> Iterator[Flaw]:
 
 def _rules(document: PolicyDocument) -> Iterator[Flaw]:
     yield from _duplicates("rule", "id", (each.id for each in document.rules))
+    declared = _declared(document)
     tools = frozenset(each.name for each in document.tools)
     providers = frozenset(each.id for each in document.providers)
     profiles = frozenset(each.name for each in document.profiles)
@@ -133,21 +134,22 @@ def _rules(document: PolicyDocument) -> Iterator[Flaw]:
         path: Path = ("rule", index)
         if not _NAME.fullmatch(rule.id):
             yield Flaw((*path, "id"), f"must be a name, not {rule.id!r}")
-        yield from _who(path, rule, document)
-        yield from _persons(path, rule, document)
+        yield from _who(path, rule, document.groups, declared)
+        yield from _persons(path, rule, document.groups)
         yield from _target(path, rule, tools, providers)
         yield from _approval(path, rule, profiles)
         yield from _duplicates_of_arguments(path, rule)
 
 
-def _who(path: Path, rule: RuleSpec, document: PolicyDocument) -> Iterator[Flaw]:
+def _who(
+    path: Path, rule: RuleSpec, groups: Mapping[str, tuple[str, ...]], declared: frozenset[str]
+) -> Iterator[Flaw]:
     path = (*path, "who")
-    declared = _declared(document)
     if not rule.who:
         yield Flaw(path, "must name somebody")
     for name in rule.who:
         if name.startswith(GROUP):
-            yield from _group(path, name, document.groups, "declared", declared.__contains__)
+            yield from _group(path, name, groups, "declared", declared.__contains__)
         elif is_glob(name):
             if not any(map(Glob(name).matches, declared)):
                 yield Flaw(path, f"no declared identity fits {name!r}")
@@ -155,11 +157,11 @@ def _who(path: Path, rule: RuleSpec, document: PolicyDocument) -> Iterator[Flaw]
             yield Flaw(path, f"identity {name!r} is not declared")
 
 
-def _persons(path: Path, rule: RuleSpec, document: PolicyDocument) -> Iterator[Flaw]:
+def _persons(path: Path, rule: RuleSpec, groups: Mapping[str, tuple[str, ...]]) -> Iterator[Flaw]:
     path = (*path, "for")
     for name in rule.persons:
         if name.startswith(GROUP):
-            yield from _group(path, name, document.groups, "a person", _is_person)
+            yield from _group(path, name, groups, "a person", _is_person)
         elif name != ANYBODY and not _is_person(name):
             yield Flaw(path, f"{name!r} is not a person: expected 'user:...', a group or 'user:*'")
 

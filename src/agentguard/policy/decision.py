@@ -7,7 +7,8 @@ own, for the same person.
 Among rules that ask, the profile with the larger ``need`` is asked, ties by profile name.
 It never performs anything, and an exception here means that the caller refuses.
 
-INVARIANT: no rule, no call; settling only tightens (tests/policy/test_decision.py).
+INVARIANT: no rule, no call; settling only tightens (tests/policy/test_decision.py,
+tests/policy/test_table.py).
 """
 
 from collections.abc import Callable, Iterable, Mapping

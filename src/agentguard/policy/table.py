@@ -6,7 +6,7 @@ Expands groups and globs once, at load, into rows that are found by identity and
 provider.
 Rows stand strictest first, so that the first row that applies decides.
 
-INVARIANT: the order of the rules in the file decides nothing (tests/policy/test_decision.py).
+INVARIANT: the order of the rules in the file decides nothing (tests/policy/test_table.py).
 """
 
 from collections.abc import Callable, Iterable, Mapping
