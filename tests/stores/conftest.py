@@ -14,7 +14,14 @@ from pathlib import Path
 import pytest
 
 from agentguard.stores import Journal, SqliteStore
-from agentguard.vocabulary import ApprovalRequest, AuditEntry, EntryType, Impact
+from agentguard.vocabulary import (
+    ApprovalChange,
+    ApprovalRequest,
+    ApprovalState,
+    AuditEntry,
+    EntryType,
+    Impact,
+)
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 
@@ -120,3 +127,19 @@ def unprivileged() -> Callable[[], AbstractContextManager[None]]:
             os.seteuid(0)
 
     return block
+
+
+@pytest.fixture
+def asked_and_approved(
+    journal: Journal,
+    entry: Callable[..., AuditEntry],
+    question: Callable[..., ApprovalRequest],
+) -> list[str]:
+    """Put forty approved requests into the database and give their ids."""
+    names = [f"r{n}" for n in range(40)]
+    for name in names:
+        asked = question(name, state=ApprovalState.APPROVED)
+        change = ApprovalChange(before=None, after=asked)
+        journal.append(entry(name), durable=True, change=change)
+    journal.close()
+    return names
