@@ -12,7 +12,7 @@ Source: the Chat Completions API reference, and ``openai`` 3.54's request types.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 
 from agentguard.canonical import Frozen, NotCanonical, freeze
 from agentguard.errors import ContentRefused
@@ -40,9 +40,24 @@ REFUSED_FIELDS = {
     "moderation": "is not guarded",
 }
 
+# Fields of the things in a request; others could refer to content that is not in the request.
+MESSAGE_FIELDS = frozenset(
+    {
+        "annotations", "audio", "content", "function_call", "name", "parsed", "refusal", "role",
+        "tool_call_id", "tool_calls",
+    }
+)  # fmt: skip
+PART_FIELDS = frozenset({"prompt_cache_breakpoint", "refusal", "text", "type"})
+TOOL_FIELDS = frozenset({"function", "type"})
+FUNCTION_FIELDS = frozenset({"description", "name", "parameters", "strict"})
+TOOL_CALL_FIELDS = frozenset({"function", "id", "index", "type"})
+CALLED_FIELDS = frozenset({"arguments", "name", "parsed_arguments"})
+
 ROLES = frozenset({"system", "developer", "user", "assistant", "tool"})
 TEXT_PARTS = frozenset({"text", "refusal"})
 ANSWERS = ("/choices/*/message/content", "/choices/*/message/refusal")
+# These models search the web with what they are told, without a tool being offered.
+SEARCHING_MODEL = re.compile(r".*-search-(preview|api)(-.*)?")
 MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}")
 
 
@@ -62,8 +77,8 @@ def model_call(
     """
     payload = _frozen(body)
     _refuse_fields(payload, extra_fields)
-    messages = _messages(payload)
-    names = _function_tools(payload)
+    messages = _messages(payload, extra_fields)
+    names = _function_tools(payload, extra_fields)
     return ModelCall(
         id=call_id,
         operation="chat",
@@ -122,39 +137,75 @@ def _model(payload: Mapping[str, Frozen]) -> str:
     name = payload.get("model")
     if not isinstance(name, str) or MODEL_NAME.fullmatch(name) is None:
         raise ContentRefused("field 'model' does not hold the name of a model")
+    if SEARCHING_MODEL.fullmatch(name):
+        raise ContentRefused("the model lets the provider search the web with the conversation")
     return name
 
 
-def _messages(payload: Mapping[str, Frozen]) -> tuple[Mapping[str, Frozen], ...]:
+def _messages(
+    payload: Mapping[str, Frozen], extra_fields: frozenset[str]
+) -> tuple[Mapping[str, Frozen], ...]:
     messages = payload.get("messages")
     if not isinstance(messages, tuple) or not messages:
         raise ContentRefused("field 'messages' holds no list of messages")
     checked: list[Mapping[str, Frozen]] = []
     for index, message in enumerate(messages):
+        where = f"message {index}"
         if not isinstance(message, Mapping) or message.get("role") not in ROLES:
-            raise ContentRefused(f"message {index} has a role that the guard does not know")
-        _refuse_parts(message, index)
+            raise ContentRefused(f"{where} has a role that the guard does not know")
+        _refuse_unknown(message, MESSAGE_FIELDS | extra_fields, where)
+        _refuse_parts(message, where, extra_fields)
+        _refuse_references(message, where, extra_fields)
         checked.append(message)
+    prediction = payload.get("prediction")
+    if prediction is not None:
+        if not isinstance(prediction, Mapping) or prediction.get("type") != "content":
+            raise ContentRefused("field 'prediction' holds no text")
+        _refuse_unknown(prediction, {"content", "type"} | extra_fields, "field 'prediction'")
+        _refuse_parts(prediction, "field 'prediction'", extra_fields)
     return tuple(checked)
 
 
-def _refuse_parts(message: Mapping[str, Frozen], index: int) -> None:
-    content = message.get("content")
-    parts = content if isinstance(content, tuple) else ()
+def _refuse_unknown(
+    value: Mapping[str, Frozen], known: Set[str], where: str
+) -> None:
+    if any(name not in known for name in value):
+        raise ContentRefused(
+            f"{where} has a field that the guard does not know",
+            remedy="leave it out, or list it under the provider's extra_fields in the policy",
+        )
+
+
+def _refuse_parts(
+    holder: Mapping[str, Frozen], where: str, extra_fields: frozenset[str]
+) -> None:
+    content = holder.get("content")
     if not isinstance(content, str | tuple | None):
-        raise ContentRefused(f"message {index} has content that is neither text nor parts")
-    for part in parts:
+        raise ContentRefused(f"{where} has content that is neither text nor parts")
+    for part in content if isinstance(content, tuple) else ():
         if not isinstance(part, Mapping) or part.get("type") not in TEXT_PARTS:
             raise ContentRefused(
-                f"message {index} has a part that is no text and cannot be inspected",
+                f"{where} has a part that is no text and cannot be inspected",
                 remedy="send text; images, audio and files are refused",
             )
+        _refuse_unknown(part, PART_FIELDS | extra_fields, f"a part of {where}")
+
+
+def _refuse_references(
+    message: Mapping[str, Frozen], where: str, extra_fields: frozenset[str]
+) -> None:
     if message.get("audio") is not None or message.get("function_call") is not None:
-        raise ContentRefused(f"message {index} refers to content that cannot be inspected")
+        raise ContentRefused(f"{where} refers to content that cannot be inspected")
     calls = message.get("tool_calls")
-    for call in calls if isinstance(calls, tuple) else ():
+    if not isinstance(calls, tuple | None):
+        raise ContentRefused(f"{where} has tool calls that are no list")
+    for call in calls or ():
+        function = call.get("function") if isinstance(call, Mapping) else None
         if not isinstance(call, Mapping) or call.get("type") != "function":
-            raise ContentRefused(f"message {index} holds a call of a tool that is no function")
+            raise ContentRefused(f"{where} holds a call of a tool that is no function")
+        _refuse_unknown(call, TOOL_CALL_FIELDS | extra_fields, f"a tool call of {where}")
+        if isinstance(function, Mapping):
+            _refuse_unknown(function, CALLED_FIELDS | extra_fields, f"a tool call of {where}")
 
 
 def _model_authored(messages: tuple[Mapping[str, Frozen], ...]) -> tuple[str, ...]:
@@ -165,7 +216,9 @@ def _model_authored(messages: tuple[Mapping[str, Frozen], ...]) -> tuple[str, ..
     )
 
 
-def _function_tools(payload: Mapping[str, Frozen]) -> tuple[str, ...]:
+def _function_tools(
+    payload: Mapping[str, Frozen], extra_fields: frozenset[str]
+) -> tuple[str, ...]:
     tools = payload.get("tools")
     if tools is None:
         return ()
@@ -177,8 +230,10 @@ def _function_tools(payload: Mapping[str, Frozen]) -> tuple[str, ...]:
         if not isinstance(tool, Mapping) or tool.get("type") != "function":
             raise ContentRefused("a tool that runs at the provider is offered; none is allowed")
         name = function.get("name") if isinstance(function, Mapping) else None
-        if not isinstance(name, str):
+        if not isinstance(function, Mapping) or not isinstance(name, str):
             raise ContentRefused("a function tool without a name is offered")
+        _refuse_unknown(tool, TOOL_FIELDS | extra_fields, "a tool")
+        _refuse_unknown(function, FUNCTION_FIELDS | extra_fields, "a function tool")
         names.append(name)
     return tuple(names)
 

@@ -14,18 +14,18 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from agentguard.enforcement import Crossing, Enforcer
 from agentguard.errors import ConfigError, UnguardedPath
 from agentguard.integrations.openai import request as requests
 from agentguard.integrations.openai.chat import named_model
+from agentguard.integrations.openai.operations import websocket_refusal
 from agentguard.integrations.openai.seal import (
-    EXTENSION,
     Ticket,
+    attach,
+    is_sealed,
     issued,
-    origin_of,
-    required,
     seal,
     ticket_of,
 )
@@ -101,7 +101,11 @@ def bind_client(client: C, enforcer: Enforcer, carried: Caller) -> C:
 def _arm(client: Any, state: State) -> Any:
     http_client = client._client  # noqa: SLF001 - the seal belongs there
     made_by_sdk = type(http_client).__name__ in SDK_HTTP_CLIENTS
-    client._client = seal(http_client, made_by_sdk=made_by_sdk)  # noqa: SLF001 - see above
+
+    def report(error: UnguardedPath) -> None:
+        _refuse(state, "raw_http", error)
+
+    client._client = seal(http_client, report, made_by_sdk=made_by_sdk)  # noqa: SLF001 - see above
     client.__dict__[STATE] = state
     if not getattr(type(client), GUARDED, False):
         kind: Any = type(client)
@@ -162,31 +166,83 @@ def _observed(kind: type) -> bool:
     return not all(inspect.isfunction(method) for method in (*methods, inherited))
 
 
+def _refuse(state: State, operation: str, error: UnguardedPath) -> NoReturn:
+    """Take a use of the client that is no call through the guard: written down, and refused."""
+
+    def refuse(_: object) -> NoReturn:
+        raise error
+
+    crossing = Crossing(
+        boundary=Boundary.MODEL,
+        operation=operation,
+        target="",
+        carried=state.carried,
+        describe=refuse,
+        operation_span=False,
+    )
+    state.enforcer.call(crossing, refuse)
+    raise error
+
+
+def _required(client: Any, options: Any = None) -> Ticket:
+    """Return the current ticket of *client*, for these options if there are any.
+
+    Raises:
+        UnguardedPath: there is none, so the call did not come through the guard.
+    """
+    ticket = ticket_of(client)
+    if ticket is not None and (options is None or options.json_data is ticket.body):
+        return ticket
+    url = "" if options is None else str(options.url)
+    if url.startswith(("ws://", "wss://")):
+        _refuse(_state_of(client), "websocket", websocket_refusal(url))
+    if ticket is not None:
+        raise UnguardedPath("the body was changed after the guard had admitted it")
+    error = UnguardedPath(
+        "the client was used on a way that the guard does not decide, so it is refused",
+        remedy="use client.chat.completions; websockets and raw requests are refused",
+    )
+    _refuse(_state_of(client), "internal", error)
+
+
 def _ticket(client: Any, call: Call, body: Any) -> Ticket:
     if not isinstance(call, ModelCall):
         raise TypeError("an OpenAI client dispatches model calls alone")
     policy = _state_of(client).enforcer.core.policy
-    headers = requests.allowed_headers(policy, call)
-    return Ticket(client=id(client), origin=call.origin, body=body, headers=headers)
+    return Ticket(
+        client=id(client),
+        origin=call.origin,
+        body=body,
+        payload=call.payload,
+        listed=requests.listed_headers(policy, call),
+    )
 
 
 def _common(base: Any) -> dict[str, Callable[..., Any]]:
     """Return the overrides that are the same in both twins."""
 
     def _build_request(self: Any, options: Any, **kwargs: Any) -> Any:
-        ticket = required(self)
-        if options.json_data is not ticket.body or options.extra_json is not None:
-            raise UnguardedPath("the body was changed after the guard had admitted it")
+        ticket = _required(self, options)
+        if not is_sealed(self._client):
+            raise UnguardedPath(
+                "the HTTP client was replaced after the client had been guarded",
+                remedy="use with_options(http_client=...)",
+            )
+        requests.renew_body(options, ticket)
         built = base._build_request(self, options, **kwargs)  # noqa: SLF001 - the SDK's own step
-        if origin_of(built.url) != ticket.origin:
-            raise UnguardedPath("the request goes to another origin than the one decided")
-        requests.refuse_unlisted_headers(built, ticket.headers)
-        built.extensions[EXTENSION] = ticket
+        requests.refuse_deviations(built, ticket)
+        attach(built, ticket)
         return built
 
-    def _websocket_query_params(self: Any, *args: Any, **kwargs: Any) -> Any:
-        required(self)
-        return base._websocket_query_params(self, *args, **kwargs)  # noqa: SLF001 - as above
+    def _build_headers(self: Any, options: Any, **kwargs: Any) -> Any:
+        headers = base._build_headers(self, options, **kwargs)  # noqa: SLF001 - the SDK's own step
+        ticket = ticket_of(self)
+        if ticket is not None:
+            ticket.sdk_headers = headers
+        return headers
+
+    def _websocket_query_params(self: Any, *_args: Any, **_kwargs: Any) -> NoReturn:
+        _refuse(_state_of(self), "websocket", websocket_refusal(""))
 
     def copy(self: Any, **kwargs: Any) -> Any:
         state = _state_of(self)
@@ -194,6 +250,8 @@ def _common(base: Any) -> dict[str, Callable[..., Any]]:
 
     return {
         "_build_request": _build_request,
+        "_build_headers": _build_headers,
+        "_websocket_query_params_fallback": _websocket_query_params,
         "_websocket_query_params": _websocket_query_params,
         "copy": copy,
         "with_options": copy,
@@ -213,7 +271,7 @@ def _sync_members(base: Any) -> dict[str, Callable[..., Any]]:
                 with issued(ticket):
                     captured.append(base.request(self, cast_to, copied))
             except UnguardedPath as error:
-                error.dispatched = ticket.sent
+                error.call_id, error.dispatched = call.id, ticket.sent
                 raise
             return requests.response_of(captured[0].arguments["response"], call)
 
@@ -227,11 +285,11 @@ def _sync_members(base: Any) -> dict[str, Callable[..., Any]]:
         return base._process_response(self, **kwargs)  # noqa: SLF001 - the SDK's own step
 
     def _prepare_options(self: Any, options: Any) -> Any:
-        required(self)
+        _required(self, options)
         return base._prepare_options(self, options)  # noqa: SLF001 - the SDK's own step
 
     def _refresh_api_key(self: Any) -> Any:
-        required(self)
+        _required(self)
         return base._refresh_api_key(self)  # noqa: SLF001 - the SDK's own step
 
     return {
@@ -255,7 +313,7 @@ def _async_members(base: Any) -> dict[str, Callable[..., Any]]:
                 with issued(ticket):
                     captured.append(await base.request(self, cast_to, copied))
             except UnguardedPath as error:
-                error.dispatched = ticket.sent
+                error.call_id, error.dispatched = call.id, ticket.sent
                 raise
             return requests.response_of(captured[0].arguments["response"], call)
 
@@ -269,11 +327,11 @@ def _async_members(base: Any) -> dict[str, Callable[..., Any]]:
         return await base._process_response(self, **kwargs)  # noqa: SLF001 - the SDK's own step
 
     async def _prepare_options(self: Any, options: Any) -> Any:
-        required(self)
+        _required(self, options)
         return await base._prepare_options(self, options)  # noqa: SLF001 - the SDK's own step
 
     async def _refresh_api_key(self: Any) -> Any:
-        required(self)
+        _required(self)
         return await base._refresh_api_key(self)  # noqa: SLF001 - the SDK's own step
 
     return {

@@ -38,6 +38,18 @@ def refusal(verb: str, path: str) -> UnguardedPath:
     )
 
 
+def websocket_refusal(url: str) -> UnguardedPath:
+    """Return the refusal of a websocket, named by the table if its address is listed."""
+    segments = url.partition("?")[0].split("/")
+    tails = ("/" + "/".join(segments[start:]) for start in range(3, len(segments)))
+    listed = next((found for tail in tails if (found := template_of("WS", tail))), None)
+    named = "a websocket" if listed is None else f"WS {listed[0]} ({listed[1]})"
+    return UnguardedPath(
+        f"{named} is not guarded, so it is refused",
+        remedy="the guard lets chat completions through: POST /chat/completions",
+    )
+
+
 def template_of(verb: str, path: str) -> tuple[str, str] | None:
     """Return the listed path template and its kind, or None."""
     segments = tuple(path.partition("?")[0].strip("/").split("/"))

@@ -15,7 +15,7 @@ from agentguard.canonical import thaw
 from agentguard.errors import ContentRefused, GuardFailure, UnguardedPath
 from agentguard.integrations.openai import chat
 from agentguard.integrations.openai.operations import operation_of, refusal, template_of
-from agentguard.integrations.openai.seal import origin_of
+from agentguard.integrations.openai.seal import COOKIE, Ticket, origin_of
 from agentguard.pipeline import Response
 from agentguard.policy import Policy
 from agentguard.telemetry import (
@@ -32,17 +32,17 @@ from agentguard.vocabulary import Call, ModelCall
 
 RAW_RESPONSE_HEADER = "x-stainless-raw-response"
 
-# What the SDK and the HTTP library themselves put on a request.
+# What the SDK itself puts on a request.
 SDK_HEADERS = frozenset(
     {
-        "accept", "accept-encoding", "authorization", "connection", "content-length",
-        "content-type", "cookie", "host", "idempotency-key", "openai-organization",
-        "openai-project", "transfer-encoding", "user-agent", "x-stainless-arch",
-        "x-stainless-async", "x-stainless-helper-method", "x-stainless-lang", "x-stainless-os",
+        "accept", "authorization", "content-type", "idempotency-key", "openai-organization",
+        "openai-project", "user-agent", "x-stainless-arch", "x-stainless-async",
+        "x-stainless-helper-method", "x-stainless-lang", "x-stainless-os",
         "x-stainless-package-version", RAW_RESPONSE_HEADER, "x-stainless-read-timeout",
         "x-stainless-retry-count", "x-stainless-runtime", "x-stainless-runtime-version",
     }
 )  # fmt: skip
+ENCODINGS = frozenset({"gzip", "deflate", "br", "zstd", "identity"})
 # What a helper of the SDK may set per request; everything else there comes from the caller.
 HELPER_HEADERS = {
     RAW_RESPONSE_HEADER: frozenset({"true"}),
@@ -93,7 +93,9 @@ def described(
             f"streaming of {options.method.upper()} {chat.PATH} is not guarded yet",
             remedy="call without stream=True",
         )
-    provider_origin = origin(client, options)
+    if getattr(client, "_provider_runtime", None) is not None:
+        raise UnguardedPath("a client that was made with provider= is not guarded yet")
+    provider_origin = _origin(client, options)
     provider = policy.provider_of(provider_origin)
     _refuse_headers(client, options, frozenset() if provider is None else provider.headers)
     if options.params or getattr(client, "_custom_query", None):
@@ -105,15 +107,25 @@ def described(
     return chat.model_call(call_id, body_of(options), origin=provider_origin, extra_fields=extra)
 
 
-def origin(client: Any, options: Any) -> str:
-    """Return the origin that the SDK will send this request to."""
-    return origin_of(client._prepare_url(options.url))  # noqa: SLF001 - the SDK's own merge
+def _origin(client: Any, options: Any) -> str:
+    url = client._prepare_url(options.url)  # noqa: SLF001 - the SDK's own merge
+    _refuse_address(url)
+    return origin_of(url)
 
 
-def allowed_headers(policy: Policy, call: ModelCall) -> frozenset[str]:
-    """Return the lower-case names of the headers that may be on a request of this call."""
+def _refuse_address(url: Any) -> None:
+    """Refuse a base URL whose query swallows the path, so that another endpoint is reached."""
+    if url.query or not url.path.endswith(chat.PATH):
+        raise ContentRefused(
+            "the request carries a query string, which chat completions do not take",
+            remedy="leave queries out of base_url, extra_query, default_query and the HTTP client",
+        )
+
+
+def listed_headers(policy: Policy, call: ModelCall) -> frozenset[str]:
+    """Return the lower-case names of the headers that the policy lets through on a call."""
     provider = policy.provider_of(call.origin)
-    return SDK_HEADERS | (frozenset() if provider is None else provider.headers)
+    return frozenset[str]() if provider is None else provider.headers
 
 
 def _refuse_headers(client: Any, options: Any, allowed: frozenset[str]) -> None:
@@ -140,17 +152,53 @@ def _custom_header() -> ContentRefused:
     )
 
 
-def refuse_unlisted_headers(request: Any, allowed: frozenset[str]) -> None:
-    """Refuse a built request with a header that neither the SDK nor the policy knows.
+def renew_body(options: Any, ticket: Ticket) -> None:
+    """Put the admitted body into the options once more, unless somebody changed it.
 
     Raises:
-        UnguardedPath: a header came in below the SDK, for instance from a supplied HTTP client.
+        UnguardedPath: the options hold something else than what the guard admitted.
     """
-    if any(name.lower() not in allowed for name in request.headers):
+    body = thaw(ticket.payload)
+    replaced = options.json_data is not ticket.body or options.extra_json is not None
+    if replaced or options.json_data != body or options.content is not None or options.files:
+        raise UnguardedPath("the body was changed after the guard had admitted it")
+    options.json_data = body
+
+
+def refuse_deviations(request: Any, ticket: Ticket) -> None:
+    """Refuse a built request that says more, or goes elsewhere, than the guard decided.
+
+    Raises:
+        UnguardedPath: another origin, or a header that neither the SDK nor the policy knows.
+        ContentRefused: a query string, for instance from a supplied HTTP client.
+    """
+    if origin_of(request.url) != ticket.origin:
+        raise UnguardedPath("the request goes to another origin than the one decided")
+    _refuse_address(request.url)
+    sdk = frozenset(ticket.sdk_headers.multi_items()) if ticket.sdk_headers is not None else ()
+    for name, value in request.headers.multi_items():
+        by_sdk = name in SDK_HEADERS and (name, value) in sdk
+        if by_sdk or name in ticket.listed or _by_library(name, value, request):
+            continue
+        if name == COOKIE:  # a server's, kept by the HTTP client; nothing that the API needs
+            del request.headers[name]
+            continue
         raise UnguardedPath(
             "the HTTP client adds a header that the policy does not list",
             remedy="list its name under the provider's headers",
         )
+
+
+def _by_library(name: str, value: str, request: Any) -> bool:
+    """Say whether the HTTP library itself would put this header on a request."""
+    if name == "accept-encoding":
+        return ENCODINGS.issuperset(part.strip() for part in value.split(","))
+    own = {
+        "host": request.url.netloc.decode("ascii"),
+        "content-length": str(len(request.content)),
+        "connection": "keep-alive",
+    }
+    return own.get(name) == value
 
 
 def prepared(options: Any, call: Call) -> tuple[Any, Any]:
@@ -170,7 +218,7 @@ def response_of(http_response: Any, call: Call) -> Response:
     """
     try:
         content = json.loads(http_response.content)
-    except ValueError:
+    except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):
         raise GuardFailure(

@@ -3,11 +3,14 @@
 """Did this HTTP request come out of a guarded call?
 
 A ticket is issued for the time of one dispatch and travels with each request that the SDK
-builds in it. The seal sits on the client's HTTP client and refuses every request without a
-ticket, or to another origin than the ticket's. It does not look at content.
+builds in it. The seal sits on the client's HTTP client, as a hook and below all hooks on its
+transports, and refuses every request without a ticket, to another origin than the ticket's, or
+changed since it was built. It does not look at content.
 
 INVARIANT: what skips the guarded class's ``request`` has no ticket and is refused, also in
 versions of the SDK that do not exist yet (tests/attacks/test_openai_paths.py).
+INVARIANT: replacing the HTTP client's hooks does not take the seal off
+(tests/integrations/test_openai_seal.py).
 """
 
 import inspect
@@ -18,21 +21,44 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
+from agentguard.canonical import Frozen
 from agentguard.errors import UnguardedPath
 
 EXTENSION = "agentguard_ticket"
-SEALED = "__agentguard_seal__"
+SEAL = "__agentguard_seal__"
 DEFAULT_PORTS = {"http": 80, "https": 443}
+# Credentials are put on below the SDK too: by the HTTP client's own authentication.
+CREDENTIALS = "authorization"
+COOKIE = "cookie"
+
+Report = Callable[[UnguardedPath], None]
 
 
 @dataclass(slots=True, eq=False)
 class Ticket:
-    """The right to send one admitted body to one origin while a dispatch runs."""
+    """The right to send one admitted body to one origin while a dispatch runs.
+
+    Attributes:
+        client: the id of the client that it was issued for.
+        origin: where the request may go.
+        body: the very object that the SDK has to serialise.
+        payload: what it must be equal to then.
+        listed: lower-case names of the headers that the policy lets through.
+        sdk_headers: what the SDK itself puts on the request that is being built.
+        stream: the body of the request that was built.
+        headers: names and values on the request that was built.
+        valid: whether the dispatch still runs.
+        sent: whether a request was let through.
+    """
 
     client: int
     origin: str
     body: object = field(repr=False)
-    headers: frozenset[str] = frozenset()
+    payload: Frozen = field(default=None, repr=False)
+    listed: frozenset[str] = frozenset()
+    sdk_headers: Any = field(default=None, repr=False)
+    stream: object = field(default=None, repr=False)
+    headers: frozenset[tuple[str, str]] = field(default=frozenset(), repr=False)
     valid: bool = True
     sent: bool = False
 
@@ -57,70 +83,126 @@ def ticket_of(client: object) -> Ticket | None:
     return ticket if ticket is not None and ticket.valid and ticket.client == id(client) else None
 
 
-def required(client: object) -> Ticket:
-    """Return the current ticket of *client*.
-
-    Raises:
-        UnguardedPath: there is none, so the call did not come through the guard.
-    """
-    ticket = ticket_of(client)
-    if ticket is None:
-        raise UnguardedPath(
-            "the client was used on a way that the guard does not decide, so it is refused",
-            remedy="use client.chat.completions; websockets and raw requests are refused",
-        )
-    return ticket
-
-
 def origin_of(url: Any) -> str:
     """Return scheme, host and port of an HTTP library's URL, such as ``https://host:443``."""
     port = url.port or DEFAULT_PORTS.get(url.scheme, 0)
     return f"{url.scheme}://{url.host}:{port}"
 
 
-def check(request: Any) -> None:
-    """Refuse an HTTP request that is not covered by a ticket.
+def attach(request: Any, ticket: Ticket) -> None:
+    """Let *ticket* travel with a request that was built and checked for it."""
+    ticket.stream = request.stream
+    ticket.headers = frozenset(request.headers.multi_items())
+    request.extensions[EXTENSION] = ticket
+
+
+def check(request: Any, report: Report) -> Ticket:
+    """Return the ticket that covers an HTTP request.
+
+    Args:
+        request: what is about to be sent.
+        report: writes down a refusal that belongs to no guarded call.
 
     Raises:
-        UnguardedPath: no valid ticket travels with it, or it goes to another origin.
+        UnguardedPath: no valid ticket travels with it, it goes to another origin, or it is not
+            what was built.
     """
     ticket = request.extensions.get(EXTENSION)
     if not isinstance(ticket, Ticket) or not ticket.valid:
-        raise UnguardedPath("an HTTP request that the guard did not decide was refused")
-    if origin_of(request.url) != ticket.origin:
-        error = UnguardedPath("a redirect to another origin was refused")
-        error.dispatched = ticket.sent
+        error = UnguardedPath(
+            "an HTTP request that the guard did not decide was refused",
+            remedy="use client.chat.completions; the raw HTTP client is sealed",
+        )
+        report(error)
         raise error
-    ticket.sent = True
+    if origin_of(request.url) != ticket.origin:
+        raise _stopped("a redirect to another origin was refused", ticket)
+    if request.method != "POST" or request.stream is not ticket.stream:
+        raise _stopped("a request was changed after it had been built, so it is refused", ticket)
+    for name, value in request.headers.multi_items():
+        lowered = name.lower()
+        if (name, value) in ticket.headers or lowered in ticket.listed or lowered == CREDENTIALS:
+            continue
+        if lowered == COOKIE:  # a redirect's; what a server sets is not sent back unlisted
+            del request.headers[name]
+            continue
+        raise _stopped("a header that the policy does not list was put on a request", ticket)
+    return ticket
 
 
-def seal(http_client: Any, *, made_by_sdk: bool) -> Any:
+def _stopped(problem: str, ticket: Ticket) -> UnguardedPath:
+    error = UnguardedPath(problem)
+    error.dispatched = ticket.sent
+    return error
+
+
+def is_sealed(http_client: Any) -> bool:
+    """Say whether every transport of an HTTP client bears the seal."""
+    transports = (http_client._transport, *http_client._mounts.values())  # noqa: SLF001 - no public way
+    return all(part is None or getattr(part, SEAL, False) for part in transports)
+
+
+def seal(http_client: Any, report: Report, *, made_by_sdk: bool) -> Any:
     """Return a sealed HTTP client: the same one if the SDK made it, else a private one.
 
     A client that the user supplied or that a framework shares is left as it is. The private
     client forwards to its connection pool, so that settings and limits stay in force.
+
+    Args:
+        http_client: what the guarded client sends with.
+        report: writes down the refusal of a request that belongs to no guarded call.
+        made_by_sdk: whether nobody but the SDK's clients holds it.
+
+    Raises:
+        TypeError: an HTTP client of a library that is not known.
     """
-    if getattr(http_client, SEALED, False):
+    if is_sealed(http_client):
         return http_client
-    sealed = http_client if made_by_sdk else _private(http_client)
-    hook = _async_check if inspect.iscoroutinefunction(type(sealed).send) else check
+    library = _library_class(type(http_client))
+    sealed = (
+        _sealed_in_place(library, http_client, report)
+        if made_by_sdk
+        else _private(library, http_client, report)
+    )
     hooks = sealed.event_hooks
-    hooks["request"] = [*hooks["request"], hook]
+    # Some of the SDK's own sign-in methods copy hooks, not transports, to a client of their own.
+    hooks["request"] = [*hooks["request"], _hook(sealed, report)]
     sealed.event_hooks = hooks
-    setattr(sealed, SEALED, True)
     return sealed
 
 
-async def _async_check(request: Any) -> None:
-    check(request)
+def _hook(http_client: Any, report: Report) -> Callable[[Any], Any]:
+    def look(request: Any) -> None:
+        check(request, report)
+
+    async def look_async(request: Any) -> None:
+        check(request, report)
+
+    return look_async if inspect.iscoroutinefunction(type(http_client).send) else look
 
 
-def _private(shared: Any) -> Any:
+def _sealed_in_place(library: type, http_client: Any, report: Report) -> Any:
+    def sealed(transport: Any) -> Any:
+        if transport is None:
+            return None
+        return _transport(library, report, lambda _url: transport, closes=transport)
+
+    mounts = http_client._mounts.items()  # noqa: SLF001 - no public way
+    http_client._mounts = {pattern: sealed(part) for pattern, part in mounts}  # noqa: SLF001 - as above
+    http_client._transport = sealed(http_client._transport)  # noqa: SLF001 - as above
+    return http_client
+
+
+def _private(library: Any, shared: Any, report: Report) -> Any:
     """Return a client of the same HTTP library that forwards to *shared*'s transports."""
-    library = _library_class(type(shared))
-    transport = _forwarding(library, shared)
+
+    def choose(url: Any) -> Any:
+        if shared.is_closed:
+            raise RuntimeError("the HTTP client was closed by its owner")
+        return shared._transport_for_url(url)  # noqa: SLF001 - no public way
+
     return library(
-        transport=transport,
+        transport=_transport(library, report, choose, closes=None),
         auth=shared.auth,
         params=shared.params,
         headers=shared.headers,
@@ -146,19 +228,31 @@ def _root(kind: type) -> str:
     return kind.__module__.partition(".")[0]
 
 
-def _forwarding(library: type, shared: Any) -> Any:
+def _transport(library: type, report: Report, choose: Callable[[Any], Any], *, closes: Any) -> Any:
+    """Return a transport that checks each request and hands it to the one that *choose* names."""
     module = sys.modules[_root(library)]
-    choose: Callable[[Any], Any] = shared._transport_for_url  # noqa: SLF001 - no public way
     if library.__name__ == "Client":
 
-        class Forwarding(module.BaseTransport):  # type: ignore[misc,name-defined]  # by library
+        class Sealed(module.BaseTransport):  # type: ignore[misc,name-defined]  # by library
             def handle_request(self, request: Any) -> Any:
+                check(request, report).sent = True
                 return choose(request.url).handle_request(request)
 
-        return Forwarding()
+            def close(self) -> None:
+                if closes is not None:
+                    closes.close()
 
-    class AsyncForwarding(module.AsyncBaseTransport):  # type: ignore[misc,name-defined]  # by library
+        setattr(Sealed, SEAL, True)
+        return Sealed()
+
+    class AsyncSealed(module.AsyncBaseTransport):  # type: ignore[misc,name-defined]  # by library
         async def handle_async_request(self, request: Any) -> Any:
+            check(request, report).sent = True
             return await choose(request.url).handle_async_request(request)
 
-    return AsyncForwarding()
+        async def aclose(self) -> None:
+            if closes is not None:
+                await closes.aclose()
+
+    setattr(AsyncSealed, SEAL, True)
+    return AsyncSealed()
