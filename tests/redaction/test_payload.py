@@ -260,13 +260,14 @@ def test_a_value_hidden_once_stays_hidden_in_the_session() -> None:
 @pytest.mark.parametrize(
     "name", ["aws_secret_access_key", "AWS_SECRET_ACCESS_KEY", "secretAccessKey", "SecretAccessKey"]
 )
-def test_a_value_that_only_its_key_gives_away_is_hidden(name: str) -> None:
+@pytest.mark.parametrize("shape", ["member", "list", "text", "list in text"])
+def test_a_value_that_only_its_key_gives_away_is_hidden(name: str, shape: str) -> None:
     """The name of a member is the context of its value, in lists and JSON texts as well."""
     secret = "wJalrXUtnFEMI0K7MDENG0bPxRfiCY" + "EXAMPLEKEY"
-    payload = {name: secret, "list": {name: [secret]}, "text": json.dumps({name: secret})}
-    result = redact(payload)
+    member = {name: [secret] if "list" in shape else secret}
+    result = redact(json.dumps(member) if "text" in shape else member)
     assert secret not in dumped(result.payload)
-    assert result.counts == {"api_key": 3}
+    assert result.counts == {"api_key": 1}
 
 
 def test_the_last_four_are_kept_and_the_whole_is_known() -> None:

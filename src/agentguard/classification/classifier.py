@@ -31,7 +31,7 @@ class Classifier:
     __slots__ = ("_detectors", "_known")
 
     def __init__(self, *, known: Iterable[KnownValues], detectors: Iterable[Detector]) -> None:
-        self._known = tuple(known)
+        self._known = tuple(values for values in known if values)
         self._detectors = tuple(detectors)
 
     def __repr__(self) -> str:
@@ -53,7 +53,7 @@ class Classifier:
         """
         text = inspectable(text)
         found: list[Finding] = []
-        if known is not None:
+        if known:
             found.extend(known.find(text))
         for values in self._known:
             found.extend(values.find(text))

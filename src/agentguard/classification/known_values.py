@@ -90,6 +90,9 @@ class KnownValues:
     def __repr__(self) -> str:
         return f"KnownValues({self._count} values)"
 
+    def __len__(self) -> int:
+        return self._count
+
     def find(self, text: str) -> tuple[Finding, ...]:
         """Return the places where a known value stands, unmerged; they may overlap."""
         if self._automaton is None:

@@ -39,6 +39,8 @@ DEEPEST_NESTING = 128
 DEEPEST_JSON_TEXT = 8
 # A value hidden late in a payload may stand in an earlier place, where nothing gave it away.
 MOST_ROUNDS = 4
+# Keys and words such as roles and types come again and again in one payload.
+LONGEST_REMEMBERED = 32
 LAST_SHOWN = 4
 SHORTEST_SHOWN = 9
 
@@ -124,7 +126,7 @@ class _Walk:
         self._vault = vault
         self._authored = authored
         self._source = source
-        self._harmless_keys: set[str] = set()
+        self._harmless: set[str] = set()
 
     def frozen(self, payload: Frozen) -> Frozen:
         return self._value(payload, _Place(pointer="", authored="" in self._authored))
@@ -170,17 +172,12 @@ class _Walk:
         )
 
     def _key(self, key: str, place: _Place) -> str:
-        if key in self._harmless_keys:
-            return key
-        shown = self._plain(key, replace(place, key=""))
-        if shown == key and "[[" not in key:
-            self._harmless_keys.add(key)
-        return shown
+        return self._plain(key, place, context="")
 
     def _text(self, text: str, place: _Place) -> str:
         tree = json_text.parsed(text)
         if tree is None:
-            return self._plain(text, place)
+            return self._plain(text, place, context=place.key)
         if place.texts >= DEEPEST_JSON_TEXT:
             raise ValueError(f"JSON inside strings is nested deeper than {DEEPEST_JSON_TEXT} times")
         shown = self._tree(tree, replace(place, texts=place.texts + 1))
@@ -215,7 +212,10 @@ class _Walk:
             return None
         return self._hidden(found[0].data_class, digits, place)
 
-    def _plain(self, text: str, place: _Place) -> str:
+    def _plain(self, text: str, place: _Place, *, context: str) -> str:
+        telling = bool(context) and _CREDENTIAL_KEY.search(context) is not None
+        if text in self._harmless and not telling:
+            return text
         kept: list[tuple[int, int, str]] = []
         if "[[" in text:
             text = PLACEHOLDER_LIKE.sub(
@@ -228,9 +228,11 @@ class _Walk:
             )
             kept = find_placeholders(text) if place.authored else []
         found = [(spot.start, spot.end, spot.data_class) for spot in self._find(text)]
-        if place.key and _CREDENTIAL_KEY.search(place.key):
-            found = _united(found, self._found_behind_key(place.key, text))
+        if telling:
+            found = _united(found, self._found_behind_key(context, text))
         if not found:
+            if len(text) <= LONGEST_REMEMBERED and "[[" not in text:
+                self._harmless.add(text)
             return text
         parts: list[str] = []
         behind = 0
