@@ -1,0 +1,99 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which nouns does agentguard speak in?
+
+Every value that passes from one stage of a call to the next, as frozen dataclasses, in the order
+in which a call meets them: ``who``, ``calls``, ``content``, ``decisions``, ``approvals``,
+``entries``. Import the nouns from here.
+They hold no behaviour beyond what can be read off the values themselves.
+
+INVARIANT: fields that hold payload do not appear in a repr (tests/test_vocabulary.py).
+"""
+
+from agentguard.vocabulary.approvals import (
+    Answer,
+    ApprovalChange,
+    ApprovalProfile,
+    ApprovalRequest,
+    ApprovalState,
+    Approver,
+    Vote,
+)
+from agentguard.vocabulary.calls import (
+    Boundary,
+    Call,
+    Impact,
+    ModelCall,
+    ToolCall,
+)
+from agentguard.vocabulary.content import (
+    Action,
+    DataClass,
+    Facts,
+    Finding,
+    KnownValue,
+)
+from agentguard.vocabulary.decisions import (
+    AskApproval,
+    Decision,
+    Effect,
+    HideClasses,
+    Nearest,
+    Obligation,
+    OfferOnly,
+    Reason,
+    ReceiveOnly,
+    RecordBeforeDispatch,
+)
+from agentguard.vocabulary.entries import (
+    AuditEntry,
+    EntryType,
+    Outcome,
+    Position,
+)
+from agentguard.vocabulary.who import (
+    Assurance,
+    Caller,
+    Chain,
+    Principal,
+    PrincipalKind,
+)
+
+__all__ = [
+    "Action",
+    "Answer",
+    "ApprovalChange",
+    "ApprovalProfile",
+    "ApprovalRequest",
+    "ApprovalState",
+    "Approver",
+    "AskApproval",
+    "Assurance",
+    "AuditEntry",
+    "Boundary",
+    "Call",
+    "Caller",
+    "Chain",
+    "DataClass",
+    "Decision",
+    "Effect",
+    "EntryType",
+    "Facts",
+    "Finding",
+    "HideClasses",
+    "Impact",
+    "KnownValue",
+    "ModelCall",
+    "Nearest",
+    "Obligation",
+    "OfferOnly",
+    "Outcome",
+    "Position",
+    "Principal",
+    "PrincipalKind",
+    "Reason",
+    "ReceiveOnly",
+    "RecordBeforeDispatch",
+    "ToolCall",
+    "Vote",
+]

@@ -1,0 +1,79 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""What is in a call, and what happens to it before it leaves?"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Action(StrEnum):
+    """What happens to a finding of a class before anything leaves.
+
+    ``redact`` and ``tokenise`` both leave a placeholder; only a tokenised value can be turned
+    back.
+    """
+
+    BLOCK = "block"
+    REDACT = "redact"
+    TOKENISE = "tokenise"
+    KEEP_LAST_FOUR = "keep_last_four"
+    HASH = "hash"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataClass:
+    """A class of data that is found and hidden.
+
+    Attributes:
+        name: such as ``email``; unique in a policy.
+        family: ``secret``, ``pii`` or ``organisation``; a tool may receive a whole family.
+        action: what happens to a finding of this class.
+        approvers_see: whether an approver is shown the value itself.
+    """
+
+    name: str
+    family: str
+    action: Action
+    approvers_see: bool = False
+
+    @property
+    def label(self) -> str:
+        """The type that stands in a placeholder of this class."""
+        return self.name.upper()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One place that a detector pointed at, without the text.
+
+    Attributes:
+        start: the first character, counted in the text that was given to the detector.
+        end: one past the last character.
+        data_class: the name of the class found.
+        detector: the name of the detector.
+    """
+
+    start: int
+    end: int
+    data_class: str
+    detector: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownValue:
+    """A value that is known beforehand to belong to a class, and must never leave."""
+
+    value: str = field(repr=False)
+    data_class: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """What classification found out about a call, without the content.
+
+    Attributes:
+        counts: how many findings of each class.
+    """
+
+    counts: Mapping[str, int] = field(default_factory=dict)

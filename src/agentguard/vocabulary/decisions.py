@@ -1,0 +1,108 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""What does the policy say about a call, and what must the guard do about it?"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from agentguard.vocabulary.content import Action
+
+
+class Effect(StrEnum):
+    """The effect of a rule and of a decision, mildest first; the strictest wins."""
+
+    ALLOW = "allow"
+    APPROVE = "approve"
+    DENY = "deny"
+
+
+class Reason(StrEnum):
+    """Why a call was not simply allowed: the closed list that spans and entries use."""
+
+    NOT_ALLOWLISTED = "not_allowlisted"
+    DENIED_BY_RULE = "denied_by_rule"
+    UNKNOWN_IDENTITY = "unknown_identity"
+    IDENTITY_REQUIRED = "identity_required"
+    UNKNOWN_PROVIDER = "unknown_provider"
+    UNGUARDED_PATH = "unguarded_path"
+    CLASS_BLOCKED = "class_blocked"
+    CONTENT_UNINSPECTABLE = "content_uninspectable"
+    PLACEHOLDER_UNKNOWN = "placeholder_unknown"
+    APPROVAL_PENDING = "approval_pending"
+    APPROVAL_REJECTED = "approval_rejected"
+    APPROVAL_TIMEOUT = "approval_timeout"
+    APPROVAL_INVALID = "approval_invalid"
+    GUARD_ERROR = "guard_error"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Nearest:
+    """The rule that came closest to allowing a call, and the first thing that failed in it.
+
+    ``problem`` says what the rule demands, never what the call held.
+    """
+
+    rule: str
+    constraint: str
+    problem: str
+
+    def __str__(self) -> str:
+        return f"nearest rule {self.rule!r}: {self.constraint} {self.problem}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HideClasses:
+    """Obligation: hide every finding before dispatch, by the action of its class."""
+
+    actions: Mapping[str, Action]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferOnly:
+    """Obligation: offer the model no function tool beyond these."""
+
+    tools: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiveOnly:
+    """Obligation: refuse a tool call whose arguments hold a class beyond these."""
+
+    classes: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AskApproval:
+    """Obligation: dispatch only after a person approved exactly this call."""
+
+    profile: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordBeforeDispatch:
+    """Obligation: the intent entry is durable before dispatch, not merely accepted."""
+
+
+Obligation = HideClasses | OfferOnly | ReceiveOnly | AskApproval | RecordBeforeDispatch
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What the policy says about one call.
+
+    Attributes:
+        effect: the strictest effect among the rules that apply.
+        policy: the digest of the policy that decided.
+        rule: the rule that decided, None on default deny.
+        reason: why the call is not simply allowed; None for allow.
+        nearest: on default deny, the rule that came closest.
+        obligations: what the guard must do, or else refuse.
+    """
+
+    effect: Effect
+    policy: str
+    rule: str | None = None
+    reason: Reason | None = None
+    nearest: Nearest | None = None
+    obligations: tuple[Obligation, ...] = ()
