@@ -150,7 +150,7 @@ def _resolved(node: Frozen, fill: Fill) -> Frozen:
 def _resolved_object(node: Mapping[str, Frozen], fill: Fill) -> Mapping[str, Frozen]:
     result = {PLACEHOLDER_LIKE.sub(fill, key): _resolved(item, fill) for key, item in node.items()}
     if len(result) != len(node):
-        raise ValueError("two keys become the same")
+        raise ValueError("two keys of an object become the same")
     return MappingProxyType(result)
 
 

@@ -154,7 +154,7 @@ class _Walk:
             below = self._inside(place, key, member=True)
             shown, value = self._key(key, below), self._value(item, below)
             if shown in result:
-                raise ValueError(f"{place.pointer or 'the payload'}: two keys become the same")
+                raise ValueError("two keys of an object become the same")
             changed = changed or shown != key or value is not item
             result[shown] = value
         return MappingProxyType(result) if changed else node
