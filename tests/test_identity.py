@@ -1,0 +1,156 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""Who is calling, and can a block or an object ever widen that?"""
+
+import asyncio
+import threading
+from itertools import count
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentguard.errors import IdentityRequired
+from agentguard.identity import Identities, principal
+from agentguard.vocabulary import PrincipalKind
+
+AGENTS = st.sampled_from(["agent:a", "agent:b", "agent:c", "service:d"])
+
+
+def identities() -> Identities:
+    """Return identities with numbered sessions."""
+    numbers = count()
+    return Identities(lambda: f"session-{next(numbers)}")
+
+
+@pytest.mark.parametrize(
+    "malformed",
+    ["", "bob", "agent:", "agent", "group:x", "agent:a b", "agent:a\n", "user:" + "x" * 200, "a:b"],
+)
+def test_a_malformed_id_is_refused(malformed: str) -> None:
+    """An id that names no kind, or holds other characters, is no principal."""
+    with pytest.raises(IdentityRequired) as caught:
+        principal(malformed)
+    assert not malformed or malformed not in str(caught.value.args)
+
+
+def test_an_id_says_its_kind() -> None:
+    """The part before the colon is the principal's kind."""
+    assert principal("user:alice").kind is PrincipalKind.USER
+    assert principal("agent:x").kind is PrincipalKind.AGENT
+
+
+def test_nobody_is_the_default() -> None:
+    """Outside every block there is no caller."""
+    assert identities().ambient() is None
+    assert identities().presented(None) is None
+
+
+def test_each_outermost_identity_starts_a_session() -> None:
+    """Without an id, two blocks are two sessions; with one, they are the same."""
+    scope = identities()
+    first, second = scope.narrowed("agent:a"), scope.narrowed("agent:a")
+    assert first.session_key != second.session_key
+    named = [scope.narrowed("agent:a", session="s") for _ in range(2)]
+    assert named[0].session_key == named[1].session_key
+
+
+def test_a_session_belongs_to_its_chain() -> None:
+    """The same session id under another chain is another session."""
+    scope = identities()
+    one = scope.narrowed("agent:a", session="s")
+    other = scope.narrowed("agent:a", on_behalf_of="user:alice", session="s")
+    assert one.session_key != other.session_key
+
+
+@given(st.lists(AGENTS, min_size=1, max_size=5))
+def test_nesting_only_extends_the_chain(actors: list[str]) -> None:
+    """Every block keeps the whole chain of the block around it, and its session."""
+    scope = identities()
+    outer = scope.narrowed("agent:start", on_behalf_of="user:alice")
+    with scope.bound(outer):
+        before = outer
+        for actor in actors:
+            inner = scope.narrowed(actor)
+            assert inner.chain.ids[: len(before.chain.ids)] == before.chain.ids
+            assert inner.session == outer.session
+            assert inner.chain.person == outer.chain.person
+            with scope.bound(inner):
+                again = scope.narrowed(actor)
+                assert again.chain.ids == inner.chain.ids
+
+
+def test_a_nested_identity_cannot_change_the_person() -> None:
+    """A block inside another cannot act for somebody else, or for somebody at all."""
+    scope = identities()
+    with (
+        scope.bound(scope.narrowed("agent:a", on_behalf_of="user:alice")),
+        pytest.raises(IdentityRequired),
+    ):
+        scope.narrowed("agent:b", on_behalf_of="user:bob")
+    with scope.bound(scope.narrowed("agent:a")), pytest.raises(IdentityRequired):
+        scope.narrowed("agent:b", on_behalf_of="user:alice")
+
+
+def test_only_a_person_can_be_acted_for() -> None:
+    """An agent is not somebody on whose behalf a call is made."""
+    with pytest.raises(IdentityRequired):
+        identities().narrowed("agent:a", on_behalf_of="agent:b")
+
+
+def test_a_person_alone_is_the_actor() -> None:
+    """A person who calls alone acts, and nobody stands behind the call."""
+    chain = identities().narrowed("user:alice").chain
+    assert (chain.actor.id, chain.person) == ("user:alice", None)
+    assert [each.id for each in chain.agents] == ["user:alice"]
+
+
+def test_the_block_and_the_object_must_agree() -> None:
+    """An object that is bound to one agent cannot be used in the block of another."""
+    scope = identities()
+    carried = scope.narrowed("agent:a")
+    with scope.bound(scope.narrowed("agent:b")), pytest.raises(IdentityRequired):
+        scope.presented(carried)
+    block = scope.narrowed("agent:a", on_behalf_of="user:alice")
+    with scope.bound(block):
+        assert scope.presented(carried) is block
+    assert scope.presented(carried) is carried
+
+
+def test_a_block_ends_with_its_identity() -> None:
+    """After a block, also one that raised, the code is what it was before."""
+    scope = identities()
+    with pytest.raises(LookupError), scope.bound(scope.narrowed("agent:a")):
+        raise LookupError
+    assert scope.ambient() is None
+
+
+def test_threads_and_tasks_do_not_share_an_identity() -> None:
+    """A thread starts with nobody; a task keeps what it was started with."""
+    scope = identities()
+    seen: list[object] = []
+
+    async def task() -> None:
+        seen.append(scope.ambient())
+
+    async def main() -> None:
+        with scope.bound(scope.narrowed("agent:a")):
+            started = asyncio.create_task(task())
+        await started
+        await asyncio.create_task(task())
+
+    asyncio.run(main())
+    assert seen[0] is not None
+    assert seen[1] is None
+    with scope.bound(scope.narrowed("agent:a")):
+        thread = threading.Thread(target=lambda: seen.append(scope.ambient()))
+        thread.start()
+        thread.join()
+    assert seen[2] is None
+
+
+def test_two_guards_know_nothing_of_each_other() -> None:
+    """An identity that one guard bound is nobody to another."""
+    one, other = identities(), identities()
+    with one.bound(one.narrowed("agent:a")):
+        assert other.ambient() is None
