@@ -67,8 +67,7 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 def _enroll(options: argparse.Namespace) -> int:
     path = Path(options.key) if options.key else key_path(options.approver)
-    passphrase = getpass.getpass("passphrase: ").encode() if options.passphrase else None
-    public = enrolled(path, passphrase=passphrase or None)
+    public = enrolled(path, passphrase=_new_passphrase() if options.passphrase else None)
     if options.json:
         print_json({"approver": options.approver, "key": public, "private_key": str(path)})
         return 0
@@ -76,6 +75,15 @@ def _enroll(options: argparse.Namespace) -> int:
     print("add this to the approvers of a profile in the policy:")
     print(f'  {{ id = "{options.approver}", key = "{public}" }}')
     return 0
+
+
+def _new_passphrase() -> bytes:
+    passphrase = getpass.getpass("passphrase: ")
+    if not passphrase:
+        raise CommandFailed("an empty passphrase protects nothing; no key was made")
+    if getpass.getpass("once more: ") != passphrase:
+        raise CommandFailed("the two passphrases differ; no key was made")
+    return passphrase.encode()
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -89,7 +97,8 @@ def _list(options: argparse.Namespace) -> int:
         print("nothing waits" if not options.all else "there are no approval requests")
     for request in requests:
         state = _state(request, at)
-        print(f"{request.id}  {state:<9}  {request.tool:<20}  {' > '.join(request.chain)}")
+        line = f"{request.id}  {state:<9}  {request.tool:<20}  {' > '.join(request.chain)}"
+        print(visible(line))
     return 0
 
 
@@ -104,6 +113,8 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _answer(options: argparse.Namespace) -> int:
+    if options.json and not options.yes:
+        raise CommandFailed("with --json nobody is asked; add --yes to answer")
     policy, reader = _opened(options)
     request = _found(reader, options.request)
     profile = policy.profiles.get(request.profile)
@@ -245,12 +256,15 @@ def _plain(request: ApprovalRequest, at: datetime) -> dict[str, Any]:
 def _print(request: ApprovalRequest) -> None:
     plain = _plain(request, now())
     for name in ("id", "state", "tool", "impact", "rule", "profile", "need", "decide_by"):
-        print(f"{name:<10} {plain[name]}")
-    print(f"{'requested':<10} by {' > '.join(request.chain)} at {plain['created_at']}")
-    print(f"{'policy':<10} {request.policy}")
+        print(f"{name:<10} {visible(str(plain[name]))}")
+    chain = visible(" > ".join(request.chain))
+    print(f"{'requested':<10} by {chain} at {plain['created_at']}")
+    print(f"{'policy':<10} {visible(request.policy)}")
     print(f"{'binding':<10} {plain['binding']}")
     print("arguments")
     for name, value in plain["arguments"].items():
         print(f"  {visible(name)} = {visible(json.dumps(value, ensure_ascii=False))}")
     for vote in request.votes:
-        print(f"vote       {vote.answer.value} by {vote.approver} at {vote.at.isoformat()}")
+        print(
+            f"vote       {vote.answer.value} by {visible(vote.approver)} at {vote.at.isoformat()}"
+        )

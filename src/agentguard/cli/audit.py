@@ -19,7 +19,7 @@ from agentguard.audit import (
     verify,
 )
 from agentguard.canonical import thaw
-from agentguard.cli.output import print_json
+from agentguard.cli.output import print_json, visible
 from agentguard.config import load_policy
 from agentguard.stores import SqliteReader
 
@@ -93,7 +93,7 @@ def _print(stored: StoredEntry, *, as_json: bool) -> None:
         words.append(f"approval={entry.approval_id[:8]}")
     if entry.trace_id is not None:
         words.append(f"trace={entry.trace_id[:8]}")
-    print("  ".join(words))
+    print(visible("  ".join(words)))
 
 
 def _verify(options: argparse.Namespace) -> int:
@@ -106,7 +106,7 @@ def _verify(options: argparse.Namespace) -> int:
         verdict = getattr(verification, name)
         print(f"{name:<13} {verdict.state.value:<11} {verdict.sentence}")
         for place in verdict.ranges:
-            print(f"{'':<13} {place}")
+            print(f"{'':<13} {visible(str(place))}")
     return _exit_code(verification)
 
 

@@ -8,7 +8,8 @@ from typing import Any
 
 from agentguard.cli.keys import enrolled, key_path
 from agentguard.cli.output import CommandFailed, print_json
-from agentguard.config import starter
+from agentguard.config import load_policy, starter
+from agentguard.errors import ConfigError
 
 DEFAULT_APPROVER = "user:carol"
 
@@ -34,9 +35,7 @@ def _init(options: argparse.Namespace) -> int:
     if public is None:
         written = Path(options.key) if options.key else key_path(options.approver)
         public = enrolled(written, reuse=True)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with target.open("x", encoding="utf-8") as file:
-        file.write(starter(public, options.approver))
+    _write(target, starter(public, options.approver))
     if options.json:
         print_json({"policy": str(target), "key": None if written is None else str(written)})
         return 0
@@ -45,3 +44,23 @@ def _init(options: argparse.Namespace) -> int:
         print(f"the key of {options.approver} is {written}")
         print("keep it where the agent's process cannot read it")
     return 0
+
+
+def _write(target: Path, text: str) -> None:
+    """Write a new policy file, and leave none behind that cannot be used."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise CommandFailed(f"{target} cannot be written ({type(error).__name__})") from None
+    try:
+        load_policy(target)
+    except ConfigError as error:
+        problems = error.problems
+    else:
+        return
+    target.unlink()
+    # The lines of a file that is gone say nothing; the approver is all that was filled in.
+    told = "; ".join(dict.fromkeys(problem.message for problem in problems))
+    raise CommandFailed(f"no policy can be made with this approver: {told}")

@@ -34,14 +34,28 @@ def enrolled(path: Path, *, passphrase: bytes | None = None, reuse: bool = False
     """
     if path.exists():
         if reuse:
-            return public_key(private_key(path), passphrase)
+            return _public_part(path)
         raise CommandFailed(f"a key lies at {path} already; it is never overwritten")
     private, public = new_approver_key(passphrase)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(private)
-    return public
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(private)
+    except OSError as error:
+        problem = f"no key can be written at {path} ({type(error).__name__})"
+    else:
+        return public
+    raise CommandFailed(problem)
+
+
+def _public_part(path: Path) -> str:
+    """Return the public part of a key that lies there already."""
+    try:
+        return public_key(private_key(path))
+    except ValueError:
+        problem = f"the public part of the key at {path} cannot be read without its passphrase"
+    raise CommandFailed(f"{problem}; name it with --public-key")
 
 
 def private_key(path: Path) -> bytes:

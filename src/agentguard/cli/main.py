@@ -22,6 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser().parse_args(arguments)
     try:
         code: int = options.run(options)
+        # Here and not at exit, where a reader that has gone away could not be told quietly.
+        sys.stdout.flush()
     except ChangeLost:
         problem = "the approval request changed in the meantime; look at it again"
     except (CommandFailed, AgentGuardError, StoreFailure) as failure:

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How does a command say what it found?
 
-INVARIANT: text that came from a call is shown with its control and direction characters made
-visible, so that it cannot pretend to be something else (tests/cli/test_approvals_command.py).
+INVARIANT: text that came from a call or from the store is shown with its control and direction
+characters made visible, so that it cannot pretend to be something else
+(tests/cli/test_approvals_command.py).
 """
 
 import json

@@ -1,0 +1,80 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""What do all tests share: a machine without a network, a clean environment, a first policy."""
+
+import ipaddress
+import os
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentguard import Guard
+from agentguard.approvals import new_approver_key
+from agentguard.config import starter
+from agentguard.testing import LoopbackProvider, echo
+
+INTERNET = (socket.AF_INET, socket.AF_INET6)
+FOREIGN_VARIABLES = ("AGENTGUARD_", "OPENAI_")
+
+
+def on_this_machine(host: str) -> bool:
+    """Say whether a host is this machine itself, without asking a name server."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_network() -> Iterator[None]:
+    """Let no test of this process reach beyond the machine."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("connect", "connect_ex"):
+            plain = getattr(socket.socket, name)
+
+            def guarded(self: socket.socket, address: Any, _plain: Any = plain) -> Any:
+                if self.family in INTERNET and not on_this_machine(str(address[0])):
+                    raise RuntimeError("a test tried to reach beyond this machine")
+                return _plain(self, address)
+
+            patch.setattr(socket.socket, name, guarded)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide the developer's own keys and settings from every test."""
+    for name in list(os.environ):
+        if name.startswith(FOREIGN_VARIABLES):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def provider() -> Iterator[LoopbackProvider]:
+    """A provider that repeats what the user said."""
+    with LoopbackProvider(echo) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def approver_key() -> tuple[bytes, str]:
+    """The key of user:carol, private and public."""
+    return new_approver_key()
+
+
+@pytest.fixture
+def policy_file(tmp_path: Path, approver_key: tuple[bytes, str]) -> Path:
+    """The starter policy, with a key that the tests hold."""
+    path = tmp_path / "agentguard.toml"
+    path.write_text(starter(approver_key[1]), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def guard(policy_file: Path) -> Iterator[Guard]:
+    """A guard of the starter policy."""
+    with Guard.from_file(policy_file) as made:
+        yield made
