@@ -12,7 +12,8 @@ Source: the Chat Completions API reference, and ``openai`` 3.54's request types.
 """
 
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 
 from agentguard.canonical import Frozen, NotCanonical, freeze
 from agentguard.errors import ContentRefused
@@ -166,9 +167,7 @@ def _messages(
     return tuple(checked)
 
 
-def _refuse_unknown(
-    value: Mapping[str, Frozen], known: Set[str], where: str
-) -> None:
+def _refuse_unknown(value: Mapping[str, Frozen], known: AbstractSet[str], where: str) -> None:
     if any(name not in known for name in value):
         raise ContentRefused(
             f"{where} has a field that the guard does not know",
@@ -176,9 +175,7 @@ def _refuse_unknown(
         )
 
 
-def _refuse_parts(
-    holder: Mapping[str, Frozen], where: str, extra_fields: frozenset[str]
-) -> None:
+def _refuse_parts(holder: Mapping[str, Frozen], where: str, extra_fields: frozenset[str]) -> None:
     content = holder.get("content")
     if not isinstance(content, str | tuple | None):
         raise ContentRefused(f"{where} has content that is neither text nor parts")
@@ -216,9 +213,7 @@ def _model_authored(messages: tuple[Mapping[str, Frozen], ...]) -> tuple[str, ..
     )
 
 
-def _function_tools(
-    payload: Mapping[str, Frozen], extra_fields: frozenset[str]
-) -> tuple[str, ...]:
+def _function_tools(payload: Mapping[str, Frozen], extra_fields: frozenset[str]) -> tuple[str, ...]:
     tools = payload.get("tools")
     if tools is None:
         return ()

@@ -241,8 +241,8 @@ def _common(base: Any) -> dict[str, Callable[..., Any]]:
             ticket.sdk_headers = headers
         return headers
 
-    def _websocket_query_params(self: Any, *_args: Any, **_kwargs: Any) -> NoReturn:
-        _refuse(_state_of(self), "websocket", websocket_refusal(""))
+    def _websocket_query_params(self: Any, url: Any, *_: Any, **__: Any) -> NoReturn:
+        _refuse(_state_of(self), "websocket", websocket_refusal(str(url)))
 
     def copy(self: Any, **kwargs: Any) -> Any:
         state = _state_of(self)
