@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 
-from agentguard.errors import ConfigError
+from agentguard.errors import ConfigError, GuardFailure
 from agentguard.vocabulary import Caller, Impact
 
 if TYPE_CHECKING:
@@ -174,9 +174,22 @@ class Guard:
         return self._parts.identities.narrowed(actor, on_behalf_of=on_behalf_of, session=session)
 
     def close(self) -> None:
-        """Write what is left to the audit log and close it; every later call is refused."""
-        self._parts.journal.close()
-        self._parts.store.close()
+        """Write what is left to the audit log and close it; every later call is refused.
+
+        Raises:
+            GuardFailure: entries that were accepted could not be written.
+        """
+        from agentguard.stores import StoreFailure
+
+        problem = None
+        try:
+            self._parts.journal.close()
+        except StoreFailure as failure:
+            problem = str(failure)
+        finally:
+            self._parts.store.close()
+        if problem is not None:
+            raise GuardFailure(problem, part="audit", dispatched=True)
 
     def __enter__(self) -> Self:
         return self

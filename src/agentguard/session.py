@@ -14,6 +14,8 @@ from agentguard.classification import Classifier, KnownValues
 from agentguard.redaction import Vault
 from agentguard.vocabulary import Finding
 
+Find = Callable[[str], tuple[Finding, ...]]
+
 
 class Session:
     """The state of one session. Safe to share between threads: the vault only grows."""
@@ -22,10 +24,17 @@ class Session:
         self.vault = Vault(key)
         self._known: tuple[int, KnownValues] = (0, KnownValues(()))
 
-    def finder(self, classifier: Classifier) -> Callable[[str], tuple[Finding, ...]]:
-        """Return the function that finds classified text, values hidden before included."""
+    def finder(self, classifier: Classifier) -> Find:
+        """Return the function that finds classified text, values hidden before now included."""
         known = self._known_values()
         return lambda text: classifier.findings(text, known)
+
+    def second_finder(self, classifier: Classifier) -> Find:
+        """Return the same, which also finds what was hidden a moment ago.
+
+        Compiling the known values is too dear for every value of a first pass.
+        """
+        return lambda text: classifier.findings(text, self._known_values())
 
     def _known_values(self) -> KnownValues:
         version = self.vault.version

@@ -76,6 +76,8 @@ def test_calls_are_refused_once_the_database_is_only_readable(
             client.chat.completions.create(**CHAT)  # type: ignore[call-overload]  # as above
     assert len(provider.journal) == sent
     assert ran == []
+    with pytest.raises(GuardFailure):  # what was accepted is missing, and that is said
+        guard.close()
 
 
 def only_readable(store: object, monkeypatch: pytest.MonkeyPatch) -> None:

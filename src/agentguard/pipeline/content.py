@@ -73,6 +73,7 @@ def cleaned(progress: Progress, call: Call, session: Session) -> tuple[Call, Fac
         hidden = redact_payload(
             offered.payload,
             find=session.finder(progress.core.classifier),
+            find_again=session.second_finder(progress.core.classifier),
             actions=progress.core.policy.classes,
             vault=session.vault,
             model_authored=offered.model_authored,

@@ -76,19 +76,20 @@ def redact_payload(
     find: Find,
     actions: Mapping[str, DataClass],
     vault: Vault,
+    find_again: Find | None = None,
     model_authored: tuple[str, ...] = (),
     source: str = "",
 ) -> Redacted:
     """Hide every finding in a payload by the action of its class.
 
-    A value that is new to the vault is looked for again in the whole payload, so *find* should
-    know what the vault knows.
+    A value that is new to the vault is looked for again in the whole payload.
 
     Args:
         payload: any frozen JSON value.
         find: returns sorted findings that do not overlap.
         actions: the class of each finding by name.
         vault: the session's.
+        find_again: the same as *find*, and knows what went into the vault a moment ago.
         model_authored: JSON pointers below which placeholders of this vault stay.
         source: what the payload is, put before the JSON pointer in ``Issued.source``.
 
@@ -105,7 +106,7 @@ def redact_payload(
         if vault.version == known:
             break
         # Whatever looks like a placeholder by now was issued here.
-        walk = _Walk(find, actions, vault, frozenset({""}), source)
+        walk = _Walk(find_again or find, actions, vault, frozenset({""}), source)
     return Redacted(payload=payload, counts=MappingProxyType(dict(counts)))
 
 

@@ -1,0 +1,259 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""Do the two drivers perform every step, and what if the caller gives up in the middle?"""
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentguard import ApprovalPending, Guard
+from agentguard.approvals import new_approver_key
+from agentguard.audit import parse_entry
+from agentguard.config import starter
+from agentguard.enforcement import MOST_SESSIONS, Sessions, _in_thread
+from agentguard.identity import Identities
+from agentguard.pipeline import Step
+from agentguard.stores import Journal, SqliteReader
+from agentguard.vocabulary import (
+    ApprovalState,
+    AuditEntry,
+    EntryType,
+    Outcome,
+)
+
+TO = "jane.doe@customers.example"
+
+
+@pytest.fixture
+def guard(tmp_path: Path) -> Iterator[Guard]:
+    """A guard of the starter policy."""
+    path = tmp_path / "agentguard.toml"
+    path.write_text(starter(new_approver_key()[1]), encoding="utf-8")
+    with Guard.from_file(path) as made:
+        yield made
+
+
+def outcomes(folder: Path) -> list[AuditEntry]:
+    """Return the entries of calls, in order."""
+    reader = SqliteReader(folder / "agentguard.db")
+    (record,) = reader.streams()
+    found = [parse_entry(row.content).entry for row in reader.entries(record.stream)]
+    return [entry for entry in found if entry.call_id is not None]
+
+
+def test_a_cancelled_tool_is_written_down(guard: Guard, tmp_path: Path) -> None:
+    """A task that is cancelled while its tool runs leaves an outcome that says so."""
+    started = asyncio.Event()
+
+    @guard.tool
+    async def refund(order: str, amount: int, to: str) -> str:
+        started.set()
+        await asyncio.sleep(60)
+        return order
+
+    async def main() -> None:
+        with guard.identity("agent:support", on_behalf_of="user:alice"):
+            task = asyncio.create_task(refund("ORD-00012345", 40, TO))
+        await started.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    intent, outcome = outcomes(tmp_path)
+    assert intent.type is EntryType.INTENT
+    assert (outcome.type, outcome.outcome) == (EntryType.OUTCOME, Outcome.CANCELLED)
+    assert outcome.error == "CancelledError"
+
+
+def slow_commits(monkeypatch: pytest.MonkeyPatch, type_: EntryType) -> threading.Event:
+    """Make the journal slow for entries of one type; the event says that it has begun."""
+    append, begun = Journal.append, threading.Event()
+
+    def slowly(self: Journal, entry: AuditEntry, **kwargs: Any) -> Any:
+        if entry.type is type_:
+            begun.set()
+            time.sleep(0.2)
+        return append(self, entry, **kwargs)
+
+    monkeypatch.setattr(Journal, "append", slowly)
+    return begun
+
+
+def test_a_second_cancellation_does_not_lose_the_outcome(
+    guard: Guard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However often a task is cancelled, the outcome of what it began is on disk."""
+    begun = slow_commits(monkeypatch, EntryType.OUTCOME)
+    started = asyncio.Event()
+
+    @guard.tool
+    async def refund(order: str, amount: int, to: str) -> str:
+        started.set()
+        await asyncio.sleep(60)
+        return order
+
+    async def main() -> None:
+        with guard.identity("agent:support", on_behalf_of="user:alice"):
+            task = asyncio.create_task(refund("ORD-00012345", 40, TO))
+        await started.wait()
+        task.cancel()
+        await asyncio.to_thread(begun.wait)
+        task.cancel()
+        await asyncio.sleep(0.02)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert outcomes(tmp_path)[-1].outcome is Outcome.CANCELLED
+
+
+def test_a_cancellation_while_the_intent_is_written_stops_the_call(
+    guard: Guard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task that is cancelled before dispatch does not dispatch, and its intent is answered."""
+    begun = slow_commits(monkeypatch, EntryType.INTENT)
+    ran: list[str] = []
+
+    @guard.tool
+    async def refund(order: str, amount: int, to: str) -> str:
+        ran.append(order)
+        return order
+
+    async def main() -> None:
+        with guard.identity("agent:support", on_behalf_of="user:alice"):
+            task = asyncio.create_task(refund("ORD-00012345", 40, TO))
+        await asyncio.to_thread(begun.wait)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(main())
+    assert ran == []
+    intent, outcome = outcomes(tmp_path)
+    assert (intent.type, outcome.outcome) == (EntryType.INTENT, Outcome.CANCELLED)
+
+
+def test_an_interrupted_tool_is_written_down(guard: Guard, tmp_path: Path) -> None:
+    """Ctrl-C in a synchronous tool leaves an outcome, and the interruption goes on."""
+
+    @guard.tool
+    def refund(order: str, amount: int, to: str) -> str:
+        raise KeyboardInterrupt
+
+    with (
+        guard.identity("agent:support", on_behalf_of="user:alice"),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        refund("ORD-00012345", 40, TO)
+    assert outcomes(tmp_path)[-1].outcome is Outcome.CANCELLED
+
+
+def test_a_cancelled_wait_for_people_leaves_the_question_open(guard: Guard, tmp_path: Path) -> None:
+    """Giving up while people are asked neither runs the tool nor withdraws the question."""
+    path = tmp_path / "waiting.toml"
+    text = (tmp_path / "agentguard.toml").read_text()
+    path.write_text(text.replace('wait = "0s"', 'wait = "60s"').replace("agentguard.db", "w.db"))
+
+    async def main(waiting: Guard) -> None:
+        @waiting.tool
+        async def refund(order: str, amount: int, to: str) -> str:
+            raise AssertionError(order)
+
+        with waiting.identity("agent:support", on_behalf_of="user:alice"):
+            task = asyncio.create_task(refund("ORD-00012345", 400, TO))
+        await asyncio.sleep(0.2)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    with Guard.from_file(path) as waiting:
+        asyncio.run(main(waiting))
+    (request,) = SqliteReader(tmp_path / "w.db").approvals()
+    assert request.state is ApprovalState.PENDING
+
+
+def test_a_pending_call_is_no_error_of_the_guard(guard: Guard, tmp_path: Path) -> None:
+    """Waiting for people is written down as a refusal for the time being."""
+
+    @guard.tool
+    def refund(order: str, amount: int, to: str) -> str:
+        return order
+
+    with (
+        guard.identity("agent:support", on_behalf_of="user:alice"),
+        pytest.raises(ApprovalPending) as caught,
+    ):
+        refund("ORD-00012345", 400, TO)
+    assert caught.value.dispatched is False
+    kinds = [entry.type for entry in _after_close(guard, tmp_path)]
+    assert kinds == [EntryType.APPROVAL_REQUESTED, EntryType.REFUSED]
+
+
+def _after_close(guard: Guard, folder: Path) -> list[AuditEntry]:
+    guard.close()
+    return outcomes(folder)
+
+
+def test_a_step_that_nobody_performs_is_an_error(guard: Guard) -> None:
+    """A driver does not pass over a step that it does not know."""
+    enforcer = guard._parts.enforcer
+    with pytest.raises(TypeError):
+        enforcer._perform_local(Step[Any](), None)  # type: ignore[arg-type]  # never reached
+
+
+def test_the_least_recent_session_is_forgotten_first() -> None:
+    """The number of remembered sessions is bounded, and a session in use is kept."""
+    sessions, scope = Sessions(lambda count: b"k" * count), Identities(lambda: "x")
+    kept = scope.narrowed("agent:kept", session="s")
+    first = sessions.of(kept)
+    for number in range(MOST_SESSIONS):
+        sessions.of(scope.narrowed("agent:a", session=str(number)))
+        if number % 1000 == 0:
+            assert sessions.of(kept) is first
+    assert sessions.of(kept) is first
+    assert len(sessions._sessions) == MOST_SESSIONS
+
+
+def test_work_in_a_thread_ends_before_a_cancellation_is_delivered() -> None:
+    """Cancelling a task that waits for a thread waits for the thread first."""
+    done: list[int] = []
+
+    def work() -> None:
+        time.sleep(0.1)
+        done.append(1)
+
+    async def main() -> None:
+        task = asyncio.create_task(_in_thread(work))
+        await asyncio.sleep(0.02)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert done == [1]
+
+    asyncio.run(main())
+
+
+def test_what_work_in_a_thread_raises_is_raised() -> None:
+    """A failure in the thread is the failure of the step, also under a cancellation."""
+
+    def work() -> None:
+        time.sleep(0.05)
+        raise LookupError
+
+    async def main() -> None:
+        with pytest.raises(LookupError):
+            await _in_thread(work)
+        task = asyncio.create_task(_in_thread(work))
+        await asyncio.sleep(0.01)
+        task.cancel()
+        with pytest.raises(LookupError):
+            await task
+
+    asyncio.run(main())
