@@ -78,6 +78,8 @@ def test_calls_are_refused_once_the_database_is_only_readable(
     assert ran == []
     with pytest.raises(GuardFailure):  # what was accepted is missing, and that is said
         guard.close()
+    monkeypatch.undo()
+    set_query_only(store, "OFF")
 
 
 def only_readable(store: object, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,10 +92,15 @@ def only_readable(store: object, monkeypatch: pytest.MonkeyPatch) -> None:
         return connection
 
     monkeypatch.setattr(sqlite3, "connect", read_only)
+    set_query_only(store, "ON")
+
+
+def set_query_only(store: object, to: str) -> None:
+    """Switch the store's open connections."""
     for name in dir(store):
         held = getattr(store, name, None)
         if isinstance(held, sqlite3.Connection):
-            held.execute("PRAGMA query_only = ON")
+            held.execute(f"PRAGMA query_only = {to}")
 
 
 def test_the_intent_of_a_change_is_on_disk_before_the_tool_runs(
