@@ -76,10 +76,28 @@ def test_calls_are_refused_once_the_database_is_only_readable(
             client.chat.completions.create(**CHAT)  # type: ignore[call-overload]  # as above
     assert len(provider.journal) == sent
     assert ran == []
-    with pytest.raises(GuardFailure):  # what was accepted is missing, and that is said
-        guard.close()
     monkeypatch.undo()
     set_query_only(store, "OFF")
+    with guard.identity("agent:support", on_behalf_of="user:alice"):
+        assert lookup_order("ORD-00012345") == "ORD-00012345"
+
+
+def test_a_guard_that_cannot_write_its_last_entries_says_so(
+    policy_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Closing raises when something that was accepted is not in the log."""
+    guard = Guard.from_file(policy_file)
+
+    @guard.tool
+    def lookup_order(order: str) -> str:
+        return order
+
+    with guard.identity("agent:support", on_behalf_of="user:alice"):
+        lookup_order("ORD-00012345")
+    only_readable(guard._parts.store, monkeypatch)
+    with pytest.raises(GuardFailure) as caught:
+        guard.close()
+    assert caught.value.dispatched is True
 
 
 def only_readable(store: object, monkeypatch: pytest.MonkeyPatch) -> None:
