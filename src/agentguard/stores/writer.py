@@ -19,7 +19,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from importlib.metadata import PackageNotFoundError, version
 
 from agentguard.stores.failures import ChangeLost, StoreFailure
 from agentguard.stores.sqlite import Append, Head, SqliteStore
@@ -203,6 +202,8 @@ class StreamWriter:
         return positions[len(opening) :]
 
     def _opening(self) -> Append:
+        from importlib.metadata import PackageNotFoundError, version
+
         try:
             ours = version("agentguard")
         except PackageNotFoundError:
