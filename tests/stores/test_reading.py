@@ -211,3 +211,22 @@ def test_a_process_may_live_unless_it_is_known_to_be_gone() -> None:
     assert may_live(socket.gethostname(), os.getpid())
     assert may_live("another-host", gone.pid)
     assert may_live(socket.gethostname(), 0)
+
+
+def test_a_process_of_another_user_may_live(
+    unprivileged: Callable[[], AbstractContextManager[None]],
+) -> None:
+    """A process that we may not ask counts as running."""
+    with unprivileged():
+        assert may_live(socket.gethostname(), 1)
+
+
+def test_a_damaged_table_of_streams_is_a_failure_and_not_skipped(
+    journal: Journal, place: Path, entry: Entry
+) -> None:
+    """A stream whose row cannot be read fails the reading; it does not vanish."""
+    journal.append(entry("a"), durable=True)
+    with closing(sqlite3.connect(place)) as connection, connection:
+        connection.execute("UPDATE audit_stream SET opened_at = 'today'")
+    with pytest.raises(StoreFailure, match="cannot be read"):
+        SqliteReader(place).streams()

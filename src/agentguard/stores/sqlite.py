@@ -26,7 +26,14 @@ from agentguard.stores.failures import StoreFailure
 from agentguard.stores.reading import SqliteReader
 from agentguard.stores.rows import VOTE_COLUMNS, question_of, standing_of, vote_row
 from agentguard.stores.schema import migrate
-from agentguard.vocabulary import ApprovalChange, AuditEntry, EntryType, Position
+from agentguard.vocabulary import (
+    ApprovalChange,
+    ApprovalRequest,
+    AuditEntry,
+    EntryType,
+    Position,
+    Vote,
+)
 
 OWNER_ONLY = 0o600
 
@@ -248,39 +255,44 @@ def _register(connection: sqlite3.Connection, entry: AuditEntry, stream: str, se
 def _swap(connection: sqlite3.Connection, change: ApprovalChange) -> bool:
     """Make the change, if nothing changed since; else leave everything as it was."""
     connection.execute("SAVEPOINT change")
-    changed = _insert(connection, change) if change.before is None else _update(connection, change)
+    if change.before is None:
+        changed = _insert(connection, change.after)
+    else:
+        changed = _update(connection, change.before, change.after, change.vote)
     if not changed:
         connection.execute("ROLLBACK TO change")
     connection.execute("RELEASE change")
     return changed
 
 
-def _insert(connection: sqlite3.Connection, change: ApprovalChange) -> bool:
-    after = change.after
-    asked = (after.id, after.session_key, after.tool, instant(after.created_at), question_of(after))
+def _insert(connection: sqlite3.Connection, asked: ApprovalRequest) -> bool:
+    created_at = instant(asked.created_at)
     cursor = connection.execute(
         "INSERT INTO approval VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
-        (*asked, *standing_of(after)),
+        (
+            *(asked.id, asked.session_key, asked.tool, created_at, question_of(asked)),
+            *standing_of(asked),
+        ),
     )
     return cursor.rowcount == 1
 
 
-def _update(connection: sqlite3.Connection, change: ApprovalChange) -> bool:
-    before, after = change.before, change.after
-    if before is None:
-        return False
+def _update(
+    connection: sqlite3.Connection,
+    before: ApprovalRequest,
+    after: ApprovalRequest,
+    vote: Vote | None,
+) -> bool:
     cursor = connection.execute(
         "UPDATE approval SET state = ?, version = ?, decided_at = ?, claimed_by = ?,"
         " lease_until = ? WHERE id = ? AND state = ? AND version = ?",
         (*standing_of(after), before.id, str(before.state), before.version),
     )
-    if cursor.rowcount != 1:
-        return False
-    if change.vote is None:
-        return True
+    if cursor.rowcount != 1 or vote is None:
+        return cursor.rowcount == 1
     cursor = connection.execute(
         f"INSERT INTO approval_vote ({VOTE_COLUMNS}) VALUES (?, ?, ?, ?, ?)"  # noqa: S608 - no value in it
         " ON CONFLICT DO NOTHING",
-        vote_row(change.vote),
+        vote_row(vote),
     )
     return cursor.rowcount == 1
