@@ -14,8 +14,9 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import openai
 import pytest
-from openai import AsyncOpenAI, OpenAI
+from openai import APIConnectionError, AsyncOpenAI, OpenAI
 from openai._models import FinalRequestOptions
 from openai.resources.chat import AsyncChat, Chat
 from openai.types.chat import ChatCompletion
@@ -27,6 +28,7 @@ CANARY = "jane.doe@customers.example"
 MESSAGES: list[Any] = [{"role": "user", "content": f"write to {CANARY}"}]
 CHAT: dict[str, Any] = {"model": "m", "messages": MESSAGES}
 PATH = "/chat/completions"
+MAJOR = int(openai.__version__.partition(".")[0])
 
 Wrap = Callable[[Any], Any]
 Way = Callable[[Any, Wrap], Any]
@@ -221,12 +223,16 @@ def test_a_way_around_the_guard_reaches_nobody(
     way: Way, twin: Twin, guard: Guard, provider: LoopbackProvider
 ) -> None:
     """The way is refused before a connection is made, and the refusal repeats no content."""
-    with pytest.raises(CallRefused) as caught:
+    with pytest.raises((CallRefused, APIConnectionError)) as caught:
         twin.take(way, guard.wrap)
+    # The request of an unguarded client, as openai 2 tells that its HTTP client refused it.
+    wrapped = isinstance(caught.value, APIConnectionError)
+    refusal = caught.value.__cause__ if wrapped else caught.value
+    assert isinstance(refusal, CallRefused)
     assert provider.connections == 0
     assert provider.received_bytes() == b""
-    assert not caught.value.dispatched
-    assert CANARY not in repr(caught.value) + str(caught.value)
+    assert not refusal.dispatched
+    assert CANARY not in repr(refusal) + str(refusal)
 
 
 NAMED: dict[str, tuple[str, Way]] = {
@@ -239,7 +245,7 @@ NAMED: dict[str, tuple[str, Way]] = {
         lambda p, wrap: wrap(p).files.delete("secret-name"),
     ),
     "websocket": (
-        "WS /responses (socket)",
+        "WS /responses (socket)" if MAJOR >= 3 else "a websocket",
         lambda p, wrap: wrap(p).responses.connect(),
     ),
     "unlisted": (

@@ -191,6 +191,8 @@ def _required(client: Any, options: Any = None) -> Ticket:
         UnguardedPath: there is none, so the call did not come through the guard.
     """
     ticket = ticket_of(client)
+    if ticket is not None and ticket.refusal is not None:
+        raise ticket.refusal
     if ticket is not None and (options is None or options.json_data is ticket.body):
         return ticket
     url = "" if options is None else str(options.url)
@@ -218,7 +220,15 @@ def _ticket(client: Any, call: Call, body: Any) -> Ticket:
     )
 
 
-def _common(base: Any) -> dict[str, Callable[..., Any]]:
+def _refusal(error: Exception, ticket: Ticket, call: Call) -> UnguardedPath | None:
+    """Return the seal's refusal behind what the SDK raised, if there is one."""
+    refusal = ticket.refusal or (error if isinstance(error, UnguardedPath) else None)
+    if refusal is not None:
+        refusal.call_id, refusal.dispatched = call.id, ticket.sent
+    return refusal
+
+
+def _common(base: Any) -> dict[str, Any]:
     """Return the overrides that are the same in both twins."""
 
     def _build_request(self: Any, options: Any, **kwargs: Any) -> Any:
@@ -244,6 +254,10 @@ def _common(base: Any) -> dict[str, Callable[..., Any]]:
     def _websocket_query_params(self: Any, url: Any, *_: Any, **__: Any) -> NoReturn:
         _refuse(_state_of(self), "websocket", websocket_refusal(str(url)))
 
+    def auth_headers(self: Any) -> NoReturn:
+        # Requests sign in with ``_auth_headers``; only websockets ask here.
+        _refuse(_state_of(self), "websocket", websocket_refusal(""))
+
     def copy(self: Any, **kwargs: Any) -> Any:
         state = _state_of(self)
         return _arm(base.copy(self, **kwargs), replace(state))
@@ -253,6 +267,7 @@ def _common(base: Any) -> dict[str, Callable[..., Any]]:
         "_build_headers": _build_headers,
         "_websocket_query_params_fallback": _websocket_query_params,
         "_websocket_query_params": _websocket_query_params,
+        "auth_headers": property(auth_headers),
         "copy": copy,
         "with_options": copy,
     }
@@ -267,12 +282,16 @@ def _sync_members(base: Any) -> dict[str, Callable[..., Any]]:
         def dispatch(call: Call) -> Response:
             copied, body = requests.prepared(options, call)
             ticket = _ticket(self, call, body)
+            refusal = None
             try:
                 with issued(ticket):
                     captured.append(base.request(self, cast_to, copied))
-            except UnguardedPath as error:
-                error.call_id, error.dispatched = call.id, ticket.sent
-                raise
+            except Exception as error:
+                refusal = _refusal(error, ticket, call)
+                if refusal is None:
+                    raise
+            if refusal is not None:
+                raise refusal
             return requests.response_of(captured[0].arguments["response"], call)
 
         crossing = _crossing(self, options, stream=stream)
@@ -309,12 +328,16 @@ def _async_members(base: Any) -> dict[str, Callable[..., Any]]:
         async def dispatch(call: Call) -> Response:
             copied, body = requests.prepared(options, call)
             ticket = _ticket(self, call, body)
+            refusal = None
             try:
                 with issued(ticket):
                     captured.append(await base.request(self, cast_to, copied))
-            except UnguardedPath as error:
-                error.call_id, error.dispatched = call.id, ticket.sent
-                raise
+            except Exception as error:
+                refusal = _refusal(error, ticket, call)
+                if refusal is None:
+                    raise
+            if refusal is not None:
+                raise refusal
             return requests.response_of(captured[0].arguments["response"], call)
 
         crossing = _crossing(self, options, stream=stream)

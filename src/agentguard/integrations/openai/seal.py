@@ -49,6 +49,8 @@ class Ticket:
         headers: names and values on the request that was built.
         valid: whether the dispatch still runs.
         sent: whether a request was let through.
+        refusal: why the seal stopped a request; some versions of the SDK take that for a broken
+            connection, wrap it and try again.
     """
 
     client: int
@@ -61,6 +63,7 @@ class Ticket:
     headers: frozenset[tuple[str, str]] = field(default=frozenset(), repr=False)
     valid: bool = True
     sent: bool = False
+    refusal: UnguardedPath | None = None
 
 
 _TICKET: ContextVar[Ticket | None] = ContextVar("agentguard_ticket", default=None)
@@ -133,6 +136,7 @@ def check(request: Any, report: Report) -> Ticket:
 def _stopped(problem: str, ticket: Ticket) -> UnguardedPath:
     error = UnguardedPath(problem)
     error.dispatched = ticket.sent
+    ticket.refusal = error
     return error
 
 
