@@ -16,7 +16,7 @@ import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import TypeAlias, TypeGuard
+from typing import Any, TypeAlias, TypeGuard
 
 import rfc8785
 
@@ -47,52 +47,75 @@ def freeze(value: object, pointer: str = "") -> Frozen:
     Raises:
         NotCanonical: the value, or one inside it, has no canonical form.
     """
-    return _freeze(value, pointer, 0)
+    try:
+        return _freeze(value, 0)
+    except NotCanonical as error:
+        inside = error
+    raise NotCanonical(pointer + inside.pointer, inside.problem)
 
 
-def _freeze(value: object, pointer: str, depth: int) -> Frozen:
-    if depth > DEEPEST_NESTING:
-        raise NotCanonical(pointer, f"nested deeper than {DEEPEST_NESTING} levels")
-    if value is None or value is True or value is False:
-        return value
+def _freeze(value: object, depth: int) -> Frozen:
     kind = type(value)
     if kind is str or kind is int or kind is float:
-        return _scalar(value, pointer)
-    if isinstance(value, Mapping):
-        return MappingProxyType(
-            {
-                _key(key, pointer): _freeze(item, f"{pointer}/{escape(key)}", depth + 1)
-                for key, item in value.items()
-            }
-        )
+        return _scalar(value)
+    if value is None or value is True or value is False:
+        return value
+    if depth == DEEPEST_NESTING:
+        raise NotCanonical("", f"nested deeper than {DEEPEST_NESTING} levels")
+    if kind is dict or isinstance(value, Mapping):
+        return _freeze_object(value, depth + 1)
     if isinstance(value, list | tuple):
-        return tuple(
-            _freeze(item, f"{pointer}/{index}", depth + 1) for index, item in enumerate(value)
-        )
+        return _freeze_array(value, depth + 1)
     if isinstance(value, str | int | float):  # subclasses such as StrEnum and IntEnum
         plain = next(base for base in (str, int, float) if isinstance(value, base))
-        return _scalar(plain(value), pointer)
-    raise NotCanonical(pointer, f"a value of type {kind.__name__} cannot be inspected")
+        return _scalar(plain(value))
+    raise NotCanonical("", f"a value of type {kind.__name__} cannot be inspected")
 
 
-def _key(key: object, pointer: str) -> str:
-    if not isinstance(key, str):
-        raise NotCanonical(pointer, "an object key is not a string")
-    return str(_scalar(key, pointer))
+# The pointer is put together on the way out of a refusal, so that it costs nothing otherwise.
 
 
-def _scalar(value: object, pointer: str) -> str | int | float:
+def _freeze_object(value: Any, depth: int) -> Frozen:
+    frozen: dict[str, Frozen] = {}
+    for key, item in value.items():
+        if not isinstance(key, str):
+            raise NotCanonical("", "an object key is not a string")
+        name = str(_scalar(key if type(key) is str else str(key)))
+        try:
+            frozen[name] = _freeze(item, depth)
+        except NotCanonical as error:
+            inside = error
+        else:
+            continue
+        raise NotCanonical(f"/{escape(name)}{inside.pointer}", inside.problem)
+    return MappingProxyType(frozen)
+
+
+def _freeze_array(value: list[Any] | tuple[Any, ...], depth: int) -> Frozen:
+    frozen: list[Frozen] = []
+    for index, item in enumerate(value):
+        try:
+            frozen.append(_freeze(item, depth))
+        except NotCanonical as error:
+            inside = error
+        else:
+            continue
+        raise NotCanonical(f"/{index}{inside.pointer}", inside.problem)
+    return tuple(frozen)
+
+
+def _scalar(value: object) -> str | int | float:
     if isinstance(value, str):
         if not value.isascii() and _has_lone_surrogate(value):
-            raise NotCanonical(pointer, "a string holds a lone surrogate")
+            raise NotCanonical("", "a string holds a lone surrogate")
         return value
     if isinstance(value, int):
         if abs(value) > LARGEST_INTEGER:
-            raise NotCanonical(pointer, "an integer lies beyond 2^53-1")
+            raise NotCanonical("", "an integer lies beyond 2^53-1")
         return value
     if isinstance(value, float) and math.isfinite(value):
         return value
-    raise NotCanonical(pointer, "a number is not finite")
+    raise NotCanonical("", "a number is not finite")
 
 
 def _has_lone_surrogate(text: str) -> bool:
@@ -110,6 +133,9 @@ def escape(key: str) -> str:
 
 def thaw(value: Frozen) -> JsonValue:
     """Return fresh lists and dicts equal to a frozen value."""
+    kind = type(value)
+    if kind is str or kind is int:
+        return value  # type: ignore[return-value]  # a scalar, as just seen
     if isinstance(value, tuple):
         return [thaw(item) for item in value]
     if isinstance(value, Mapping):
@@ -123,19 +149,23 @@ def canonical_bytes(value: Frozen) -> bytes:
     Without floats and with ASCII keys the standard library's sorted compact form is the
     RFC 8785 form, at a twentieth of the cost; everything else goes through ``rfc8785``.
     """
-    plain = thaw(value)
-    if _is_simple(plain):
-        text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"), sort_keys=True)
-        return text.encode("utf-8")
-    return rfc8785.dumps(plain)
+    if _is_simple(value):
+        return _ENCODER.encode(value).encode("utf-8")
+    return rfc8785.dumps(thaw(value))
 
 
-def _is_simple(value: JsonValue) -> bool:
-    if isinstance(value, dict):
-        return all(key.isascii() and _is_simple(item) for key, item in value.items())
-    if isinstance(value, list):
-        return all(_is_simple(item) for item in value)
+def _is_simple(value: Frozen) -> bool:
+    kind = type(value)
+    if kind is str or kind is int:
+        return True
+    if kind is tuple or isinstance(value, tuple):
+        return all(map(_is_simple, value))  # type: ignore[arg-type]  # a tuple, as just seen
+    if isinstance(value, Mapping):
+        return all(map(str.isascii, value)) and all(map(_is_simple, value.values()))
     return not isinstance(value, float)
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, default=dict)
 
 
 def digest(content: bytes) -> str:

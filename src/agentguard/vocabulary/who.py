@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who acts, for whom, and in which session?"""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from agentguard.canonical import canonical_bytes, digest
@@ -67,12 +67,18 @@ class Chain:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """A chain in a session: what the vault, approvals and budgets hang on."""
+    """A chain in a session: what the vault, approvals and budgets hang on.
+
+    Attributes:
+        chain: the principals.
+        session: the session's id.
+        session_key: a digest of both; another chain is another session.
+    """
 
     chain: Chain
     session: str
+    session_key: str = field(init=False)
 
-    @property
-    def session_key(self) -> str:
-        """A digest of the chain and the session id; another chain is another session."""
-        return digest(canonical_bytes((*self.chain.ids, self.session)))
+    def __post_init__(self) -> None:
+        key = digest(canonical_bytes((*self.chain.ids, self.session)))
+        object.__setattr__(self, "session_key", key)
