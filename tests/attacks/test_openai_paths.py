@@ -7,11 +7,9 @@ The story: of 27 ways to send a chat or a frame with an ``OpenAI`` client, a pro
 client, sync and async, with a value in the message that must not arrive.
 """
 
-import asyncio
 import copy
-import inspect
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import openai
@@ -32,46 +30,6 @@ MAJOR = int(openai.__version__.partition(".")[0])
 
 Wrap = Callable[[Any], Any]
 Way = Callable[[Any, Wrap], Any]
-
-
-class Twin:
-    """One kind of client, and how what it returns is driven to its end."""
-
-    def __init__(self, kind: type[OpenAI] | type[AsyncOpenAI], base_url: str) -> None:
-        self.kind = kind
-        self.base_url = base_url
-
-    def make(self, **options: Any) -> Any:
-        """Return a plain client of the provider."""
-        return self.kind(base_url=self.base_url, api_key="not-a-key", max_retries=0, **options)
-
-    def take(self, way: Way, wrap: Wrap) -> Any:
-        """Take a way with a new client, and close that client."""
-        if self.kind is AsyncOpenAI:
-            return asyncio.run(self._take_async(way, wrap))
-        with self.make() as plain:
-            result = way(plain, wrap)
-            return result.__enter__() if hasattr(result, "__enter__") else result
-
-    async def _take_async(self, way: Way, wrap: Wrap) -> Any:
-        async with self.make() as plain:
-            result = way(plain, wrap)
-            if inspect.isawaitable(result):
-                return await result
-            return await result.__aenter__() if hasattr(result, "__aenter__") else result
-
-
-@pytest.fixture(params=[OpenAI, AsyncOpenAI])
-def twin(request: pytest.FixtureRequest, provider: LoopbackProvider) -> Twin:
-    """The sync client's twin and the async client's."""
-    return Twin(request.param, provider.base_url)
-
-
-@pytest.fixture
-def as_support(guard: Guard) -> Iterator[None]:
-    """Run the test as the support agent for alice."""
-    with guard.identity("agent:support", on_behalf_of="user:alice"):
-        yield
 
 
 def chat_of(client: Any) -> Any:
@@ -145,7 +103,7 @@ GUARDED: dict[str, Way] = {
 @pytest.mark.usefixtures("as_support")
 @pytest.mark.parametrize("way", GUARDED.values(), ids=GUARDED)
 def test_a_way_through_the_guard_sends_placeholders_alone(
-    way: Way, twin: Twin, guard: Guard, provider: LoopbackProvider
+    way: Way, twin: Any, guard: Guard, provider: LoopbackProvider
 ) -> None:
     """The way works, the address leaves as a placeholder, and the answer holds it again."""
     result = twin.take(way, guard.wrap)
@@ -220,7 +178,7 @@ REFUSED: dict[str, Way] = {
 @pytest.mark.usefixtures("as_support")
 @pytest.mark.parametrize("way", REFUSED.values(), ids=REFUSED)
 def test_a_way_around_the_guard_reaches_nobody(
-    way: Way, twin: Twin, guard: Guard, provider: LoopbackProvider
+    way: Way, twin: Any, guard: Guard, provider: LoopbackProvider
 ) -> None:
     """The way is refused before a connection is made, and the refusal repeats no content."""
     with pytest.raises((CallRefused, APIConnectionError)) as caught:
@@ -257,7 +215,7 @@ NAMED: dict[str, tuple[str, Way]] = {
 
 @pytest.mark.usefixtures("as_support")
 @pytest.mark.parametrize(("name", "way"), NAMED.values(), ids=NAMED)
-def test_a_refused_way_is_named(name: str, way: Way, twin: Twin, guard: Guard) -> None:
+def test_a_refused_way_is_named(name: str, way: Way, twin: Any, guard: Guard) -> None:
     """The refusal names the verb and the path template, never the caller's own segments."""
     with pytest.raises(UnguardedPath) as caught:
         twin.take(way, guard.wrap)
@@ -266,7 +224,7 @@ def test_a_refused_way_is_named(name: str, way: Way, twin: Twin, guard: Guard) -
     assert CANARY not in str(caught.value)
 
 
-def test_a_guarded_client_hides_no_other_client(guard: Guard, twin: Twin) -> None:
+def test_a_guarded_client_hides_no_other_client(guard: Guard, twin: Any) -> None:
     """23: there is no attribute that holds the unguarded client, and the object is the same."""
     plain = twin.make()
     guarded = guard.wrap(plain)
@@ -276,7 +234,7 @@ def test_a_guarded_client_hides_no_other_client(guard: Guard, twin: Twin) -> Non
 
 
 def test_a_thread_without_identity_sends_nothing(
-    guard: Guard, twin: Twin, provider: LoopbackProvider
+    guard: Guard, twin: Any, provider: LoopbackProvider
 ) -> None:
     """24: a thread does not inherit the identity of the code that started it, and is refused."""
     raised: list[BaseException] = []
@@ -298,7 +256,7 @@ def test_a_thread_without_identity_sends_nothing(
 @pytest.mark.usefixtures("as_support")
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_to_another_origin_stops_there(
-    guard: Guard, twin: Twin, provider: LoopbackProvider, status: int
+    guard: Guard, twin: Any, provider: LoopbackProvider, status: int
 ) -> None:
     """25: the body does not follow a redirect to another origin; the error says it was sent."""
     with LoopbackProvider() as elsewhere:
@@ -313,7 +271,7 @@ def test_a_redirect_to_another_origin_stops_there(
 
 @pytest.mark.usefixtures("as_support")
 def test_extra_body_with_a_known_field_is_inspected(
-    guard: Guard, twin: Twin, provider: LoopbackProvider
+    guard: Guard, twin: Any, provider: LoopbackProvider
 ) -> None:
     """What extra_body overrides is what the guard inspects, not what it replaced."""
     more = [{"role": "user", "content": f"and {CANARY}"}]
@@ -329,7 +287,7 @@ def test_extra_body_with_a_known_field_is_inspected(
 
 @pytest.mark.usefixtures("as_support")
 def test_a_hosted_tool_in_extra_body_is_refused(
-    guard: Guard, twin: Twin, provider: LoopbackProvider
+    guard: Guard, twin: Any, provider: LoopbackProvider
 ) -> None:
     """A tool that runs at the provider is refused wherever it is offered."""
     with pytest.raises(ContentRefused):
