@@ -38,7 +38,7 @@ from agentguard.pipeline import (
 )
 from agentguard.session import Session
 from agentguard.stores import ChangeLost, StoreFailure
-from agentguard.telemetry import GuardSpan, Telemetry
+from agentguard.telemetry import GuardSpan, Telemetry, describe
 from agentguard.vocabulary import (
     ApprovalChange,
     ApprovalRequest,
@@ -223,7 +223,7 @@ class Enforcer:
             ) as operation:
                 response = dispatch(step.call)
                 if operation is not None:
-                    operation.set_attributes(dict(response.attributes))
+                    describe(operation, response.attributes)
                 return response
         if isinstance(step, AwaitAnswer):
             return self._await_answer(step)
@@ -243,7 +243,7 @@ class Enforcer:
             ) as operation:
                 response = await dispatch(step.call)
                 if operation is not None:
-                    operation.set_attributes(dict(response.attributes))
+                    describe(operation, response.attributes)
                 return response
         if isinstance(step, AwaitAnswer):
             return await self._await_answer_async(step)

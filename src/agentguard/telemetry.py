@@ -9,11 +9,12 @@ Spans are not the audit log: they may be sampled or dropped.
 
 INVARIANT: no attribute holds payload, and no exception is recorded
 (tests/attacks/test_leakage.py).
-INVARIANT: a decision never depends on whether a span records.
+INVARIANT: a decision never depends on whether a span records, nor on what a sampler, a
+processor or an exporter raises (tests/test_telemetry.py).
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from opentelemetry import trace
@@ -71,7 +72,6 @@ NO_IDENTITY = "none"
 Attributes = Mapping[str, str | bool | int | tuple[str, ...]]
 
 _ERRORS: Mapping[Reason, str] = {
-    Reason.APPROVAL_PENDING: f"{PREFIX}.approval_pending",
     Reason.APPROVAL_TIMEOUT: f"{PREFIX}.approval_timeout",
     Reason.GUARD_ERROR: f"{PREFIX}.guard_error",
 }
@@ -94,7 +94,7 @@ class GuardSpan:
         """Set what is known only at the end."""
         if not self.span.is_recording():
             return
-        self.span.set_attributes(_conclusion(report))
+        describe(self.span, _conclusion(report))
         if report.error is not None and report.reason is not Reason.APPROVAL_PENDING:
             self.span.set_status(Status(StatusCode.ERROR))
 
@@ -115,7 +115,7 @@ def _conclusion(report: Report) -> dict[str, str | int | tuple[str, ...]]:
         found[REDACTION_COUNT] = sum(report.classes.values())
         found[REDACTION_CLASSES] = tuple(sorted(report.classes))
         found[REDACTION_DIRECTION] = "input" if report.modified else "output"
-    if report.error is not None:
+    if report.error is not None and report.reason is not Reason.APPROVAL_PENDING:
         found[ERROR_TYPE] = _error_type(report)
     return found
 
@@ -199,8 +199,9 @@ class Telemetry:
             try:
                 yield span
             except BaseException as error:
-                span.set_attribute(ERROR_TYPE, type(error).__name__)
-                span.set_status(Status(StatusCode.ERROR))
+                describe(span, {ERROR_TYPE: type(error).__name__})
+                with suppress(Exception):
+                    span.set_status(Status(StatusCode.ERROR))
                 raise
 
     @contextmanager
@@ -218,14 +219,22 @@ class Telemetry:
 
     @contextmanager
     def _span(self, name: str, kind: SpanKind, attributes: Attributes) -> Iterator[Span]:
-        with self._tracer().start_as_current_span(
-            name,
-            kind=kind,
-            attributes=attributes,
-            record_exception=False,
-            set_status_on_exception=False,
-        ) as span:
-            yield span
+        """Open a span; a sampler or a processor that raises costs the span, not the call."""
+        span = trace.INVALID_SPAN
+        with suppress(Exception):
+            span = self._tracer().start_span(name, kind=kind, attributes=attributes)
+        try:
+            with trace.use_span(span, record_exception=False, set_status_on_exception=False):
+                yield span
+        finally:
+            with suppress(Exception):
+                span.end()
+
+
+def describe(span: Span, attributes: Attributes) -> None:
+    """Add attributes to a span; what cannot be added is left out."""
+    with suppress(Exception):
+        span.set_attributes(dict(attributes))
 
 
 _APPROVAL_OUTCOMES: Mapping[ApprovalState, str] = {
@@ -248,6 +257,7 @@ class Waiting:
         outcome = _APPROVAL_OUTCOMES.get(request.state, "error")
         if self.reused and request.state is ApprovalState.APPROVED:
             outcome = "reused"
-        self.span.set_attribute(APPROVAL_OUTCOME, outcome)
+        describe(self.span, {APPROVAL_OUTCOME: outcome})
         if outcome in ("timeout", "error"):
-            self.span.set_status(Status(StatusCode.ERROR))
+            with suppress(Exception):
+                self.span.set_status(Status(StatusCode.ERROR))
