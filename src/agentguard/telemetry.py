@@ -86,6 +86,8 @@ class GuardSpan:
     def trace(self, stream: str) -> Trace:
         """Return the span's place, for the audit entries that go to *stream*."""
         context = self.span.get_span_context()
+        if not context.is_valid:
+            return Trace(trace_id=None, span_id=None, stream=stream)
         return Trace(
             trace_id=f"{context.trace_id:032x}", span_id=f"{context.span_id:016x}", stream=stream
         )
@@ -220,7 +222,7 @@ class Telemetry:
     @contextmanager
     def _span(self, name: str, kind: SpanKind, attributes: Attributes) -> Iterator[Span]:
         """Open a span; a sampler or a processor that raises costs the span, not the call."""
-        span = trace.INVALID_SPAN
+        span: Span = trace.INVALID_SPAN
         with suppress(Exception):
             span = self._tracer().start_span(name, kind=kind, attributes=attributes)
         try:

@@ -86,10 +86,10 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trace:
-    """Where the call is seen from outside: the guard span, and the audit stream it goes to."""
+    """Where the call is seen from outside: the guard span, if any, and its audit stream."""
 
-    trace_id: str
-    span_id: str
+    trace_id: str | None
+    span_id: str | None
     stream: str
 
 
