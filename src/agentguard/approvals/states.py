@@ -61,7 +61,7 @@ def with_vote(
     """
     _demand(request, ApprovalState.PENDING)
     if now > request.decide_by:
-        raise ApprovalConflict(request, "the time to answer is over")
+        raise ApprovalConflict(request, "it has expired, the time to answer is over")
     if vote.at > now:
         raise ApprovalConflict(request, "the vote is dated in the future")
     voted = replace(request, votes=(*request.votes, vote), version=request.version + 1)
@@ -115,7 +115,7 @@ def claim(
     if approved_at is None:
         raise ApprovalConflict(request, "too few valid votes stand behind it")
     if now > approved_at + request.execute_within:
-        raise ApprovalConflict(request, "the time to make the call is over")
+        raise ApprovalConflict(request, "it has expired, the time to make the call is over")
     return replace(
         _moved(request, ApprovalState.EXECUTING), claimed_by=stream, lease_until=now + lease
     )
