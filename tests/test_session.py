@@ -1,0 +1,64 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""Does a session remember what was hidden in it, and nothing of another's?"""
+
+import threading
+
+from agentguard.classification import build_classifier
+from agentguard.session import Session
+from agentguard.vocabulary import Action, DataClass
+
+SECRET = DataClass(name="api_key", family="secret", action=Action.REDACT)
+VALUE = "not-a-known-format-but-hidden-once"
+
+
+def hidden(session: Session, value: str = VALUE) -> str:
+    """Hide a value and return its placeholder."""
+    return session.vault.issue(data_class=SECRET, value=value, reversible=False, source="test")
+
+
+def test_a_value_that_was_hidden_is_found_by_the_next_finder() -> None:
+    """A finder knows what was hidden before it was made."""
+    classifier, session = build_classifier(own=(), known=()), Session(b"k" * 32)
+    assert session.finder(classifier)(f"x {VALUE} y") == ()
+    hidden(session)
+    (finding,) = session.finder(classifier)(f"x {VALUE} y")
+    assert (finding.data_class, finding.start) == ("api_key", 2)
+
+
+def test_the_second_finder_knows_what_was_hidden_a_moment_ago() -> None:
+    """A finder for a second look follows the vault while it is used."""
+    classifier, session = build_classifier(own=(), known=()), Session(b"k" * 32)
+    first, second = session.finder(classifier), session.second_finder(classifier)
+    hidden(session)
+    assert first(VALUE) == ()
+    assert len(second(VALUE)) == 1
+
+
+def test_two_sessions_share_neither_placeholders_nor_values() -> None:
+    """The same value has another placeholder in another session, and is not known there."""
+    classifier = build_classifier(own=(), known=())
+    one, other = Session(b"1" * 32), Session(b"2" * 32)
+    assert hidden(one) != hidden(other)
+    lone = Session(b"3" * 32)
+    assert lone.finder(classifier)(VALUE) == ()
+    assert lone.vault.issued(hidden(one)) is None
+
+
+def test_threads_that_hide_at_once_lose_nothing() -> None:
+    """Whatever any thread hid is found afterwards."""
+    classifier, session = build_classifier(own=(), known=()), Session(b"k" * 32)
+    values = [f"hidden-value-number-{number:04d}" for number in range(200)]
+
+    def hide(part: list[str]) -> None:
+        for value in part:
+            hidden(session, value)
+            session.second_finder(classifier)(value)
+
+    threads = [threading.Thread(target=hide, args=(values[start::4],)) for start in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    find = session.finder(classifier)
+    assert all(find(value) for value in values)
