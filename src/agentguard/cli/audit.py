@@ -5,6 +5,7 @@
 import argparse
 import heapq
 import json
+import sys
 import time
 from dataclasses import asdict
 from typing import Any
@@ -53,6 +54,7 @@ def _tail(options: argparse.Namespace) -> int:
     for stored in entries[-options.lines :] if options.lines > 0 else []:
         _print(stored, as_json=options.json)
     while options.follow:
+        sys.stdout.flush()
         time.sleep(POLL_SECONDS)
         for stored in _new_entries(reader, seen):
             _print(stored, as_json=options.json)
