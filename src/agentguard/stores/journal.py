@@ -16,12 +16,16 @@ import sys
 import uuid
 from collections.abc import Callable
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from agentguard.stores.failures import StoreFailure
 from agentguard.stores.forking import watch
 from agentguard.stores.sqlite import Append, SqliteStore
 from agentguard.stores.writer import StreamWriter
 from agentguard.vocabulary import ApprovalChange, AuditEntry, Position
+
+if TYPE_CHECKING:
+    from multiprocessing.util import Finalize
 
 
 def new_stream_id() -> str:
@@ -50,6 +54,7 @@ class Journal:
         self._new_stream_id = new_stream_id
         self._closed = False
         self._flushed_at_exit_of: int | None = None
+        self._finalizer: Finalize | None = None
         self._writer = StreamWriter(store, clock, new_stream_id())
         watch(self)
         atexit.register(self.close)
@@ -100,6 +105,8 @@ class Journal:
         """
         self._closed = True
         atexit.unregister(self.close)
+        if self._finalizer is not None:
+            self._finalizer.cancel()
         if self._writer.pid == os.getpid():
             self._writer.close()
 
@@ -108,9 +115,12 @@ class Journal:
         if self._flushed_at_exit_of == pid:
             return
         self._flushed_at_exit_of = pid
-        multiprocessing = sys.modules.get("multiprocessing.util")
-        if multiprocessing is not None:
-            multiprocessing.Finalize(None, self.close, exitpriority=0)
+        if "multiprocessing.util" not in sys.modules:
+            return
+        from multiprocessing import parent_process, util
+
+        if parent_process() is not None:
+            self._finalizer = util.Finalize(None, self.close, exitpriority=0)
 
     def before_fork(self) -> None:
         """Do nothing: the store closes itself, and the writer's thread stays with the parent."""
