@@ -24,7 +24,10 @@ SPDX = (
     "# SPDX-License-Identifier: Apache-2.0",
 )
 EMPTY_WORDS = frozenset(
-    "util helper common base manager handler processor service data info misc".split()
+    [
+        *("util", "helper", "common", "base", "manager", "handler", "processor", "service"),
+        *("data", "info", "misc"),
+    ]
 )
 WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 # Put together, so that this file does not break the rule that it holds.
