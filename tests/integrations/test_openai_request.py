@@ -1,0 +1,304 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""How the SDK's options become a call, and a response the SDK's result."""
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from openai import OpenAI
+from openai._models import FinalRequestOptions
+from openai.types.chat import ChatCompletion
+
+from agentguard.config import load
+from agentguard.errors import CallRefused, ContentRefused, GuardFailure, UnguardedPath
+from agentguard.integrations.openai.request import (
+    body_of,
+    described,
+    listed_headers,
+    operation_name,
+    prepared,
+    refuse_deviations,
+    renew_body,
+    request_attributes,
+    response_of,
+    with_content,
+)
+from agentguard.integrations.openai.seal import Ticket
+from agentguard.policy import Policy
+from agentguard.vocabulary import ModelCall
+
+BODY = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+LOOPBACK = 'hosts = ["127.0.0.1:*", "localhost:*"]'
+CANARY = "jane.doe@customers.example"
+
+
+@pytest.fixture
+def client() -> Iterator[OpenAI]:
+    """A plain client that is never connected."""
+    with OpenAI(base_url="http://127.0.0.1:1/v1", api_key="k") as made:
+        yield made
+
+
+@pytest.fixture
+def policy(policy_file: Path) -> Policy:
+    """The starter policy, with one header and one field listed for loopback."""
+    listed = f'{LOOPBACK}\nheaders = ["X-Team"]\nextra_fields = ["top_k"]'
+    policy_file.write_text(policy_file.read_text().replace(LOOPBACK, listed))
+    return load(policy_file).policy
+
+
+def options(**fields: Any) -> FinalRequestOptions:
+    """Return what a resource method hands over."""
+    given = {"method": "post", "url": "/chat/completions", "json_data": dict(BODY), **fields}
+    return FinalRequestOptions.construct(None, **given)
+
+
+def describe(client: OpenAI, policy: Policy, **fields: Any) -> ModelCall:
+    """Describe a request as the guard does."""
+    return described("c1", client, options(**fields), policy, stream=False)
+
+
+def test_a_request_is_described(client: OpenAI, policy: Policy) -> None:
+    """The call carries the origin that the client's base URL means."""
+    call = describe(client, policy)
+    assert (call.id, call.origin, call.model) == ("c1", "http://127.0.0.1:1", "m")
+    assert listed_headers(policy, call) == {"x-team"}
+
+
+def test_the_body_is_what_the_sdk_would_merge(client: OpenAI, policy: Policy) -> None:
+    """What extra_body sets takes the place of what the arguments said."""
+    assert body_of(options(extra_json={"model": "n"})) == {**BODY, "model": "n"}
+    call = describe(client, policy, extra_json={"model": "n", "top_k": 4})
+    assert call.model == "n"
+
+
+REFUSED: dict[str, dict[str, Any]] = {
+    "content": {"content": b"{}"},
+    "files": {"files": [("file", b"x")]},
+    "no JSON object": {"json_data": b"{}"},
+    "extra body without a body": {"json_data": None, "extra_json": {"model": "m"}},
+    "query": {"params": {"q": "x"}},
+    "header": {"headers": {"x-note": "x"}},
+    "header that is left out": {"headers": {"Authorization": None}},
+    "streaming wrapper": {"headers": {"X-Stainless-Raw-Response": "stream"}},
+    "unknown wrapper": {"headers": {"X-Stainless-Raw-Response": "else"}},
+    "unknown helper": {"headers": {"X-Stainless-Helper-Method": "x"}},
+    "unknown endpoint": {"url": "/new"},
+    "other verb": {"method": "get"},
+}
+
+
+@pytest.mark.parametrize("fields", REFUSED.values(), ids=REFUSED)
+def test_what_is_not_guarded_is_refused(
+    client: OpenAI, policy: Policy, fields: dict[str, Any]
+) -> None:
+    """The request is refused while it is described, so before anything is decided."""
+    with pytest.raises(CallRefused):
+        describe(client, policy, **fields)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-Team": "red"},
+        {"x-team": "red"},
+        {"X-Stainless-Raw-Response": "true"},
+        {"X-Stainless-Helper-Method": "chat.completions.parse"},
+        {"____stainless_override_cast_to": ChatCompletion},
+        None,
+    ],
+)
+def test_what_the_policy_lists_and_the_helpers_set_passes(
+    client: OpenAI, policy: Policy, headers: Any
+) -> None:
+    """A listed header and the marks of the SDK's own helpers are no content."""
+    assert describe(client, policy, headers=headers).model == "m"
+
+
+def test_a_streamed_request_is_refused_by_name(client: OpenAI, policy: Policy) -> None:
+    """Streaming is refused whether the body or the call says so."""
+    with pytest.raises(ContentRefused, match="streaming"):
+        described("c1", client, options(), policy, stream=True)
+
+
+@pytest.mark.parametrize("tail", ["?q=1", "/files?q=", "/files?"])
+def test_a_base_url_with_a_query_is_refused(client: OpenAI, policy: Policy, tail: str) -> None:
+    """The path that is sent must be the one that was decided."""
+    client.base_url = f"http://127.0.0.1:1/v1{tail}"
+    with pytest.raises(ContentRefused):
+        describe(client, policy)
+
+
+@pytest.mark.parametrize(
+    ("fields", "name"),
+    [
+        ({}, "chat"),
+        ({"url": "/responses"}, "POST /responses"),
+        ({"url": f"/files/{CANARY}", "method": "delete"}, "DELETE /files/{}"),
+        ({"url": f"/{CANARY}"}, "unlisted"),
+    ],
+)
+def test_an_operations_name_holds_no_content(fields: dict[str, Any], name: str) -> None:
+    """Spans and entries name the template, never the caller's path."""
+    assert operation_name(options(**fields)) == name
+
+
+def ticket_for(call: ModelCall, body: Any) -> Ticket:
+    """Return the ticket of a call."""
+    return Ticket(client=1, origin=call.origin, body=body, payload=call.payload)
+
+
+def test_the_callers_options_stay_as_they_are(client: OpenAI, policy: Policy) -> None:
+    """The admitted body goes into a copy, and the body that is sent is made anew for each try."""
+    mine = options(extra_json={"top_k": 4})
+    call = described("c1", client, mine, policy, stream=False)
+    copied, body = prepared(mine, call)
+    assert mine.json_data == BODY
+    assert mine.extra_json == {"top_k": 4}
+    assert copied.json_data is body
+    assert body == {**BODY, "top_k": 4}
+    renew_body(copied, ticket_for(call, body))
+    assert copied.json_data == body
+    assert copied.json_data is not body
+
+
+@pytest.mark.parametrize("way", ["edited", "replaced", "merged", "content", "files"])
+def test_a_changed_body_is_refused(client: OpenAI, policy: Policy, way: str) -> None:
+    """An edit in place, an equal copy and a second body are all refused."""
+    call = describe(client, policy)
+    copied, body = prepared(options(), call)
+    if way == "edited":
+        body["messages"].append({"role": "user", "content": CANARY})
+    elif way == "replaced":
+        copied.json_data = dict(body)
+    elif way == "merged":
+        copied.extra_json = {"user": CANARY}
+    elif way == "content":
+        copied.content = CANARY.encode()
+    else:
+        copied.files = [("file", CANARY.encode())]
+    with pytest.raises(UnguardedPath):
+        renew_body(copied, ticket_for(call, body))
+
+
+def built(url: str = "http://127.0.0.1:1/v1/chat/completions", **headers: str) -> httpx.Request:
+    """Build a request as an HTTP client does."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return httpx.Client().build_request("POST", url, json=BODY, headers=named)
+
+
+def deviation(request: httpx.Request, **sdk: str) -> None:
+    """Look for deviations in a request, some of whose headers the SDK set."""
+    named = {"content-type": "application/json", "accept": "*/*"}
+    named |= {"user-agent": request.headers["user-agent"]} | {
+        name.replace("_", "-"): value for name, value in sdk.items()
+    }
+    ticket = Ticket(client=1, origin="http://127.0.0.1:1", body=BODY)
+    ticket.listed, ticket.sdk_headers = frozenset({"x-team"}), httpx.Headers(named)
+    refuse_deviations(request, ticket)
+
+
+def test_what_the_library_and_the_sdk_put_on_passes() -> None:
+    """A request as the SDK builds it deviates in nothing; a listed header is none either."""
+    deviation(built())
+    deviation(built(x_team="red"))
+    deviation(built(authorization="Bearer k"), authorization="Bearer k")
+
+
+DEVIATIONS: dict[str, httpx.Request] = {
+    "another port": built("http://127.0.0.1:2/v1/chat/completions"),
+    "another scheme": built("https://127.0.0.1:1/v1/chat/completions"),
+    "a query": built("http://127.0.0.1:1/v1/chat/completions?q=1"),
+    "another endpoint": built("http://127.0.0.1:1/v1/responses"),
+    "a custom header": built(x_note="x"),
+    "credentials that the SDK did not set": built(authorization="Bearer k"),
+    "another value under the SDK's name": built(x_stainless_lang="x"),
+    "encodings that are words": built(accept_encoding="some words"),
+    "a connection that is words": built(connection="words"),
+    "another host": built(host="elsewhere.example"),
+    "a transfer encoding": built(transfer_encoding="words"),
+    "another length": built(content_length="4"),
+}
+
+
+@pytest.mark.parametrize("request_", DEVIATIONS.values(), ids=DEVIATIONS)
+def test_a_deviation_is_refused(request_: httpx.Request) -> None:
+    """Another place, a query, and a header that nobody may set are refused."""
+    with pytest.raises(CallRefused):
+        deviation(request_)
+
+
+def test_a_cookie_is_taken_off() -> None:
+    """A cookie is not sent unless the policy lists the header."""
+    request = built(cookie="track=me")
+    deviation(request)
+    assert "cookie" not in request.headers
+
+
+def answer(content: Any, **options_: Any) -> httpx.Response:
+    """Return a response of a provider."""
+    return httpx.Response(
+        200,
+        content=content if isinstance(content, bytes) else json.dumps(content).encode(),
+        request=built(),
+        **options_,
+    )
+
+
+def test_what_a_span_says_of_an_answer(client: OpenAI, policy: Policy) -> None:
+    """Identifiers, counts and known reasons are told; everything else stays untold."""
+    call = describe(client, policy)
+    told = response_of(
+        answer(
+            {
+                "id": "c-1",
+                "model": "m-1",
+                "usage": {"prompt_tokens": 3, "completion_tokens": 4},
+                "choices": [{"finish_reason": "stop"}],
+            }
+        ),
+        call,
+    ).attributes
+    assert set(told.values()) == {"c-1", "m-1", 3, 4, ("stop",)}
+    odd = {"id": f"to {CANARY}", "model": 4, "usage": {"prompt_tokens": CANARY}}
+    odd |= {"choices": [{"finish_reason": CANARY}]}
+    assert response_of(answer(odd), call).attributes == {}
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"x", b"\xff", b"[" * 100_000, b"9" * 5000])
+def test_an_unreadable_answer_is_withheld(client: OpenAI, policy: Policy, content: bytes) -> None:
+    """The failure says that the call happened, and keeps nothing of the answer."""
+    with pytest.raises(GuardFailure) as caught:
+        response_of(answer(content), describe(client, policy))
+    assert caught.value.dispatched
+    assert caught.value.__context__ is None
+
+
+def test_a_rebuilt_response_is_equal_but_for_its_body() -> None:
+    """Status, headers, request, history and timing stay; lengths and codings are made anew."""
+    first = answer(
+        {"a": 1}, headers=[("x-a", "1"), ("x-a", "2"), ("content-type", "application/json")]
+    )
+    first.elapsed = timedelta(seconds=3)
+    first.history = [answer({})]
+    rebuilt = with_content(first, {"a": "ü \ud800"})
+    assert type(rebuilt) is type(first)
+    assert rebuilt.status_code == 200
+    assert rebuilt.headers.get_list("x-a") == ["1", "2"]
+    assert rebuilt.request is first.request
+    assert rebuilt.history == first.history
+    assert rebuilt.elapsed == first.elapsed
+    assert rebuilt.json() == {"a": "ü \ud800"}
+    assert int(rebuilt.headers["content-length"]) == len(rebuilt.content)
+
+
+def test_where_a_request_goes_is_told_from_the_start(client: OpenAI) -> None:
+    """The operation's span names host and port before anything is sent."""
+    assert set(request_attributes(client).values()) == {"openai", "127.0.0.1", 1}
+    client.base_url = "https://api.example/v1"
+    assert set(request_attributes(client).values()) == {"openai", "api.example", 443}
