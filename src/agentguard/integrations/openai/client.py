@@ -127,7 +127,7 @@ def _state_of(client: Any) -> State:
 def guarded_class(base: Any) -> type:
     """Return the guarded subclass of a client class; one for each class."""
     asynchronous = base.__name__.startswith("Async")
-    members: dict[str, Any] = _common(base)
+    members: dict[str, Any] = _twin_members(base)
     members |= _async_members(base) if asynchronous else _sync_members(base)
     members = {name: member for name, member in members.items() if hasattr(base, name)}
     members |= {
@@ -228,7 +228,7 @@ def _refusal(error: Exception, ticket: Ticket, call: Call) -> UnguardedPath | No
     return refusal
 
 
-def _common(base: Any) -> dict[str, Any]:
+def _twin_members(base: Any) -> dict[str, Any]:
     """Return the overrides that are the same in both twins."""
 
     def _build_request(self: Any, options: Any, **kwargs: Any) -> Any:
@@ -296,7 +296,8 @@ def _sync_members(base: Any) -> dict[str, Callable[..., Any]]:
 
         crossing = _crossing(self, options, stream=stream)
         content = _state_of(self).enforcer.call(crossing, dispatch)
-        return base._process_response(self, **_answered(captured[0], content))  # noqa: SLF001
+        answered = _answered(captured[0], content)
+        return base._process_response(self, **answered)  # noqa: SLF001 - the SDK's own step
 
     def _process_response(self: Any, **kwargs: Any) -> Any:
         if ticket_of(self) is not None:
@@ -342,7 +343,8 @@ def _async_members(base: Any) -> dict[str, Callable[..., Any]]:
 
         crossing = _crossing(self, options, stream=stream)
         content = await _state_of(self).enforcer.call_async(crossing, dispatch)
-        return await base._process_response(self, **_answered(captured[0], content))  # noqa: SLF001
+        answered = _answered(captured[0], content)
+        return await base._process_response(self, **answered)  # noqa: SLF001 - the SDK's own step
 
     async def _process_response(self: Any, **kwargs: Any) -> Any:
         if ticket_of(self) is not None:
