@@ -21,7 +21,7 @@ import string
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median, quantiles
@@ -39,22 +39,26 @@ NEW_CHARACTERS = 1024
 
 
 def serve(pipe: Connection) -> None:
-    """Answer chat calls until the parent says stop."""
+    """Answer chat calls until the parent closes its end."""
     with LoopbackProvider(lambda _: Answer(content="It is done.")) as provider:
         pipe.send(provider.base_url)
-        pipe.recv()
+        with suppress(EOFError):
+            pipe.recv()
 
 
 @contextmanager
 def provider() -> Iterator[str]:
     """A provider in a process of its own, so that it takes no time from the caller's."""
-    ours, theirs = multiprocessing.get_context("spawn").Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=serve, args=(theirs,))
+    fresh = multiprocessing.get_context("spawn")
+    ours, theirs = fresh.Pipe()
+    process = fresh.Process(target=serve, args=(theirs,), daemon=True)
     process.start()
+    theirs.close()
     try:
         yield ours.recv()
     finally:
-        ours.send("stop")
+        # Closing is what the other side waits for, whatever ended this one.
+        ours.close()
         process.join()
 
 
