@@ -9,8 +9,6 @@ INVARIANT: a call that changes state has its intent entry on disk before it is d
 (tests/attacks/test_audit_store.py).
 """
 
-from dataclasses import replace
-
 from agentguard.approvals import finish
 from agentguard.canonical import commitment
 from agentguard.errors import (
@@ -60,7 +58,14 @@ _REASONS: tuple[tuple[type[BaseException], Reason], ...] = (
 )
 
 
-def entry(progress: Progress, type: EntryType) -> AuditEntry:  # noqa: A002 - the entry's field
+def entry(
+    progress: Progress,
+    type: EntryType,  # noqa: A002 - the entry's field
+    *,
+    commitment: str | None = None,
+    outcome: Outcome | None = None,
+    error: str | None = None,
+) -> AuditEntry:
     """Return an entry about the call as far as it has come."""
     attempt, call, decision = progress.attempt, progress.call, progress.decision
     policy = progress.core.policy
@@ -83,7 +88,10 @@ def entry(progress: Progress, type: EntryType) -> AuditEntry:  # noqa: A002 - th
         reason=progress.reason,
         impact=None if tool is None else tool.impact,
         classes=progress.classes,
+        commitment=commitment,
         approval_id=None if progress.approval is None else progress.approval.id,
+        outcome=outcome,
+        error=error,
         trace_id=progress.trace.trace_id,
         span_id=progress.trace.span_id,
     )
@@ -128,12 +136,11 @@ def intent(progress: Progress, call: Call, claim: ApprovalRequest | None) -> Flo
     durable = claim is not None or any(isinstance(o, RecordBeforeDispatch) for o in obligations)
     salt = progress.core.random(SALT_BYTES)
     content = call.payload if isinstance(call, ModelCall) else call.resolved
-    written = entry(progress, EntryType.INTENT)
     change = None
     if claim is not None:
         change = ApprovalChange(before=progress.approval, after=claim)
     step = Record(
-        entry=replace(written, commitment=commitment(content, salt)),
+        entry=entry(progress, EntryType.INTENT, commitment=commitment(content, salt)),
         durable=durable,
         change=change,
         salt=salt,
@@ -163,7 +170,7 @@ def outcome(progress: Progress, how: Outcome, error: str | None = None) -> Flow[
     decision = progress.decision
     obligations = () if decision is None else decision.obligations
     durable = any(isinstance(o, RecordBeforeDispatch) for o in obligations)
-    written = replace(entry(progress, EntryType.OUTCOME), outcome=how, error=error)
+    written = entry(progress, EntryType.OUTCOME, outcome=how, error=error)
     change = None
     if progress.claimed and progress.approval is not None:
         state = _approval_end(progress, how)

@@ -15,7 +15,7 @@ from agentguard.canonical import thaw
 from agentguard.errors import ContentRefused, GuardFailure, UnguardedPath
 from agentguard.integrations.openai import chat
 from agentguard.integrations.openai.operations import operation_of, refusal, template_of
-from agentguard.integrations.openai.seal import COOKIE, Ticket, origin_of
+from agentguard.integrations.openai.seal import COOKIE, Ticket, origin_of, pairs
 from agentguard.pipeline import Response
 from agentguard.policy import Policy
 from agentguard.telemetry import (
@@ -95,31 +95,34 @@ def described(
         )
     if getattr(client, "_provider_runtime", None) is not None:
         raise UnguardedPath("a client that was made with provider= is not guarded yet")
-    provider_origin = _origin(client, options)
+    provider_origin = _origin(client)
     provider = policy.provider_of(provider_origin)
     _refuse_headers(client, options, frozenset() if provider is None else provider.headers)
     if options.params or getattr(client, "_custom_query", None):
-        raise ContentRefused(
-            "the request carries a query string, which chat completions do not take",
-            remedy="leave out extra_query and default_query",
-        )
+        raise _query()
     extra = frozenset[str]() if provider is None else provider.extra_fields
     return chat.model_call(call_id, body_of(options), origin=provider_origin, extra_fields=extra)
 
 
-def _origin(client: Any, options: Any) -> str:
-    url = client._prepare_url(options.url)  # noqa: SLF001 - the SDK's own merge
-    _refuse_address(url)
-    return origin_of(url)
+def _origin(client: Any) -> str:
+    """Return where the SDK will send the request; what it builds is checked against it again."""
+    base = client._base_url  # noqa: SLF001 - its setter keeps it well-formed
+    if b"?" in base.raw_path:
+        raise _query()
+    return origin_of(base)
 
 
 def _refuse_address(url: Any) -> None:
     """Refuse a base URL whose query swallows the path, so that another endpoint is reached."""
     if url.query or not url.path.endswith(chat.PATH):
-        raise ContentRefused(
-            "the request carries a query string, which chat completions do not take",
-            remedy="leave queries out of base_url, extra_query, default_query and the HTTP client",
-        )
+        raise _query()
+
+
+def _query() -> ContentRefused:
+    return ContentRefused(
+        "the request carries a query string, which chat completions do not take",
+        remedy="leave queries out of base_url, extra_query, default_query and the HTTP client",
+    )
 
 
 def listed_headers(policy: Policy, call: ModelCall) -> frozenset[str]:
@@ -175,8 +178,8 @@ def refuse_deviations(request: Any, ticket: Ticket) -> None:
     if origin_of(request.url) != ticket.origin:
         raise UnguardedPath("the request goes to another origin than the one decided")
     _refuse_address(request.url)
-    sdk = frozenset(ticket.sdk_headers.multi_items()) if ticket.sdk_headers is not None else ()
-    for name, value in request.headers.multi_items():
+    sdk = frozenset(pairs(ticket.sdk_headers)) if ticket.sdk_headers is not None else ()
+    for name, value in pairs(request.headers):
         by_sdk = name in SDK_HEADERS and (name, value) in sdk
         if by_sdk or name in ticket.listed or _by_library(name, value, request):
             continue
@@ -262,11 +265,16 @@ def request_attributes(client: Any) -> dict[str, str | int]:
 
 
 def with_content(http_response: Any, content: Any) -> Any:
-    """Return a response equal to *http_response* that holds *content* as its body."""
+    """Return a response equal to *http_response* that holds *content* as its body.
+
+    It is the same one when that is what it holds already.
+    """
+    if json.loads(http_response.content) == content:
+        return http_response
     headers = [
         (name, value)
-        for name, value in http_response.headers.multi_items()
-        if name.lower() not in DROPPED_RESPONSE_HEADERS
+        for name, value in http_response.headers.raw
+        if name.lower().decode("latin-1") not in DROPPED_RESPONSE_HEADERS
     ]
     rebuilt = type(http_response)(
         status_code=http_response.status_code,

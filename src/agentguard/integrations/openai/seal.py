@@ -60,7 +60,7 @@ class Ticket:
     listed: frozenset[str] = frozenset()
     sdk_headers: Any = field(default=None, repr=False)
     stream: object = field(default=None, repr=False)
-    headers: frozenset[tuple[str, str]] = field(default=frozenset(), repr=False)
+    headers: list[tuple[bytes, bytes]] = field(default_factory=list, repr=False)
     valid: bool = True
     sent: bool = False
     refusal: UnguardedPath | None = None
@@ -92,10 +92,17 @@ def origin_of(url: Any) -> str:
     return f"{url.scheme}://{url.host}:{port}"
 
 
+def pairs(headers: Any) -> list[tuple[str, str]]:
+    """Return lower-case names and values of an HTTP library's headers, byte for byte."""
+    return [
+        (name.lower().decode("latin-1"), value.decode("latin-1")) for name, value in headers.raw
+    ]
+
+
 def attach(request: Any, ticket: Ticket) -> None:
     """Let *ticket* travel with a request that was built and checked for it."""
     ticket.stream = request.stream
-    ticket.headers = frozenset(request.headers.multi_items())
+    ticket.headers = request.headers.raw
     request.extensions[EXTENSION] = ticket
 
 
@@ -122,15 +129,21 @@ def check(request: Any, report: Report) -> Ticket:
         raise _stopped("a redirect to another origin was refused", ticket)
     if request.method != "POST" or request.stream is not ticket.stream:
         raise _stopped("a request was changed after it had been built, so it is refused", ticket)
-    for name, value in request.headers.multi_items():
-        lowered = name.lower()
-        if (name, value) in ticket.headers or lowered in ticket.listed or lowered == CREDENTIALS:
+    if request.headers.raw != ticket.headers:
+        _refuse_headers(request, ticket)
+    return ticket
+
+
+def _refuse_headers(request: Any, ticket: Ticket) -> None:
+    built = {(name.lower(), value) for name, value in ticket.headers}
+    for raw, value in request.headers.raw:
+        name = raw.lower().decode("latin-1")
+        if (raw.lower(), value) in built or name in ticket.listed or name == CREDENTIALS:
             continue
-        if lowered == COOKIE:  # a redirect's; what a server sets is not sent back unlisted
+        if name == COOKIE:  # a redirect's; what a server sets is not sent back unlisted
             del request.headers[name]
             continue
         raise _stopped("a header that the policy does not list was put on a request", ticket)
-    return ticket
 
 
 def _stopped(problem: str, ticket: Ticket) -> UnguardedPath:
