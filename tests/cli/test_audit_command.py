@@ -3,6 +3,7 @@
 """Does ``agentguard audit`` show what was written, and say when it is not what was written?"""
 
 import json
+import os
 import sqlite3
 import subprocess
 import sys
@@ -74,7 +75,10 @@ def test_tail_follows_a_live_writer(shell: "Shell", look_up: Look) -> None:
     look_up()
     command = [sys.executable, "-m", "agentguard.cli", "audit", "tail", "--follow", "--json"]
     with subprocess.Popen(
-        [*command, "--config", str(shell.policy)], stdout=subprocess.PIPE, text=True
+        [*command, "--config", str(shell.policy)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
     ) as following:
         assert following.stdout is not None
         try:

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Does the command line say what it can do, and end as a shell expects?"""
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -99,6 +100,8 @@ def test_a_reader_that_goes_away_is_no_error(shell: "Shell", look_up: Callable[[
         [*command, "--config", str(shell.policy)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # Where output is buffered, nothing is written before the command ends.
+        env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
     ) as tail:
         assert tail.stdout is not None
         assert tail.stderr is not None
