@@ -361,8 +361,9 @@ def test_blocks_nest_and_end(guard: Guard) -> None:
             with pytest.raises(DeniedByPolicy):
                 look_up(ORDER)
         assert look_up(ORDER)
-        with pytest.raises(IdentityRequired, match="another person"):
-            guard.identity("agent:helper", on_behalf_of="user:bob")
+        for_bob = guard.identity("agent:helper", on_behalf_of="user:bob")
+        with pytest.raises(IdentityRequired, match="another person"), for_bob:
+            pass
     with pytest.raises(IdentityRequired):
         look_up(ORDER)
 

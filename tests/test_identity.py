@@ -67,15 +67,14 @@ def test_a_session_belongs_to_its_chain() -> None:
 def test_nesting_only_extends_the_chain(actors: list[str]) -> None:
     """Every block keeps the whole chain of the block around it, and its session."""
     scope = identities()
-    outer = scope.narrowed("agent:start", on_behalf_of="user:alice")
-    with scope.bound(outer):
+    with scope.entered("agent:start", on_behalf_of="user:alice") as outer:
         before = outer
         for actor in actors:
             inner = scope.narrowed(actor)
             assert inner.chain.ids[: len(before.chain.ids)] == before.chain.ids
             assert inner.session == outer.session
             assert inner.chain.person == outer.chain.person
-            with scope.bound(inner):
+            with scope.entered(actor):
                 again = scope.narrowed(actor)
                 assert again.chain.ids == inner.chain.ids
 
@@ -84,11 +83,11 @@ def test_a_nested_identity_cannot_change_the_person() -> None:
     """A block inside another cannot act for somebody else, or for somebody at all."""
     scope = identities()
     with (
-        scope.bound(scope.narrowed("agent:a", on_behalf_of="user:alice")),
+        scope.entered("agent:a", on_behalf_of="user:alice"),
         pytest.raises(IdentityRequired),
     ):
         scope.narrowed("agent:b", on_behalf_of="user:bob")
-    with scope.bound(scope.narrowed("agent:a")), pytest.raises(IdentityRequired):
+    with scope.entered("agent:a"), pytest.raises(IdentityRequired):
         scope.narrowed("agent:b", on_behalf_of="user:alice")
 
 
@@ -109,10 +108,9 @@ def test_the_block_and_the_object_must_agree() -> None:
     """An object that is bound to one agent cannot be used in the block of another."""
     scope = identities()
     carried = scope.narrowed("agent:a")
-    with scope.bound(scope.narrowed("agent:b")), pytest.raises(IdentityRequired):
+    with scope.entered("agent:b"), pytest.raises(IdentityRequired):
         scope.presented(carried)
-    block = scope.narrowed("agent:a", on_behalf_of="user:alice")
-    with scope.bound(block):
+    with scope.entered("agent:a", on_behalf_of="user:alice") as block:
         assert scope.presented(carried) is block
     assert scope.presented(carried) is carried
 
@@ -120,7 +118,7 @@ def test_the_block_and_the_object_must_agree() -> None:
 def test_a_block_ends_with_its_identity() -> None:
     """After a block, also one that raised, the code is what it was before."""
     scope = identities()
-    with pytest.raises(LookupError), scope.bound(scope.narrowed("agent:a")):
+    with pytest.raises(LookupError), scope.entered("agent:a"):
         raise LookupError
     assert scope.ambient() is None
 
@@ -134,7 +132,7 @@ def test_threads_and_tasks_do_not_share_an_identity() -> None:
         seen.append(scope.ambient())
 
     async def main() -> None:
-        with scope.bound(scope.narrowed("agent:a")):
+        with scope.entered("agent:a"):
             started = asyncio.create_task(task())
         await started
         await asyncio.create_task(task())
@@ -142,7 +140,7 @@ def test_threads_and_tasks_do_not_share_an_identity() -> None:
     asyncio.run(main())
     assert seen[0] is not None
     assert seen[1] is None
-    with scope.bound(scope.narrowed("agent:a")):
+    with scope.entered("agent:a"):
         thread = threading.Thread(target=lambda: seen.append(scope.ambient()))
         thread.start()
         thread.join()
@@ -152,5 +150,13 @@ def test_threads_and_tasks_do_not_share_an_identity() -> None:
 def test_two_guards_know_nothing_of_each_other() -> None:
     """An identity that one guard bound is nobody to another."""
     one, other = identities(), identities()
-    with one.bound(one.narrowed("agent:a")):
+    with one.entered("agent:a"):
         assert other.ambient() is None
+
+
+@pytest.mark.parametrize("malformed", ["", " ", "a b", "x" * 257, "\ud800", "caf\u00e9", "a\n"])
+def test_a_malformed_session_is_refused(malformed: str) -> None:
+    """A session's id is printable ASCII, and a refusal does not repeat it."""
+    with pytest.raises(IdentityRequired) as caught:
+        identities().narrowed("agent:a", session=malformed)
+    assert len(malformed.strip()) < 2 or malformed not in str(caught.value.args)

@@ -66,9 +66,8 @@ def _freeze(value: object, depth: int) -> Frozen:
         return _freeze_object(value, depth + 1)
     if isinstance(value, list | tuple):
         return _freeze_array(value, depth + 1)
-    if isinstance(value, str | int | float):  # subclasses such as StrEnum and IntEnum
-        plain = next(base for base in (str, int, float) if isinstance(value, base))
-        return _scalar(plain(value))
+    if isinstance(value, str | int | float):
+        return _scalar(_plain(value))
     raise NotCanonical("", f"a value of type {kind.__name__} cannot be inspected")
 
 
@@ -80,7 +79,7 @@ def _freeze_object(value: Any, depth: int) -> Frozen:
     for key, item in value.items():
         if not isinstance(key, str):
             raise NotCanonical("", "an object key is not a string")
-        name = str(_scalar(key if type(key) is str else str(key)))
+        name = str(_scalar(_plain(key)))
         try:
             frozen[name] = _freeze(item, depth)
         except NotCanonical as error:
@@ -102,6 +101,13 @@ def _freeze_array(value: list[Any] | tuple[Any, ...], depth: int) -> Frozen:
             continue
         raise NotCanonical(f"/{index}{inside.pointer}", inside.problem)
     return tuple(frozen)
+
+
+def _plain(value: str | float) -> str | int | float:
+    """Return what a member of a subclass, such as an enumeration, holds; not what it prints."""
+    if isinstance(value, str):
+        return str.__str__(value)
+    return int.__int__(value) if isinstance(value, int) else float.__float__(value)
 
 
 def _scalar(value: object) -> str | int | float:

@@ -133,8 +133,9 @@ class Guard:
     ) -> AbstractContextManager[Caller]:
         """Bind the running code to an identity for the length of a ``with`` block.
 
-        Inside another block the chain is extended, so that rights only narrow. Do not keep the
-        block open across a ``yield``: the code outside would run under it.
+        Inside another block the chain is extended, so that rights only narrow. It also serves as
+        a decorator: each call is a block. Do not keep a block open across a ``yield``: the code
+        outside would run under it.
 
         Args:
             actor: who acts, such as ``agent:support``.
@@ -144,8 +145,7 @@ class Guard:
         Raises:
             IdentityRequired: an id is malformed, or contradicts the block around.
         """
-        caller = self._narrowed(actor, on_behalf_of=on_behalf_of, session=session)
-        return self._parts.identities.bound(caller)
+        return self._parts.identities.entered(actor, on_behalf_of=on_behalf_of, session=session)
 
     def bind(
         self,

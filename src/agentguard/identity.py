@@ -7,18 +7,21 @@ It does not say what an identity may do.
 
 INVARIANT: principals come from the host alone; nothing here reads a prompt, an argument or a
 model's output. A missing or contradicting identity refuses (tests/test_identity.py).
-INVARIANT: a nested identity extends the chain, so that it can only narrow.
+INVARIANT: a nested identity extends the chain, so that it can only narrow, wherever the block
+was made (tests/attacks/test_identity_blocks.py).
 """
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 
 from agentguard.errors import IdentityRequired
 from agentguard.vocabulary import Caller, Chain, Principal, PrincipalKind
 
 _ID = re.compile(r"(agent|user|service):[A-Za-z0-9][A-Za-z0-9._@/+-]{0,127}")
+
+_SESSION = re.compile(r"[!-~]{1,256}")
 
 
 def principal(id: str) -> Principal:  # noqa: A002 - the field's word for it
@@ -33,6 +36,13 @@ def principal(id: str) -> Principal:  # noqa: A002 - the field's word for it
             "a principal's id is malformed", remedy="write it as 'agent:support' or 'user:alice'"
         )
     return Principal(id=id, kind=PrincipalKind(match[1]))
+
+
+def _parties(actor: str, on_behalf_of: str | None) -> tuple[Principal, Principal | None]:
+    person = None if on_behalf_of is None else principal(on_behalf_of)
+    if person is not None and person.kind is not PrincipalKind.USER:
+        raise IdentityRequired("a call is made on behalf of a person: an id with 'user:'")
+    return principal(actor), person
 
 
 class Identities:
@@ -59,13 +69,14 @@ class Identities:
         appended to the chain, so that every principal before it must be permitted as well.
 
         Raises:
-            IdentityRequired: an id is malformed, *on_behalf_of* is no person, or it
-                contradicts the person that the running code already acts for.
+            IdentityRequired: an id or the session is malformed, *on_behalf_of* is no person, or
+                it contradicts the person that the running code already acts for.
         """
-        acting = principal(actor)
-        person = None if on_behalf_of is None else principal(on_behalf_of)
-        if person is not None and person.kind is not PrincipalKind.USER:
-            raise IdentityRequired("a call is made on behalf of a person: an id with 'user:'")
+        acting, person = _parties(actor, on_behalf_of)
+        if session is not None and _SESSION.fullmatch(session) is None:
+            raise IdentityRequired(
+                "a session's id is malformed", remedy="give up to 256 printable ASCII characters"
+            )
         outer = self.ambient()
         if outer is None:
             principals = (acting,) if person is None else (person, acting)
@@ -79,9 +90,23 @@ class Identities:
         chain = Chain(principals=(*outer.chain.principals, acting))
         return Caller(chain=chain, session=session or outer.session)
 
+    def entered(
+        self, actor: str, *, on_behalf_of: str | None = None, session: str | None = None
+    ) -> AbstractContextManager[Caller]:
+        """Bind the running code to *actor* until the block ends.
+
+        The chain is read when the block is entered, not when it was made, so that a block that
+        was made elsewhere, or that decorates a function, narrows like any other.
+
+        Raises:
+            IdentityRequired: as in ``narrowed``; a contradiction only when it is entered.
+        """
+        _parties(actor, on_behalf_of)
+        return self._block(actor, on_behalf_of, session)
+
     @contextmanager
-    def bound(self, caller: Caller) -> Iterator[Caller]:
-        """Bind the running code to *caller* until the block ends."""
+    def _block(self, actor: str, on_behalf_of: str | None, session: str | None) -> Iterator[Caller]:
+        caller = self.narrowed(actor, on_behalf_of=on_behalf_of, session=session)
         token = self._ambient.set(caller)
         try:
             yield caller

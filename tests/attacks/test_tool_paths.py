@@ -14,11 +14,20 @@ import inspect
 import pickle
 import threading
 from collections.abc import Callable, Iterator
+from enum import Enum
 from typing import Any, get_type_hints
 
 import pytest
 
-from agentguard import ContentRefused, DeniedByPolicy, Guard, GuardFailure, IdentityRequired
+from agentguard import (
+    CallRefused,
+    ConfigError,
+    ContentRefused,
+    DeniedByPolicy,
+    Guard,
+    GuardFailure,
+    IdentityRequired,
+)
 
 TO = "jane.doe@customers.example"
 
@@ -239,3 +248,88 @@ def test_identities_of_tasks_stay_apart(guard: Guard) -> None:
     asyncio.run(all_of_them())
     assert sorted(set(seen)) == [("agent:other", "denied"), ("agent:support", "allowed")]
     assert len(seen) == 50
+
+
+def test_a_copied_mark_does_not_make_a_function_guarded(
+    guard: Guard, refund: Any, ran: list[Any], as_support: None
+) -> None:
+    """A bare function that took over a guarded one's attributes is guarded, not believed."""
+
+    @functools.wraps(refund)
+    def delete_account(account: str) -> str:
+        ran.append(account)
+        return account
+
+    guarded = guard.tool(delete_account, name="delete_account")  # type: ignore[call-overload]  # plain call
+    assert guarded is not delete_account
+    with pytest.raises(CallRefused):
+        guarded("ACC-1")
+    with pytest.raises(CallRefused):
+        guarded("ORD-00012345", 40, TO)
+    assert ran == []
+
+
+def test_a_guarded_function_is_not_taken_for_another_tool_or_guard(
+    guard: Guard, refund: Any, policy_file: Any
+) -> None:
+    """Guarding again changes nothing; under another name or by another guard it is an error."""
+    assert guard.tool(refund) is refund
+    with pytest.raises(ConfigError, match="already"):
+        guard.tool(refund, name="delete_account")  # type: ignore[call-overload]  # plain call
+    with Guard.from_file(policy_file) as other, pytest.raises(ConfigError, match="another guard"):
+        other.tool(refund)
+
+
+@pytest.mark.parametrize("kind", ["coroutine", "map", "async generator"])
+def test_an_async_tool_that_hands_out_work_is_withheld(
+    guard: Guard, as_support: None, ran: list[Any], kind: str
+) -> None:
+    """An asynchronous tool cannot return work that runs after its outcome was written."""
+
+    async def later(order: str) -> None:
+        ran.append(order)
+
+    async def pieces(order: str) -> Any:
+        ran.append(order)
+        yield order
+
+    work = {
+        "coroutine": later,
+        "map": lambda order: map(ran.append, [order]),
+        "async generator": pieces,
+    }
+
+    async def lookup_order(order: str) -> Any:
+        return work[kind](order)
+
+    with pytest.raises(GuardFailure) as caught:
+        asyncio.run(guard.tool(lookup_order)("ORD-00012345"))
+    assert caught.value.dispatched is True
+    assert ran == []
+
+
+def test_annotations_that_cannot_be_read_do_not_stop_the_guard(guard: Guard) -> None:
+    """A function whose annotations raise is guarded all the same."""
+
+    def lookup_order(order: "missing.attribute.of.nothing") -> str:  # type: ignore[name-defined]  # noqa: F821 - on purpose
+        return "x"
+
+    wrapped = guard.tool(lookup_order)
+    with pytest.raises(IdentityRequired):
+        wrapped("ORD-00012345")
+
+
+class Plain(str, Enum):  # noqa: UP042 - the older way to write it prints differently
+    """A choice that prints as its member's name."""
+
+    ORDER = "ORD-00012345"
+
+
+def test_a_member_of_an_enumeration_is_its_value(guard: Guard, as_support: None) -> None:
+    """What is decided and dispatched is what a member holds, not what it prints."""
+
+    @guard.tool
+    def lookup_order(order: str) -> str:
+        return order
+
+    assert lookup_order(Plain.ORDER) == "ORD-00012345"

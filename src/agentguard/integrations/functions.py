@@ -6,14 +6,17 @@ The arguments are bound to the signature and frozen before anything is decided, 
 values are what the function gets. It does not know any agent framework: it is the innermost
 layer, below all of them.
 
-INVARIANT: nothing on the guarded function leads to the function itself
+INVARIANT: no attribute of the guarded function leads to the function itself
 (tests/attacks/test_tool_paths.py).
+INVARIANT: a function counts as guarded by its identity, never by a mark that can be copied
+(same file).
 """
 
 import functools
 import inspect
 import typing
-from collections.abc import Callable, Mapping
+import weakref
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
@@ -25,7 +28,6 @@ from agentguard.vocabulary import Boundary, Call, Impact, ToolCall
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-MARK = "__agentguard_tool__"
 _COPIED = ("__module__", "__name__", "__qualname__", "__doc__")
 
 
@@ -45,7 +47,7 @@ def guard_function(
             takes any number of arguments.
         ConfigError: the policy does not know the tool, or knows another impact or definition.
     """
-    if getattr(function, MARK, None) is not None:
+    if _is_guarded_here(function, enforcer, name):
         return function
     _refuse_shape(function)
     signature = inspect.signature(function)
@@ -54,7 +56,32 @@ def guard_function(
     _check_against_policy(enforcer, tool, impact, definition)
     guarded = _Tool(function, signature, tool, definition, enforcer)
     wrapper = guarded.asynchronous() if inspect.iscoroutinefunction(function) else guarded.plain()
-    return cast("F", _dressed(wrapper, function, signature, tool))
+    _dress(wrapper, function, signature)
+    _GUARDED[wrapper] = (weakref.ref(enforcer), tool)
+    return cast("F", wrapper)
+
+
+# Known by identity: an attribute would be copied along by functools.wraps to a bare function.
+_GUARDED: weakref.WeakKeyDictionary[Callable[..., Any], tuple[weakref.ref[Enforcer], str]] = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def _is_guarded_here(function: Callable[..., Any], enforcer: Enforcer, name: str | None) -> bool:
+    """Say whether this very function passes the guard already.
+
+    Raises:
+        ConfigError: it does so for another guard, or under another name.
+    """
+    known = _GUARDED.get(function) if inspect.isfunction(function) else None
+    if known is None:
+        return False
+    holder, tool = known
+    if holder() is not enforcer:
+        raise ConfigError(f"tool {tool!r} is guarded by another guard already")
+    if name is not None and name != tool:
+        raise ConfigError(f"the function is guarded as tool {tool!r} already")
+    return True
 
 
 def definition_digest(tool: str, function: Callable[..., Any], signature: inspect.Signature) -> str:
@@ -171,34 +198,38 @@ class _Tool:
 
     def _run(self, call: Call) -> Response:
         bound = self._bound(call)
-        result = self._function(*bound.args, **bound.kwargs)
-        if inspect.isawaitable(result) or inspect.isgenerator(result) or inspect.isasyncgen(result):
-            if inspect.iscoroutine(result) or inspect.isgenerator(result):
-                result.close()
-            raise GuardFailure(
-                f"tool {self._tool!r} returned work that has not run yet, which is not guarded",
-                part="dispatch",
-                dispatched=True,
-            )
-        return Response(content=result)
+        return self._finished(self._function(*bound.args, **bound.kwargs))
 
     async def _run_async(self, call: Call) -> Response:
         bound = self._bound(call)
-        return Response(content=await self._function(*bound.args, **bound.kwargs))
+        return self._finished(await self._function(*bound.args, **bound.kwargs))
+
+    def _finished(self, result: Any) -> Response:
+        """Return the result of a tool that has done its work.
+
+        Raises:
+            GuardFailure: the result is work that would run later, outside the guard.
+        """
+        if not inspect.isawaitable(result) and not isinstance(result, Iterator | AsyncIterator):
+            return Response(content=result)
+        if inspect.iscoroutine(result) or inspect.isgenerator(result):
+            result.close()
+        raise GuardFailure(
+            f"tool {self._tool!r} returned work that has not run yet, which is not guarded",
+            part="dispatch",
+            dispatched=True,
+        )
 
 
-def _dressed(
-    wrapper: Callable[..., Any],
-    function: Callable[..., Any],
-    signature: inspect.Signature,
-    tool: str,
-) -> Callable[..., Any]:
+def _dress(
+    wrapper: Callable[..., Any], function: Callable[..., Any], signature: inspect.Signature
+) -> None:
     """Give the wrapper the looks of the function, without ``__wrapped__``, which leads past."""
     functools.update_wrapper(wrapper, function, assigned=_COPIED, updated=())
     del wrapper.__dict__["__wrapped__"]
     try:
         hints = typing.get_type_hints(function, include_extras=True)
-    except (NameError, TypeError):
+    except Exception:  # noqa: BLE001 - evaluates the author's annotations, which may do anything
         hints = dict(getattr(function, "__annotations__", {}))
     parameters = [
         p.replace(annotation=hints.get(p.name, p.annotation)) for p in signature.parameters.values()
@@ -207,5 +238,3 @@ def _dressed(
     dressed = cast("Any", wrapper)
     dressed.__annotations__ = hints
     dressed.__signature__ = signature.replace(parameters=parameters, return_annotation=returns)
-    setattr(dressed, MARK, tool)
-    return wrapper
