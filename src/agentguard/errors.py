@@ -29,7 +29,8 @@ class AgentGuardError(Exception):
 
     Attributes:
         call_id: the guarded call that ended this way, None when there was none.
-        dispatched: whether the call reached the provider or the tool.
+        dispatched: whether the call reached the provider or the tool. When a guarded call inside
+            a tool was refused, the tool's own caller is told that the tool did run.
         safe_message: fit to be shown to a model; names no rule and no part.
         remedy: what the reader can do about it, or None.
     """

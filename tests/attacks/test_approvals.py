@@ -449,3 +449,26 @@ def test_a_refusal_by_policy_is_not_asked_about(desk: Desk) -> None:
         desk.call(5000)
     with SqliteStoreOpen(desk.database) as store:
         assert store.approvals() == []
+
+
+def test_an_approver_is_not_shown_a_secret_that_another_argument_gives_away(
+    policy_file: Path, approver_key: tuple[bytes, str]
+) -> None:
+    """What is recognised in one place is hidden in every place, on the screen and on disk."""
+    secret = "wJalrXUtnFEMI7K7MDENGbPxRfiCY0123456789a"
+    text = policy_file.read_text()
+    text = text.replace('args.order = { match = "ORD-[0-9]{8}" }', "args.order = { any = true }")
+    text = text.replace('receives = ["email"] ', 'receives = ["*"] ')
+    policy_file.write_text(text)
+    with Guard.from_file(policy_file) as guard:
+        desk = Desk(guard, policy_file, approver_key[0])
+        with (
+            guard.identity("agent:support", on_behalf_of="user:alice"),
+            pytest.raises(ApprovalPending) as caught,
+        ):
+            desk.refund([secret, f"aws_secret_access_key={secret}"], 400, TO)  # type: ignore[arg-type]  # any JSON value
+        shown = desk.request(caught.value.request_id).shown
+    assert secret not in shown
+    assert TO in shown
+    stored = b"".join(file.read_bytes() for file in policy_file.parent.glob("agentguard.db*"))
+    assert secret.encode() not in stored

@@ -195,6 +195,7 @@ def refused_requests() -> dict[str, dict[str, Any]]:
         "object inside": {**full, "metadata": {"x": object()}},
         "not finite": {**full, "extra_body": {"x_extra": {secret: float("nan")}}},
         "bad model": {**full, "model": secret},
+        "model that reads like a name": {**full, "model": CANARIES["stop"]},
         "bad role": {**full, "messages": [{"role": secret, "content": secret}]},
         "image": {
             **full,

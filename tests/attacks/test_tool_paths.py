@@ -333,3 +333,23 @@ def test_a_member_of_an_enumeration_is_its_value(guard: Guard, as_support: None)
         return order
 
     assert lookup_order(Plain.ORDER) == "ORD-00012345"
+
+
+def test_a_refusal_inside_a_tool_says_that_the_tool_ran(
+    guard: Guard, as_support: None, ran: list[Any]
+) -> None:
+    """Who retries what was not dispatched does not run a tool twice that had run already."""
+
+    @guard.tool
+    def delete_account(account: str) -> str:
+        return account
+
+    @guard.tool
+    def refund(order: str, amount: int, to: str) -> str:
+        ran.append(amount)
+        return delete_account("ACC-1")
+
+    with pytest.raises(DeniedByPolicy, match="delete_account") as caught:
+        refund("ORD-00012345", 40, TO)
+    assert ran == [40]
+    assert caught.value.dispatched is True

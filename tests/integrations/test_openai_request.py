@@ -14,6 +14,7 @@ from openai import OpenAI
 from openai._models import FinalRequestOptions
 from openai.types.chat import ChatCompletion
 
+from agentguard.classification import build_classifier
 from agentguard.config import load
 from agentguard.errors import CallRefused, ContentRefused, GuardFailure, UnguardedPath
 from agentguard.integrations.openai.request import (
@@ -58,9 +59,12 @@ def options(**fields: Any) -> FinalRequestOptions:
     return FinalRequestOptions.construct(None, **given)
 
 
+CLASSIFIER = build_classifier()
+
+
 def describe(client: OpenAI, policy: Policy, **fields: Any) -> ModelCall:
     """Describe a request as the guard does."""
-    return described("c1", client, options(**fields), policy, stream=False)
+    return described("c1", client, options(**fields), policy, CLASSIFIER, stream=False)
 
 
 def test_a_request_is_described(client: OpenAI, policy: Policy) -> None:
@@ -123,7 +127,7 @@ def test_what_the_policy_lists_and_the_helpers_set_passes(
 def test_a_streamed_request_is_refused_by_name(client: OpenAI, policy: Policy) -> None:
     """Streaming is refused whether the body or the call says so."""
     with pytest.raises(ContentRefused, match="streaming"):
-        described("c1", client, options(), policy, stream=True)
+        described("c1", client, options(), policy, CLASSIFIER, stream=True)
 
 
 @pytest.mark.parametrize("tail", ["?q=1", "/files?q=", "/files?"])
@@ -156,7 +160,7 @@ def ticket_for(call: ModelCall, body: Any) -> Ticket:
 def test_the_callers_options_stay_as_they_are(client: OpenAI, policy: Policy) -> None:
     """The admitted body goes into a copy, and the body that is sent is made anew for each try."""
     mine = options(extra_json={"top_k": 4})
-    call = described("c1", client, mine, policy, stream=False)
+    call = described("c1", client, mine, policy, CLASSIFIER, stream=False)
     copied, body = prepared(mine, call)
     assert mine.json_data == BODY
     assert mine.extra_json == {"top_k": 4}

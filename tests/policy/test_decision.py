@@ -373,7 +373,7 @@ def test_a_model_call_hides_every_class_and_offers_what_may_be_run() -> None:
     decision = found.decide(model_call(), FOR_ALICE)
     assert decision.effect is Effect.ALLOW
     assert decision.obligations == (
-        HideClasses(actions={name: each.action for name, each in found.classes.items()}),
+        HideClasses(classes=found.classes),
         OfferOnly(tools=frozenset({"pay"})),
     )
     for refused in (

@@ -36,6 +36,7 @@ from agentguard.pipeline.steps import (
     Flow,
     Progress,
     Record,
+    obligation,
     perform,
 )
 from agentguard.vocabulary import (
@@ -67,11 +68,10 @@ def consent(
         ApprovalExpired: nobody answered in time, or the approved call came too late.
         CallRefused: the approval does not hold, or the call is being executed already.
     """
-    decision = progress.decision
-    asked = [o for o in decision.obligations if isinstance(o, AskApproval)] if decision else []
-    if not asked:
+    asked = obligation(progress, AskApproval)
+    if asked is None:
         return None
-    profile = progress.core.policy.profiles[asked[0].profile]
+    profile = progress.core.policy.profiles[asked.profile]
     if isinstance(call, ModelCall):
         raise GuardFailure("model calls cannot ask for approval", part="approvals")
     request = yield from _current_request(progress, caller, call)

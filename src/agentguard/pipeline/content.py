@@ -13,22 +13,27 @@ from dataclasses import replace
 from typing import Any, assert_never
 
 from agentguard.canonical import Frozen, NotCanonical, canonical_bytes, freeze
+from agentguard.classification import Classifier
 from agentguard.errors import ContentRefused, DeniedByPolicy
-from agentguard.pipeline.steps import Progress, Response
+from agentguard.pipeline.steps import Progress, Response, obligation, required
 from agentguard.redaction import (
     PlaceholderUnresolved,
+    Redacted,
     hydrate_text,
     redact_payload,
     resolve_arguments,
 )
 from agentguard.session import Session
 from agentguard.vocabulary import (
+    AskApproval,
     Call,
     Facts,
     Finding,
+    HideClasses,
     ModelCall,
     OfferOnly,
     Reason,
+    ReceiveOnly,
     ToolCall,
 )
 
@@ -66,60 +71,76 @@ def cleaned(progress: Progress, call: Call, session: Session) -> tuple[Call, Fac
 
     A model call comes back with every finding hidden and with the tools that the identity may
     use. A tool call keeps its arguments: settling the decision says whether it may have them.
-    The third value is canonical JSON, empty for model calls.
+    The third value is canonical JSON, empty when nobody is asked.
+
+    Raises:
+        GuardFailure: the decision lacks an obligation that such a call must have.
+        ContentRefused: the name of the model is classified data itself.
     """
     if isinstance(call, ModelCall):
-        offered = _with_offered_tools(progress, call)
-        hidden = redact_payload(
-            offered.payload,
-            find=session.finder(progress.core.classifier),
-            find_again=session.second_finder(progress.core.classifier),
-            actions=progress.core.policy.classes,
-            vault=session.vault,
-            model_authored=offered.model_authored,
-            source=call.id,
-        )
-        progress.classes = hidden.counts
-        return replace(offered, payload=hidden.payload), Facts(counts=hidden.counts), ""
+        return _cleaned_model_call(progress, call, session)
     if isinstance(call, ToolCall):
-        find = session.finder(progress.core.classifier)
-        counts, _ = _hidden(progress, call, session, find)
-        progress.classes = counts
-        return call, Facts(counts=counts), _shown(progress, call, session, find)
+        required(progress, ReceiveOnly)
+        progress.classes = _hidden(progress, call, session, session.finder).counts
+        shown = "" if obligation(progress, AskApproval) is None else _shown(progress, call, session)
+        return call, Facts(counts=progress.classes), shown
     assert_never(call)
 
 
-def _hidden(
-    progress: Progress, call: ToolCall, session: Session, find: Find
-) -> tuple[Mapping[str, int], Frozen]:
+def _cleaned_model_call(
+    progress: Progress, call: ModelCall, session: Session
+) -> tuple[Call, Facts, str]:
+    offered = _with_offered_tools(progress, call)
+    classifier = progress.core.classifier
     hidden = redact_payload(
+        offered.payload,
+        find=session.finder(classifier),
+        find_again=session.second_finder(classifier),
+        actions=required(progress, HideClasses).classes,
+        vault=session.vault,
+        model_authored=offered.model_authored,
+        source=call.id,
+    )
+    progress.classes = hidden.counts
+    payload = hidden.payload
+    if not isinstance(payload, Mapping) or payload.get("model") != call.model:
+        progress.call = replace(call, model="")  # its name is not to be written down
+        raise ContentRefused("the name of the model holds classified data", classes=hidden.counts)
+    return replace(offered, payload=payload), Facts(counts=hidden.counts), ""
+
+
+def _hidden(
+    progress: Progress, call: ToolCall, session: Session, finder: Callable[[Classifier], Find]
+) -> Redacted:
+    return redact_payload(
         call.resolved,
-        find=find,
+        find=finder(progress.core.classifier),
         actions=progress.core.policy.classes,
         vault=session.vault,
         source=call.id,
     )
-    return hidden.counts, hidden.payload
 
 
-def _shown(progress: Progress, call: ToolCall, session: Session, find: Find) -> str:
-    """Return the arguments with every value hidden that approvers are not shown."""
+def _shown(progress: Progress, call: ToolCall, session: Session) -> str:
+    """Return the arguments with every value hidden that approvers are not shown.
+
+    The finder is made anew, so that it knows what the first look at the arguments hid.
+    """
     classes = progress.core.policy.classes
 
-    def unseen(text: str) -> tuple[Finding, ...]:
-        return tuple(
+    def unseen(classifier: Classifier) -> Find:
+        find = session.finder(classifier)
+        return lambda text: tuple(
             finding for finding in find(text) if not classes[finding.data_class].approvers_see
         )
 
-    _, payload = _hidden(progress, call, session, unseen)
+    payload = _hidden(progress, call, session, unseen).payload
     return canonical_bytes(payload).decode("utf-8")
 
 
 def _with_offered_tools(progress: Progress, call: ModelCall) -> ModelCall:
     """Take out the function tools that the identity may not use."""
-    decision = progress.decision
-    obligations = () if decision is None else decision.obligations
-    allowed = next((o.tools for o in obligations if isinstance(o, OfferOnly)), frozenset[str]())
+    allowed = required(progress, OfferOnly).tools
     if call.forced_tool is not None and call.forced_tool not in allowed:
         progress.reason = Reason.NOT_ALLOWLISTED
         raise DeniedByPolicy(

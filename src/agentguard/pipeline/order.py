@@ -106,7 +106,11 @@ def _identified(progress: Progress) -> Caller:
 
 def _ending(error: BaseException, progress: Progress) -> BaseException:
     """Return what the caller is told: refusals as they are, a part's failure without its text."""
-    if progress.stage is Stage.DISPATCH or not isinstance(error, Exception):
+    if not isinstance(error, Exception):
+        return error
+    if progress.stage is Stage.DISPATCH:
+        if isinstance(error, AgentGuardError) and error.call_id != progress.attempt.id:
+            error.dispatched = True  # a call inside this one was refused; this one did happen
         return error
     if isinstance(error, AgentGuardError):
         error.call_id = progress.attempt.id

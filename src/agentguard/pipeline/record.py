@@ -12,7 +12,6 @@ INVARIANT: a call that changes state has its intent entry on disk before it is d
 from agentguard.approvals import finish
 from agentguard.canonical import commitment
 from agentguard.errors import (
-    AgentGuardError,
     ApprovalExpired,
     ApprovalPending,
     ApprovalRejected,
@@ -30,6 +29,7 @@ from agentguard.pipeline.steps import (
     Record,
     Report,
     Stage,
+    obligation,
     perform,
 )
 from agentguard.vocabulary import (
@@ -131,9 +131,7 @@ def _denial(progress: Progress) -> str:
 
 def intent(progress: Progress, call: Call, claim: ApprovalRequest | None) -> Flow[None]:
     """Write down that the call is about to happen; an approval is claimed in the same act."""
-    decision = progress.decision
-    obligations = () if decision is None else decision.obligations
-    durable = claim is not None or any(isinstance(o, RecordBeforeDispatch) for o in obligations)
+    durable = claim is not None or obligation(progress, RecordBeforeDispatch) is not None
     salt = progress.core.random(SALT_BYTES)
     content = call.payload if isinstance(call, ModelCall) else call.resolved
     change = None
@@ -167,9 +165,7 @@ def _intended(progress: Progress, claim: ApprovalRequest | None) -> None:
 
 def outcome(progress: Progress, how: Outcome, error: str | None = None) -> Flow[None]:
     """Write down how the call ended; an approval ends in the same act."""
-    decision = progress.decision
-    obligations = () if decision is None else decision.obligations
-    durable = any(isinstance(o, RecordBeforeDispatch) for o in obligations)
+    durable = obligation(progress, RecordBeforeDispatch) is not None
     written = entry(progress, EntryType.OUTCOME, outcome=how, error=error)
     change = None
     if progress.claimed and progress.approval is not None:
@@ -204,7 +200,7 @@ def ended_badly(progress: Progress, ending: BaseException) -> Flow[BaseException
             refused = entry(progress, EntryType.REFUSED)
             yield from perform(Record(entry=refused, durable=False))
     except Exception as error:  # noqa: BLE001 - the first ending must reach the caller
-        if progress.dispatched and not isinstance(ending, AgentGuardError):
+        if progress.dispatched:
             told = GuardFailure(
                 f"audit record failed with {type(error).__name__}",
                 part=Stage.OUTCOME.value,

@@ -13,7 +13,7 @@ from enum import Enum
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from agentguard.classification import Classifier
-from agentguard.errors import IdentityRequired
+from agentguard.errors import GuardFailure, IdentityRequired
 from agentguard.policy import Policy
 from agentguard.session import Session
 from agentguard.vocabulary import (
@@ -32,6 +32,7 @@ from agentguard.vocabulary import (
 )
 
 T = TypeVar("T")
+K = TypeVar("K")
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,3 +206,21 @@ class Progress:
     intended: bool = False
     dispatched: bool = False
     concluded: bool = False
+
+
+def obligation(progress: Progress, kind: type[K]) -> K | None:
+    """Return the decision's obligation of one kind, or None."""
+    obligations = () if progress.decision is None else progress.decision.obligations
+    return next((each for each in obligations if isinstance(each, kind)), None)
+
+
+def required(progress: Progress, kind: type[K]) -> K:
+    """Return an obligation without which a call of this kind is not let through.
+
+    Raises:
+        GuardFailure: the decision does not carry it.
+    """
+    found = obligation(progress, kind)
+    if found is None:
+        raise GuardFailure(f"the decision lacks {kind.__name__}", part="policy")
+    return found

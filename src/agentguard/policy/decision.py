@@ -225,9 +225,7 @@ def compile_policy(document: PolicyDocument) -> Policy:
         _received=MappingProxyType(
             {tool.name: received_by(tool, document) for tool in document.tools}
         ),
-        _hide=HideClasses(
-            actions=MappingProxyType({each.name: each.action for each in document.classes})
-        ),
+        _hide=HideClasses(classes=MappingProxyType({each.name: each for each in document.classes})),
         _offers=_offers(table),
         _serving=_serving(document.providers),
     )

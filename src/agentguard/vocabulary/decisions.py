@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from agentguard.vocabulary.content import Action
+from agentguard.vocabulary.content import DataClass
 
 
 class Effect(StrEnum):
@@ -53,9 +53,12 @@ class Nearest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HideClasses:
-    """Obligation: hide every finding before dispatch, by the action of its class."""
+    """Obligation: hide every finding before dispatch, by the action of its class.
 
-    actions: Mapping[str, Action]
+    A class that is not among ``classes``, by name, refuses the call.
+    """
+
+    classes: Mapping[str, DataClass]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

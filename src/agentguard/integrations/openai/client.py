@@ -12,10 +12,12 @@ INVARIANT: what is sent is the very object that was admitted (same file).
 
 import inspect
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NoReturn, TypeVar
 
+from agentguard.classification import Classifier
 from agentguard.enforcement import Crossing, Enforcer
 from agentguard.errors import ConfigError, UnguardedPath
 from agentguard.integrations.openai import request as requests
@@ -141,18 +143,29 @@ def guarded_class(base: Any) -> type:
 
 def _crossing(client: Any, options: Any, *, stream: bool) -> Crossing:
     state = _state_of(client)
-    policy = state.enforcer.core.policy
+    policy, classifier = state.enforcer.core.policy, state.enforcer.core.classifier
     return Crossing(
         boundary=Boundary.MODEL,
         operation=requests.operation_name(options),
-        target=named_model(options.json_data),
+        target=_shown_model(options, classifier),
         carried=state.carried,
         describe=lambda call_id: requests.described(
-            call_id, client, options, policy, stream=stream
+            call_id, client, options, policy, classifier, stream=stream
         ),
         span_attributes=requests.request_attributes(client),
         operation_span=not _observed(type(client)),
     )
+
+
+def _shown_model(options: Any, classifier: Classifier) -> str:
+    """Return the model's name for a span, unless it is classified data itself.
+
+    Nothing is refused here: such a name, and a classifier that fails, are refused in the flow.
+    """
+    model = named_model(options.json_data)
+    with suppress(Exception):
+        return "" if classifier.findings(model) else model
+    return ""
 
 
 def _observed(kind: type) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agentguard.canonical import thaw
+from agentguard.classification import Classifier
 from agentguard.errors import ContentRefused, GuardFailure, UnguardedPath
 from agentguard.integrations.openai import chat
 from agentguard.integrations.openai.operations import operation_of, refusal, template_of
@@ -78,7 +79,13 @@ def body_of(options: Any) -> Any:
 
 
 def described(
-    call_id: str, client: Any, options: Any, policy: Policy, *, stream: bool
+    call_id: str,
+    client: Any,
+    options: Any,
+    policy: Policy,
+    classifier: Classifier,
+    *,
+    stream: bool,
 ) -> ModelCall:
     """Return the model call that a request means.
 
@@ -101,7 +108,13 @@ def described(
     if options.params or getattr(client, "_custom_query", None):
         raise _query()
     extra = frozenset[str]() if provider is None else provider.extra_fields
-    return chat.model_call(call_id, body_of(options), origin=provider_origin, extra_fields=extra)
+    call = chat.model_call(call_id, body_of(options), origin=provider_origin, extra_fields=extra)
+    if found := classifier.findings(call.model):
+        raise ContentRefused(
+            "the name of the model holds classified data",
+            classes={finding.data_class for finding in found},
+        )
+    return call
 
 
 def _origin(client: Any) -> str:
