@@ -3,19 +3,23 @@
 """Do the two drivers perform every step, and what if the caller gives up in the middle?"""
 
 import asyncio
+import gc
+import itertools
+import os
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agentguard import ApprovalPending, Guard
+from agentguard import ApprovalPending, Guard, GuardFailure, enforcement
 from agentguard.approvals import new_approver_key
 from agentguard.audit import parse_entry
 from agentguard.config import starter
-from agentguard.enforcement import MOST_SESSIONS, Sessions, _in_thread
+from agentguard.enforcement import Sessions, _in_thread
 from agentguard.identity import Identities
 from agentguard.pipeline import Step
 from agentguard.stores import Journal, SqliteReader
@@ -208,17 +212,68 @@ def test_a_step_that_nobody_performs_is_an_error(guard: Guard) -> None:
         enforcer._perform_local(Step[Any](), None)  # type: ignore[arg-type]  # never reached
 
 
-def test_the_least_recent_session_is_forgotten_first() -> None:
-    """The number of remembered sessions is bounded, and a session in use is kept."""
-    sessions, scope = Sessions(lambda count: b"k" * count), Identities(lambda: "x")
-    kept = scope.narrowed("agent:kept", session="s")
-    first = sessions.of(kept)
-    for number in range(MOST_SESSIONS):
-        sessions.of(scope.narrowed("agent:a", session=str(number)))
-        if number % 1000 == 0:
-            assert sessions.of(kept) is first
-    assert sessions.of(kept) is first
-    assert len(sessions._sessions) == MOST_SESSIONS
+def made() -> tuple[Sessions, Identities]:
+    """Return sessions, and identities whose nameless sessions are numbered."""
+    return Sessions(os.urandom), Identities(map(str, itertools.count()).__next__)
+
+
+def test_a_named_session_is_never_forgotten() -> None:
+    """However many blocks without a session id come and go, a named session stays the same."""
+    sessions, identities = made()
+    named = sessions.of(identities.narrowed("agent:a", session="s"))
+    for _ in range(12_000):
+        sessions.of(identities.narrowed("agent:a"))
+    assert sessions.of(identities.narrowed("agent:a", session="s")) is named
+    assert (len(sessions._named), len(sessions._living)) == (1, 1)
+    assert not sessions._nameless
+
+
+def test_a_nameless_session_lives_as_long_as_anybody_can_come_back_to_it() -> None:
+    """What a bound object or a nested block carries keeps the session of the block around."""
+    sessions, identities = made()
+    with identities.entered("agent:a") as outer:
+        first = sessions.of(outer)
+        with identities.entered("agent:b") as inner:
+            nested = sessions.of(inner)
+        del inner
+        gc.collect()
+        with identities.entered("agent:b") as again:
+            assert sessions.of(again) is nested
+        del again
+        carried = identities.narrowed("agent:a")
+    del outer
+    gc.collect()
+    assert sessions.of(carried) is first
+    assert first is not nested
+    seen = weakref.ref(first)
+    del carried, first, nested
+    gc.collect()
+    assert seen() is None
+
+
+def test_a_nameless_session_is_met_again_by_its_id() -> None:
+    """Who hands the id of a nameless session on comes back to that session, and it is kept."""
+    sessions, identities = made()
+    with identities.entered("agent:a") as outer:
+        first, id_ = sessions.of(outer), outer.session
+    named = identities.narrowed("agent:a", session=id_)
+    assert sessions.of(named) is first
+    del outer
+    gc.collect()
+    assert sessions.of(named) is first
+
+
+def test_named_sessions_beyond_the_bound_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full process refuses a new named session, and goes on with what it knows."""
+    monkeypatch.setattr(enforcement, "MOST_NAMED_SESSIONS", 3)
+    sessions, identities = made()
+    known = [identities.narrowed("agent:a", session=f"s{number}") for number in range(3)]
+    kept = [sessions.of(caller) for caller in known]
+    with pytest.raises(GuardFailure) as caught:
+        sessions.of(identities.narrowed("agent:a", session="another"))
+    assert caught.value.part == "sessions"
+    assert [sessions.of(caller) for caller in known] == kept
+    assert sessions.of(identities.narrowed("agent:a")) not in kept
 
 
 def test_work_in_a_thread_ends_before_a_cancellation_is_delivered() -> None:

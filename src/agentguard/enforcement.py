@@ -14,10 +14,10 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from agentguard.errors import GuardFailure, IdentityRequired
 from agentguard.identity import Identities
@@ -37,7 +37,7 @@ from agentguard.pipeline import (
     guarded_call,
 )
 from agentguard.session import Session
-from agentguard.stores import ChangeLost, StoreFailure
+from agentguard.stores import ChangeLost, StoreFailure, watch
 from agentguard.telemetry import GuardSpan, Telemetry, describe
 from agentguard.vocabulary import (
     ApprovalChange,
@@ -47,12 +47,13 @@ from agentguard.vocabulary import (
     Boundary,
     Call,
     Caller,
+    Lifetime,
     Position,
 )
 
 T = TypeVar("T")
 
-MOST_SESSIONS = 10_000
+MOST_NAMED_SESSIONS = 100_000
 SHORTEST_POLL, LONGEST_POLL = 0.02, 0.5
 
 
@@ -85,28 +86,55 @@ class ApprovalReader(Protocol):
 
 
 class Sessions:
-    """The sessions of this process, the least recently used forgotten first.
+    """The sessions of this process.
 
-    A forgotten session only loses the means to turn its placeholders back.
+    A session knows what was hidden in it, and hides it again wherever it turns up. So none is
+    forgotten while somebody can come back to it: one with a name is kept as long as the process
+    runs, and one without as long as the block or the bound object that it was made for.
     """
 
     def __init__(self, random: Callable[[int], bytes]) -> None:
         self._random = random
-        self._sessions: OrderedDict[str, Session] = OrderedDict()
-        self._lock = threading.Lock()
+        self._living: WeakValueDictionary[str, Session] = WeakValueDictionary()
+        self._named: dict[str, Session] = {}
+        self._nameless: WeakKeyDictionary[Lifetime, dict[str, Session]] = WeakKeyDictionary()
+        # Taken again by the thread that has it, when a finalizer or a signal calls in between.
+        self._lock = threading.RLock()
+        watch(self)
 
     def of(self, caller: Caller) -> Session:
-        """Return the session of a caller, making it if there is none."""
+        """Return the session of a caller, making it if there is none.
+
+        Raises:
+            GuardFailure: there are too many named sessions for another one.
+        """
         key = caller.session_key
         with self._lock:
-            session = self._sessions.get(key)
-            if session is None:
-                session = self._sessions[key] = Session(self._random(32))
-                while len(self._sessions) > MOST_SESSIONS:
-                    self._sessions.popitem(last=False)
-            else:
-                self._sessions.move_to_end(key)
-            return session
+            kept = self._named
+            if caller.lifetime is not None:
+                kept = self._nameless.setdefault(caller.lifetime, {})
+            session = kept.get(key)
+            if session is not None:
+                return session
+            if len(self._named) >= MOST_NAMED_SESSIONS and kept is self._named:
+                raise GuardFailure(
+                    f"this process keeps {MOST_NAMED_SESSIONS} named sessions and forgets none:"
+                    " start another, or name only sessions that are come back to",
+                    part="sessions",
+                )
+            # One made without a name can be come back to by its id, which then is its name.
+            session = self._living.get(key) or Session(self._random(32))
+            return kept.setdefault(key, self._living.setdefault(key, session))
+
+    def before_fork(self) -> None:
+        """Do nothing: what the sessions know goes with the child."""
+
+    def after_in_parent(self) -> None:
+        """Do nothing."""
+
+    def after_in_child(self) -> None:
+        """Make a lock: a thread that the child does not have may have held this one."""
+        self._lock = threading.RLock()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 
 from agentguard.errors import IdentityRequired
-from agentguard.vocabulary import Caller, Chain, Principal, PrincipalKind
+from agentguard.vocabulary import Caller, Chain, Lifetime, Principal, PrincipalKind
 
 _ID = re.compile(r"(agent|user|service):[A-Za-z0-9][A-Za-z0-9._@/+-]{0,127}")
 
@@ -80,15 +80,20 @@ class Identities:
         outer = self.ambient()
         if outer is None:
             principals = (acting,) if person is None else (person, acting)
-            return Caller(
-                chain=Chain(principals=principals), session=session or self._new_session()
-            )
+            return self._caller(Chain(principals=principals), session)
         if person is not None and person != outer.chain.person:
             raise IdentityRequired("a nested identity cannot act for another person")
         if acting == outer.chain.actor:
-            return Caller(chain=outer.chain, session=session or outer.session)
+            return self._caller(outer.chain, session, outer)
         chain = Chain(principals=(*outer.chain.principals, acting))
-        return Caller(chain=chain, session=session or outer.session)
+        return self._caller(chain, session, outer)
+
+    def _caller(self, chain: Chain, session: str | None, outer: Caller | None = None) -> Caller:
+        if session:
+            return Caller(chain=chain, session=session)
+        if outer is not None:
+            return Caller(chain=chain, session=outer.session, lifetime=outer.lifetime)
+        return Caller(chain=chain, session=self._new_session(), lifetime=Lifetime())
 
     def entered(
         self, actor: str, *, on_behalf_of: str | None = None, session: str | None = None

@@ -8,6 +8,7 @@ process writes its stream.
 """
 
 from agentguard.stores.failures import ChangeLost, StoreFailure
+from agentguard.stores.forking import watch
 from agentguard.stores.journal import Journal
 from agentguard.stores.reading import SqliteReader, StreamRecord, may_live
 from agentguard.stores.sqlite import Append, Head, SqliteStore
@@ -22,4 +23,5 @@ __all__ = [
     "StoreFailure",
     "StreamRecord",
     "may_live",
+    "watch",
 ]

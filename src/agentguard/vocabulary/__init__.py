@@ -55,6 +55,7 @@ from agentguard.vocabulary.who import (
     Assurance,
     Caller,
     Chain,
+    Lifetime,
     Principal,
     PrincipalKind,
 )
@@ -83,6 +84,7 @@ __all__ = [
     "HideClasses",
     "Impact",
     "KnownValue",
+    "Lifetime",
     "ModelCall",
     "Nearest",
     "Obligation",

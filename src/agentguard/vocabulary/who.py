@@ -65,6 +65,11 @@ class Chain:
         return tuple(principal.id for principal in self.principals)
 
 
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False, kw_only=True)
+class Lifetime:
+    """As long as this lives, somebody can come back to a session that has no name."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """A chain in a session: what the vault, approvals and budgets hang on.
@@ -72,11 +77,14 @@ class Caller:
     Attributes:
         chain: the principals.
         session: the session's id.
-        session_key: a digest of both; another chain is another session.
+        lifetime: shared by all callers of a session that the host gave no id, None for a
+            session that has one.
+        session_key: a digest of chain and session; another chain is another session.
     """
 
     chain: Chain
     session: str
+    lifetime: Lifetime | None = field(default=None, repr=False, compare=False)
     session_key: str = field(init=False)
 
     def __post_init__(self) -> None:

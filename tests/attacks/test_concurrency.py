@@ -1,0 +1,120 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""Do threads, forks and a busy event loop find a way past the guard, or a way to hang it?
+
+The story: a web server forks its workers while another request is inside a lock, and a process
+that serves many conversations forgets what an old one had hidden.
+"""
+
+import json
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from openai import OpenAI
+
+from agentguard import Guard
+from agentguard.testing import LoopbackProvider
+
+SECRET = "wJalrXUtnFEMIK7MDENGbPxRfiCYzzQ1w9Er4tYu"
+HUNG, FAILED = 9, 3
+
+
+def ask(client: OpenAI, text: str) -> None:
+    """Send one message."""
+    client.chat.completions.create(model="any", messages=[{"role": "user", "content": text}])
+
+
+def in_child(work: Callable[[], object]) -> int:
+    """Fork, do the work in the child, and return how the child ended; 0 is good."""
+    pid = os.fork()
+    if pid == 0:
+        signal.signal(signal.SIGALRM, lambda *_: os._exit(HUNG))
+        signal.alarm(10)
+        try:
+            work()
+        except BaseException:  # noqa: BLE001 - the child ends here, whatever it was
+            os._exit(FAILED)
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+@pytest.fixture
+def holding(guard: Guard) -> Iterator[None]:
+    """Another thread is inside the lock of the sessions while the test runs."""
+    inside, leave = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with guard._parts.enforcer._sessions._lock:
+            inside.set()
+            leave.wait()
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    inside.wait()
+    yield
+    leave.set()
+    thread.join()
+
+
+@pytest.mark.usefixtures("holding")
+def test_a_child_forked_while_a_thread_opens_a_session_is_served(
+    guard: Guard, client: OpenAI
+) -> None:
+    """A lock that a thread of the parent holds at the fork does not hang the child."""
+
+    def work() -> None:
+        with guard.identity("agent:support", on_behalf_of="user:alice", session="s"):
+            ask(client, "hi")
+
+    assert in_child(work) == 0
+
+
+def test_children_forked_under_load_are_served(guard: Guard) -> None:
+    """Whatever the other threads of a busy process are doing, a child's call goes through."""
+    stop = threading.Event()
+
+    @guard.tool
+    def lookup_order(order: str) -> str:
+        return order
+
+    def call() -> None:
+        with guard.identity("agent:support", on_behalf_of="user:alice", session="s"):
+            lookup_order("ORD-00012345")
+
+    def busy() -> None:
+        while not stop.is_set():
+            call()
+
+    threads = [threading.Thread(target=busy) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        endings = [in_child(call) for _ in range(8)]
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert endings == [0] * 8
+
+
+def test_a_busy_process_does_not_forget_what_a_conversation_has_hidden(
+    guard: Guard, client: OpenAI, provider: LoopbackProvider
+) -> None:
+    """A secret hidden early in a named session is hidden late, too, whoever called meanwhile."""
+
+    def turn(text: str) -> Any:
+        with guard.identity("agent:support", on_behalf_of="user:alice", session="conv-17"):
+            ask(client, text)
+        return json.loads(provider.journal[-1].body)["messages"][0]["content"]
+
+    turn(json.dumps({"aws_secret_access_key": SECRET}))
+    assert SECRET not in turn(f"again: {SECRET}")
+    sessions = guard._parts.enforcer._sessions
+    for _ in range(12_000):
+        with guard.identity("agent:support", on_behalf_of="user:alice") as caller:
+            sessions.of(caller)
+    assert SECRET not in turn(f"and again: {SECRET}")
