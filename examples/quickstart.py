@@ -55,8 +55,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, served_by(chosen.provider) as provider:
         policy, key = set_up(Path(folder))
         with Guard.from_file(policy, tracer_provider=tracing) as guard:
-            done = threading.Event()
-            approver = threading.Thread(target=approve, args=(policy, key, done))
+            done, seen = threading.Event(), list[str]()
+            approver = threading.Thread(target=approve, args=(policy, key, done, seen))
             approver.start()
             client = guard.wrap(provider.client)
             with guard.identity("agent:support", on_behalf_of="user:alice"):
@@ -64,6 +64,8 @@ def main() -> None:
             done.set()
             approver.join()
             client.close()
+        title("What user:carol saw and approved, in another process")
+        print("\n".join(seen) or "nothing: the model asked for nothing that needs approval")
         title("The answer, as user:alice sees it")
         print(answer)
         if provider.received is not None:
@@ -118,8 +120,11 @@ def agentguard(policy: Path, *arguments: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.rstrip()
 
 
-def approve(policy: Path, key: Path, done: threading.Event) -> None:
-    """Wait for a request and approve it, with a key that the agent does not hold."""
+def approve(policy: Path, key: Path, done: threading.Event, seen: list[str]) -> None:
+    """Wait for a request and approve it, with a key that the agent does not hold.
+
+    What the approver's process printed goes into *seen*.
+    """
     waiting: list[dict[str, Any]] = []
     while not waiting:
         if done.wait(0.1):
@@ -127,11 +132,8 @@ def approve(policy: Path, key: Path, done: threading.Event) -> None:
         if (policy.parent / "agentguard.db").exists():
             waiting = json.loads(agentguard(policy, "approvals", "list", "--json"))
     request = waiting[0]["id"]
-    shown = agentguard(
-        policy, "approvals", "approve", request, "--as", "user:carol", "--key", str(key), "--yes"
-    )
-    title("What user:carol saw and approved, in another process")
-    print(shown)
+    approving = ("approvals", "approve", request, "--as", "user:carol", "--key", str(key), "--yes")
+    seen.append(agentguard(policy, *approving))
 
 
 def make_tools(guard: Guard) -> dict[str, Callable[..., str]]:

@@ -1,16 +1,14 @@
 # SPDX-FileCopyrightText: The agentguard authors
 # SPDX-License-Identifier: Apache-2.0
-"""What does a user get by ``import agentguard``, and what does it cost?"""
+"""What does a user get by ``import agentguard``, and what comes with it?"""
 
 import inspect
 import subprocess
 import sys
-import time
 import tomllib
 import zipfile
 from importlib.util import find_spec
 from pathlib import Path
-from statistics import median
 
 import pytest
 
@@ -18,8 +16,6 @@ import agentguard
 from agentguard import errors
 
 ROOT = Path(__file__).resolve().parent.parent
-# Generous, so that a busy machine does not fail it; the number to reach is 100 ms.
-MOST_SECONDS = 0.150
 
 HEAVY = (
     "openai",
@@ -43,13 +39,6 @@ def run(code: str) -> str:
     return done.stdout
 
 
-def seconds(code: str) -> float:
-    """Measure a fresh interpreter that runs code."""
-    started = time.perf_counter()
-    run(code)
-    return time.perf_counter() - started
-
-
 def test_the_public_names_are_sorted_and_there() -> None:
     """``__all__`` is sorted, without doubles, and every name in it exists."""
     assert agentguard.__all__ == sorted(set(agentguard.__all__))
@@ -70,16 +59,6 @@ def test_every_error_is_public() -> None:
 def test_importing_agentguard_imports_nothing_heavy(module: str) -> None:
     """No vendor library, telemetry SDK or engine is imported before it is needed."""
     assert run(f"import sys, agentguard; print({module!r} in sys.modules)") == "False\n"
-
-
-def test_importing_agentguard_is_quick() -> None:
-    """Importing adds little to the start of an interpreter."""
-    bare: list[float] = []
-    importing: list[float] = []
-    for _ in range(5):
-        bare.append(seconds("pass"))
-        importing.append(seconds("import agentguard"))
-    assert median(importing) - median(bare) < MOST_SECONDS
 
 
 def test_the_package_says_that_it_is_typed() -> None:

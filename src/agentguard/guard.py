@@ -133,8 +133,8 @@ class Guard:
     ) -> AbstractContextManager[Caller]:
         """Bind the running code to an identity for the length of a ``with`` block.
 
-        Inside another block the chain is extended, so that rights only narrow. It also serves as
-        a decorator: each call is a block. Do not keep a block open across a ``yield``: the code
+        Inside another block the chain is extended, so that rights only narrow; an agent's block
+        inside a person's is that agent acting for the person. It also serves as a decorator: each call is a block. Do not keep a block open across a ``yield``: the code
         outside would run under it.
 
         Args:

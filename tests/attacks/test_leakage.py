@@ -301,7 +301,7 @@ def test_no_repr_of_the_guards_own_values_holds_a_canary(
     with Guard.from_file(policy_file, tracer_provider=tracing) as guard:
         client = guard.wrap(OpenAI(base_url=provider.base_url, api_key="k", max_retries=0))
         provider.script([Answer(tool_calls=(ToolRequest("lookup_order", {"order": "x"}),))])
-        with guard.identity("agent:support", on_behalf_of="user:alice"):
+        with guard.identity("agent:support", on_behalf_of="user:alice", session="kept"):
             client.chat.completions.create(**request())
         ours = [each for each in gc.get_objects() if module_of(each).startswith("agentguard.")]
         kinds = {type(each).__name__ for each in ours}
