@@ -7,7 +7,8 @@ raised, so that the flow can write it down. The order of the steps is not theirs
 
 INVARIANT: the drivers throw into a flow and never close it.
 INVARIANT: in the asynchronous driver a step that writes is finished before a cancellation is
-delivered (tests/test_enforcement.py).
+delivered (tests/test_enforcement.py), and none of them waits for the disk in the event loop
+(tests/attacks/test_concurrency.py).
 """
 
 import asyncio
@@ -73,6 +74,9 @@ class Journal(Protocol):
         salt: bytes | None = None,
     ) -> Position | None:
         """Write one entry; see ``stores.Journal``."""
+
+    def offer(self, entry: AuditEntry, *, salt: bytes | None = None) -> bool:
+        """Write one entry if that means no waiting; see ``stores.Journal``."""
 
 
 class ApprovalReader(Protocol):
@@ -275,7 +279,9 @@ class Enforcer:
                 return response
         if isinstance(step, AwaitAnswer):
             return await self._await_answer_async(step)
-        if isinstance(step, FindApprovals) or (isinstance(step, Record) and step.durable):
+        if isinstance(step, Record) and self._accepted(step):
+            return None
+        if isinstance(step, FindApprovals | Record):
             return await _in_thread(lambda: self._perform_local(step, span))
         return self._perform_local(step, span)
 
@@ -294,11 +300,22 @@ class Enforcer:
         raise TypeError(f"no driver performs {type(step).__name__}")
 
     def _record(self, step: Record) -> Position | None:
-        failure = "the audit log cannot be written"
-        try:
-            return self._journal.append(
+        return self._written(
+            lambda: self._journal.append(
                 step.entry, durable=step.durable, change=step.change, salt=step.salt
             )
+        )
+
+    def _accepted(self, step: Record) -> bool:
+        """Say whether the log took an entry at once, so that the event loop need not wait."""
+        if step.durable or step.change is not None:
+            return False
+        return self._written(lambda: self._journal.offer(step.entry, salt=step.salt))
+
+    def _written(self, write: Callable[[], T]) -> T:
+        failure = "the audit log cannot be written"
+        try:
+            return write()
         except ChangeLost:
             raise ClaimLost from None
         except StoreFailure as error:

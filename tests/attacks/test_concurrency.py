@@ -6,11 +6,16 @@ The story: a web server forks its workers while another request is inside a lock
 that serves many conversations forgets what an old one had hidden.
 """
 
+import asyncio
 import json
 import os
 import signal
+import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -99,6 +104,46 @@ def test_children_forked_under_load_are_served(guard: Guard) -> None:
         for thread in threads:
             thread.join()
     assert endings == [0] * 8
+
+
+def test_a_busy_store_does_not_stop_the_event_loop(guard: Guard, policy_file: Path) -> None:
+    """While the database is locked, guarded calls wait and everything else in the loop goes on."""
+    database = policy_file.with_name("agentguard.db")
+
+    @guard.tool
+    async def lookup_order(order: str) -> str:
+        return order
+
+    async def call() -> str:
+        with guard.identity("agent:support", on_behalf_of="user:alice"):
+            return await lookup_order("ORD-00012345")
+
+    async def longest_stall(until: asyncio.Event) -> float:
+        longest = 0.0
+        while not until.is_set():
+            began = time.monotonic()
+            await asyncio.sleep(0.01)
+            longest = max(longest, time.monotonic() - began)
+        return longest
+
+    async def main() -> tuple[float, list[str]]:
+        await call()
+        over = asyncio.Event()
+        beat = asyncio.create_task(longest_stall(over))
+        with closing(sqlite3.connect(database, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            calls = []
+            for _ in range(4):
+                calls.append(asyncio.create_task(call()))
+                await asyncio.sleep(0.2)
+            other.execute("ROLLBACK")
+        results = await asyncio.gather(*calls)
+        over.set()
+        return await beat, results
+
+    stall, results = asyncio.run(main())
+    assert results == ["ORD-00012345"] * 4
+    assert stall < 0.25  # the lock is held for 0.8 s
 
 
 def test_a_busy_process_does_not_forget_what_a_conversation_has_hidden(

@@ -92,6 +92,32 @@ def test_an_accepted_entry_is_on_disk_soon(disk: Disk, writer: StreamWriter, ent
     _until(lambda: _calls(disk)[-1] == "b")
 
 
+def test_an_entry_is_taken_at_once_only_where_nobody_would_wait(
+    disk: Disk, writer: StreamWriter, entry: Entry
+) -> None:
+    """An offer never waits: it is taken while commits succeed in time, and else leaves nothing."""
+    assert writer.offer(Append.of(entry("before the first commit"))) is False
+    _append(writer, entry("a"), durable=True)
+    assert writer.offer(Append.of(entry("b"))) is True
+    _until(lambda: _calls(disk)[-1] == "b")
+    disk.free.clear()
+    assert writer.offer(Append.of(entry("c"))) is True
+    time.sleep(4 * PROMISE_SECONDS)
+    assert writer.offer(Append.of(entry("while the disk hangs"))) is False
+    disk.free.set()
+    _until(lambda: _calls(disk)[-1] == "c")
+    assert _calls(disk) == ["stream.opened", "a", "b", "c"]
+
+
+def test_nothing_is_taken_once_the_stream_is_closed(disk: Disk, clock: Clock, entry: Entry) -> None:
+    """An offer after the end is refused, not lost."""
+    writer = StreamWriter(disk, clock, "s")
+    _append(writer, entry("a"), durable=True)
+    writer.close()
+    with pytest.raises(StoreFailure):
+        writer.offer(Append.of(entry("b")))
+
+
 def test_the_first_entry_is_never_merely_accepted(writer: StreamWriter, entry: Entry) -> None:
     """Until one commit has succeeded every caller waits for its own."""
     assert _append(writer, entry("a"), durable=False) == Position(stream="s", seq=1)

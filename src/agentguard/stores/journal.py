@@ -88,14 +88,35 @@ class Journal:
             StoreFailure: the entry was not written, or an earlier one was not.
             ChangeLost: the request changed since it was read; nothing was written.
         """
+        writer = self._live_writer()
+        item = Append.of(entry, change=change, salt=salt)
+        return writer.append(item, durable=durable or change is not None)
+
+    def offer(self, entry: AuditEntry, *, salt: bytes | None = None) -> bool:
+        """Write an entry that need not be durable, unless that would mean to wait.
+
+        Args:
+            entry: the entry.
+            salt: the salt of the entry's commitment, kept apart from the entry.
+
+        Returns:
+            Whether it was accepted. If not, nothing was written, and ``append`` would wait for
+            the disk: an event loop calls it in a thread.
+
+        Raises:
+            StoreFailure: the entry has no canonical form, or the log was closed.
+        """
+        writer = self._live_writer()
+        return writer.offer(Append.of(entry, salt=salt))
+
+    def _live_writer(self) -> StreamWriter:
         writer = self._writer
         if writer.pid != os.getpid():
             raise StoreFailure("this process was forked past Python's hooks; make its own guard")
         if self._closed:
             raise StoreFailure("the audit log is not written: it was closed")
-        item = Append.of(entry, change=change, salt=salt)
         self._flush_at_exit(writer.pid)
-        return writer.append(item, durable=durable or change is not None)
+        return writer
 
     def close(self) -> None:
         """Write what was accepted and close the stream; closing twice changes nothing.

@@ -99,15 +99,26 @@ class StreamWriter:
     def append(self, item: Append, *, durable: bool) -> Position | None:
         """Write an entry; see ``Journal.append``."""
         with self._changed:
-            if self._closing:
-                raise StoreFailure(_NOT_COMMITTED + "it was closed")
             pending = _Pending(item, waited_for=durable or self._must_wait())
-            self._start()
-            self._queue.append(pending)
-            self._urgent = self._urgent or pending.waited_for
-            if pending.waited_for or self._idle:
-                self._changed.notify_all()
+            self._enqueue(pending)
         return pending.wait() if pending.waited_for else None
+
+    def offer(self, item: Append) -> bool:
+        """Accept an entry if its caller need not wait; see ``Journal.offer``."""
+        with self._changed:
+            if self._must_wait():
+                return False
+            self._enqueue(_Pending(item, waited_for=False))
+        return True
+
+    def _enqueue(self, pending: _Pending) -> None:
+        if self._closing:
+            raise StoreFailure(_NOT_COMMITTED + "it was closed")
+        self._start()
+        self._queue.append(pending)
+        self._urgent = self._urgent or pending.waited_for
+        if pending.waited_for or self._idle:
+            self._changed.notify_all()
 
     def close(self) -> None:
         """Write what was accepted and close the stream.
