@@ -17,7 +17,7 @@ import pytest
 
 from agentguard import ApprovalPending, Guard, GuardFailure, enforcement
 from agentguard.approvals import new_approver_key
-from agentguard.audit import parse_entry
+from agentguard.audit import parse_entry, verify
 from agentguard.config import starter
 from agentguard.enforcement import Sessions, _in_thread
 from agentguard.identity import Identities
@@ -157,6 +157,46 @@ def test_an_interrupted_tool_is_written_down(guard: Guard, tmp_path: Path) -> No
     ):
         refund("ORD-00012345", 40, TO)
     assert outcomes(tmp_path)[-1].outcome is Outcome.CANCELLED
+
+
+@pytest.mark.parametrize("type_", [EntryType.INTENT, EntryType.OUTCOME])
+@pytest.mark.parametrize("written", [False, True])
+def test_an_interruption_while_an_entry_is_written_leaves_no_gap(
+    guard: Guard,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    type_: EntryType,
+    *,
+    written: bool,
+) -> None:
+    """Whether or not an entry was written when Ctrl-C came, the log is whole and says so."""
+    append = Journal.append
+    ran: list[int] = []
+
+    @guard.tool
+    def refund(order: str, amount: int, to: str) -> str:
+        ran.append(amount)
+        return order
+
+    def interrupted(self: Journal, entry: AuditEntry, **kwargs: Any) -> Any:
+        if entry.type is type_ and not entry.interrupted:
+            if written:
+                append(self, entry, **kwargs)
+            raise KeyboardInterrupt
+        return append(self, entry, **kwargs)
+
+    monkeypatch.setattr(Journal, "append", interrupted)
+    with (
+        guard.identity("agent:support", on_behalf_of="user:alice"),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        refund("ORD-00012345", 40, TO)
+    guard.close()
+    assert ran == ([] if type_ is EntryType.INTENT else [40])
+    reader = SqliteReader(tmp_path / "agentguard.db")
+    assert verify(reader.logs()).completeness.ranges == ()
+    last = outcomes(tmp_path)[-1]
+    assert (last.outcome, last.details["interrupted"]) == (Outcome.CANCELLED, type_.value)
 
 
 def test_a_cancelled_wait_for_people_leaves_the_question_open(guard: Guard, tmp_path: Path) -> None:

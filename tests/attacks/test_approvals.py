@@ -16,6 +16,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
@@ -29,11 +30,13 @@ from agentguard import (
     CallRefused,
     DeniedByPolicy,
     Guard,
+    wiring,
 )
 from agentguard.approvals import new_approver_key, sign_vote, with_vote
+from agentguard.audit import parse_entry, verify
 from agentguard.canonical import instant
 from agentguard.config import load
-from agentguard.stores import Journal, SqliteStore
+from agentguard.stores import Journal, SqliteReader, SqliteStore
 from agentguard.vocabulary import (
     Answer,
     ApprovalChange,
@@ -41,6 +44,7 @@ from agentguard.vocabulary import (
     ApprovalState,
     AuditEntry,
     EntryType,
+    Outcome,
 )
 from agentguard.wiring import now
 
@@ -162,6 +166,70 @@ def test_an_approved_call_runs_once_when_it_is_made_again(desk: Desk) -> None:
     assert desk.request(first).state is ApprovalState.DONE
     assert desk.pending() != first
     assert desk.ran == [400]
+
+
+def test_a_tool_that_outlasts_its_lease_keeps_its_result(
+    policy_file: Path, approver_key: tuple[bytes, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request that lapsed while its tool ran costs the caller nothing, and the log says so."""
+    monkeypatch.setattr(wiring, "LEASE", timedelta(seconds=0.1))
+    running, leave = threading.Event(), threading.Event()
+    results: list[str] = []
+    with Guard.from_file(policy_file) as guard:
+        desk = Desk(guard, policy_file, approver_key[0])
+
+        @guard.tool(name="refund")
+        def slowly(order: str, amount: int, to: str) -> str:
+            running.set()
+            assert leave.wait(20)
+            return f"{order} {amount} {to}"
+
+        desk.refund = slowly
+        first = desk.pending()
+        desk.answer(first)
+        thread = threading.Thread(target=lambda: results.append(desk.call()))
+        thread.start()
+        assert running.wait(20)
+        time.sleep(0.15)
+        again = desk.pending()
+        leave.set()
+        thread.join()
+        assert desk.request(first).state is ApprovalState.UNKNOWN
+    assert results == [f"ORD-00012345 400 {TO}"]
+    assert again != first
+    reader = SqliteReader(desk.database)
+    assert verify(reader.logs()).completeness.ranges == ()
+    rows = [row for log in reader.logs() for row in log.rows]
+    entries = [parse_entry(row.content).entry for row in rows]
+    (outcome,) = [entry for entry in entries if entry.type is EntryType.OUTCOME]
+    assert (outcome.outcome, outcome.details) == (Outcome.COMPLETED, {"approval": "lapsed"})
+
+
+@pytest.mark.parametrize(
+    ("written", "state"), [(False, ApprovalState.APPROVED), (True, ApprovalState.FAILED)]
+)
+def test_an_interrupted_claim_runs_nothing_and_leaves_no_gap(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, *, written: bool, state: ApprovalState
+) -> None:
+    """Ctrl-C at the claim leaves the approval to be used, or ended if it was claimed already."""
+    request = desk.pending()
+    desk.answer(request)
+    append = Journal.append
+
+    def interrupted(self: Journal, entry: AuditEntry, **kwargs: Any) -> Any:
+        if entry.type is EntryType.INTENT:
+            if written:
+                append(self, entry, **kwargs)
+            raise KeyboardInterrupt
+        return append(self, entry, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "append", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            desk.call()
+    assert (desk.ran, desk.request(request).state) == ([], state)
+    desk.guard.close()
+    assert verify(SqliteReader(desk.database).logs()).completeness.ranges == ()
 
 
 def test_another_amount_does_not_ride_on_an_approval(desk: Desk) -> None:

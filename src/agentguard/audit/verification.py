@@ -198,8 +198,10 @@ def _follow(reading: _Reading, stored: StoredEntry, seq: int) -> None:
         reading.closed_at = seq
     elif kind is EntryType.INTENT and call_id is not None:
         reading.intents[call_id] = seq
-    elif kind is EntryType.OUTCOME and reading.intents.pop(call_id or "", None) is None:
-        reading.misses(seq, "an outcome without its intent")
+    elif kind is EntryType.OUTCOME:
+        intended = reading.intents.pop(call_id or "", None) is not None
+        if not intended and not stored.entry.interrupted:
+            reading.misses(seq, "an outcome without its intent")
     elif kind is EntryType.REFUSED:
         reading.intents.pop(call_id or "", None)
 

@@ -9,6 +9,8 @@ INVARIANT: a call that changes state has its intent entry on disk before it is d
 (tests/attacks/test_audit_store.py).
 """
 
+from dataclasses import replace
+
 from agentguard.approvals import finish
 from agentguard.canonical import commitment
 from agentguard.errors import (
@@ -150,7 +152,8 @@ def intent(progress: Progress, call: Call, claim: ApprovalRequest | None) -> Flo
         raise CallRefused("the approval was used by another execution") from None
     except Exception:
         raise
-    except BaseException:  # a driver delivers a cancellation once the entry is written
+    except BaseException:  # a cancellation comes once it is written, an interruption at any time
+        progress.interrupted = EntryType.INTENT
         _intended(progress, claim)
         raise
     _intended(progress, claim)
@@ -164,15 +167,43 @@ def _intended(progress: Progress, claim: ApprovalRequest | None) -> None:
 
 
 def outcome(progress: Progress, how: Outcome, error: str | None = None) -> Flow[None]:
-    """Write down how the call ended; an approval ends in the same act."""
+    """Write down how the call ended; an approval ends in the same act.
+
+    An interrupted writing leaves open whether the entry is there. Then this one is written all
+    the same, and says so.
+    """
     durable = obligation(progress, RecordBeforeDispatch) is not None
     written = entry(progress, EntryType.OUTCOME, outcome=how, error=error)
+    if progress.interrupted is not None:
+        written = replace(written, details={"interrupted": progress.interrupted.value})
     change = None
     if progress.claimed and progress.approval is not None:
         state = _approval_end(progress, how)
         change = ApprovalChange(before=progress.approval, after=finish(progress.approval, state))
-    yield from perform(Record(entry=written, durable=durable, change=change))
+    try:
+        yield from _recorded(progress, Record(entry=written, durable=durable, change=change))
+    except Exception:
+        raise
+    except BaseException:
+        progress.interrupted = progress.interrupted or EntryType.OUTCOME
+        raise
     progress.concluded = True
+
+
+def _recorded(progress: Progress, step: Record) -> Flow[None]:
+    """Write an outcome, also when the approval request is no longer the call's to end."""
+    try:
+        yield from perform(step)
+    except ClaimLost:
+        pass
+    else:
+        return
+    approval = progress.approval
+    lease = None if approval is None else approval.lease_until
+    over = lease is not None and progress.core.now() > lease
+    # After the lease anybody may have ended the request as unknown; the call ended all the same.
+    details = {**step.entry.details, "approval": "lapsed" if over else "not changed"}
+    yield from perform(replace(step, entry=replace(step.entry, details=details), change=None))
 
 
 def _approval_end(progress: Progress, how: Outcome) -> ApprovalState:

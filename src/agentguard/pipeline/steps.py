@@ -26,6 +26,7 @@ from agentguard.vocabulary import (
     Caller,
     Decision,
     Effect,
+    EntryType,
     Outcome,
     Position,
     Reason,
@@ -206,6 +207,7 @@ class Progress:
     intended: bool = False
     dispatched: bool = False
     concluded: bool = False
+    interrupted: EntryType | None = None
 
 
 def obligation(progress: Progress, kind: type[K]) -> K | None:

@@ -55,6 +55,8 @@ class AuditEntry:
         error: the class name of what was raised, never its text.
         trace_id, span_id: the guard span, in lower-case hexadecimal.
         details: further short facts such as a host name or a version; never payload.
+            ``interrupted`` names the type of the call's entry that may be missing, because its
+            writing was interrupted.
     """
 
     type: EntryType
@@ -80,6 +82,11 @@ class AuditEntry:
     trace_id: str | None = None
     span_id: str | None = None
     details: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether the writing of an earlier entry of the call was interrupted."""
+        return "interrupted" in self.details
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
