@@ -22,6 +22,7 @@ import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from datetime import timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
 from statistics import median, quantiles
@@ -36,22 +37,24 @@ from agentguard.testing import Answer, LoopbackProvider
 
 ORDER, CUSTOMER = "ORD-00012345", "jane.doe@customers.example"
 NEW_CHARACTERS = 1024
+THINKING = timedelta(milliseconds=10)
 
 
-def serve(pipe: Connection) -> None:
+def serve(pipe: Connection, delay: timedelta) -> None:
     """Answer chat calls until the parent closes its end."""
-    with LoopbackProvider(lambda _: Answer(content="It is done.")) as provider:
+    answer = Answer(content="It is done.", delay=delay)
+    with LoopbackProvider(lambda _: answer) as provider:
         pipe.send(provider.base_url)
         with suppress(EOFError):
             pipe.recv()
 
 
 @contextmanager
-def provider() -> Iterator[str]:
+def provider(delay: timedelta = timedelta(0)) -> Iterator[str]:
     """A provider in a process of its own, so that it takes no time from the caller's."""
     fresh = multiprocessing.get_context("spawn")
     ours, theirs = fresh.Pipe()
-    process = fresh.Process(target=serve, args=(theirs,), daemon=True)
+    process = fresh.Process(target=serve, args=(theirs, delay), daemon=True)
     process.start()
     theirs.close()
     try:
@@ -113,7 +116,9 @@ def refund(order: str, amount: int, to: str) -> str:
     return f"{order} {amount} {to}"
 
 
-def measure_chat(guard: Guard, base_url: str, *, rounds: int, profile: bool) -> None:
+def measure_chat(
+    guard: Guard, base_url: str, name: str, *, rounds: int, profile: bool = False
+) -> None:
     """Measure one model call with new content, bare and guarded."""
     content = texts()
     with (
@@ -123,7 +128,7 @@ def measure_chat(guard: Guard, base_url: str, *, rounds: int, profile: bool) -> 
         guarded = guard.bind(plain, "agent:support", on_behalf_of="user:alice")
         call = chat(guarded, content)
         report(
-            "chat, 1 KB of new content",
+            name,
             *alternating(chat(bare, content), call, rounds=rounds, warm_up=rounds // 5),
         )
         if profile:
@@ -200,8 +205,17 @@ def main() -> None:
         policy = folder / "agentguard.toml"
         policy.write_text(starter(new_approver_key()[1]), encoding="utf-8")
         base_url = stack.enter_context(provider())
+        thinking = stack.enter_context(provider(THINKING))
         guard = stack.enter_context(Guard.from_file(policy))
-        measure_chat(guard, base_url, rounds=options.rounds, profile=options.profile)
+        # A model takes its time; with an answer at once, the journal's thread is measured, too.
+        measure_chat(guard, thinking, "chat, 1 KB, answer in 10 ms", rounds=options.rounds // 2)
+        measure_chat(
+            guard,
+            base_url,
+            "chat, 1 KB, answer at once",
+            rounds=options.rounds,
+            profile=options.profile,
+        )
         measure_chat_async(guard, base_url, rounds=options.rounds)
         measure_tools(guard, rounds=options.rounds)
 
