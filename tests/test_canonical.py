@@ -21,6 +21,7 @@ from agentguard.canonical import (
     digest,
     escape,
     freeze,
+    tagged,
     thaw,
 )
 
@@ -120,6 +121,29 @@ def test_a_nesting_without_end_is_refused() -> None:
         deep = [deep]
     with pytest.raises(NotCanonical):
         freeze(deep)
+
+
+def _untagged(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _untagged(item) for key, item in value.items()}
+    kind, *rest = value
+    if kind == "array":
+        return [_untagged(item) for item in rest]
+    return float(rest[0]) if kind == "float" else rest[0]
+
+
+@given(JSON)
+def test_a_tagged_value_keeps_apart_what_canonical_json_writes_alike(value: Any) -> None:
+    """From the bytes of the tagged form the value can be read back, types and signs included."""
+    back = _untagged(json.loads(canonical_bytes(tagged(freeze(value)))))
+    assert json.dumps(back, sort_keys=True) == json.dumps(value, sort_keys=True)
+
+
+@pytest.mark.parametrize(("one", "other"), [(1000, 1000.0), (0.0, -0.0), ([1], [1.0]), ("1", 1)])
+def test_two_spellings_of_a_number_are_two_tagged_values(one: Any, other: Any) -> None:
+    """An integer, a float and a text of the same digits differ, wherever they stand."""
+    forms = [canonical_bytes(tagged(freeze({"a": each}))) for each in (one, other)]
+    assert forms[0] != forms[1]
 
 
 @given(JSON, st.binary(min_size=32, max_size=32), st.binary(min_size=32, max_size=32))

@@ -189,6 +189,19 @@ def commitment(value: Frozen, salt: bytes) -> str:
     return digest(salt + canonical_bytes(value))
 
 
+def tagged(value: Frozen) -> Frozen:
+    """Return a value in which every scalar and every array says its type.
+
+    RFC 8785 writes 1 and 1.0 alike, 0.0 and -0.0 too; where they must differ, this form is
+    digested or committed to.
+    """
+    if isinstance(value, Mapping):
+        return {key: tagged(item) for key, item in value.items()}
+    if isinstance(value, tuple):
+        return ("array", *map(tagged, value))
+    return (type(value).__name__, repr(value) if isinstance(value, float) else value)
+
+
 def instant(at: datetime) -> str:
     """Return the one text that stands for a point in time: UTC, microseconds, ``Z``.
 

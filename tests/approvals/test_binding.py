@@ -101,6 +101,8 @@ def test_the_same_call_matches(request_: ApprovalRequest, call: ToolCall, caller
         {"resolved": {"to": "bob@customers.example", "amount": 501}},
         {"resolved": {"to": "bob@customers.example", "amount": 500.5}},
         {"resolved": {"to": "bob@customers.example", "amount": "500"}},
+        {"resolved": {"to": "bob@customers.example", "amount": 500.0}},
+        {"received": {"to": "[[EMAIL:7KQ2M4XA]]", "amount": 500.0}},
         {"resolved": {"to": "bob@customers.example", "amount": 500, "more": None}},
         {"resolved": {}},
         {"chain_ids": ("user:alice",)},

@@ -7,13 +7,23 @@ later is the same one.
 
 INVARIANT: every field of a request but its state, its votes and the salt goes into the binding,
 so that no vote outlives a change of what was asked (tests/approvals/test_binding.py).
+INVARIANT: the commitments are to values with their types, so that 1000 and 1000.0 are two calls
+(same file).
 The salt stays out: once it is erased the binding can still be checked.
 """
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from agentguard.canonical import Frozen, canonical_bytes, commitment, digest, freeze, instant
+from agentguard.canonical import (
+    Frozen,
+    canonical_bytes,
+    commitment,
+    digest,
+    freeze,
+    instant,
+    tagged,
+)
 from agentguard.vocabulary import (
     ApprovalProfile,
     ApprovalRequest,
@@ -105,8 +115,8 @@ def new_request(  # noqa: PLR0913 - the question is made of these, and every one
         requesters=tuple(sorted({*caller.chain.ids, *requesters})),
         session_key=caller.session_key,
         salt=salt.hex(),
-        received=commitment(call.received, salt),
-        resolved=commitment(call.resolved, salt),
+        received=commitment(tagged(call.received), salt),
+        resolved=commitment(tagged(call.resolved), salt),
         shown=shown,
         created_at=now,
         decide_by=now + profile.decide_within,
@@ -141,6 +151,6 @@ def matches(  # noqa: PLR0913 - a call is compared by all of these, and every on
         return False
     salt = bytes.fromhex(request.salt)
     return (request.received, request.resolved) == (
-        commitment(received, salt),
-        commitment(resolved, salt),
+        commitment(tagged(received), salt),
+        commitment(tagged(resolved), salt),
     )

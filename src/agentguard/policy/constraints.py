@@ -16,7 +16,7 @@ import unicodedata
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from agentguard.canonical import LARGEST_INTEGER, Frozen
+from agentguard.canonical import LARGEST_INTEGER, Frozen, tagged
 
 Scalar: TypeAlias = bool | int | float | str
 
@@ -48,11 +48,6 @@ def _utf8(value: object) -> bytes | None:
         return value.encode("utf-8")
     except UnicodeEncodeError:
         return None
-
-
-def _tagged(value: Scalar) -> Frozen:
-    """Return a scalar with its type: 1 and 1.0 have the same canonical bytes, but differ here."""
-    return (type(value).__name__, value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,7 +138,7 @@ class OneOf:
 
     def form(self) -> dict[str, Frozen]:
         """Return the constraint as it enters the policy's digest."""
-        return {"in": tuple(_tagged(option) for option in self.options)}
+        return {"in": tuple(tagged(option) for option in self.options)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,7 +175,7 @@ class Const:
 
     def form(self) -> dict[str, Frozen]:
         """Return the constraint as it enters the policy's digest."""
-        return {"const": _tagged(self.value)}
+        return {"const": tagged(self.value)}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
