@@ -176,6 +176,20 @@ def test_another_spelling_of_the_same_text_is_not_ruled_out(constraint: Constrai
     assert constraint.rules_out("tea")
 
 
+@pytest.mark.parametrize("pattern", ["cafe\u0301", "[e\u0301]", "\u212b"])
+def test_a_decomposed_pattern_is_refused(pattern: str) -> None:
+    """A pattern that composed text would never meet is refused, with the remedy."""
+    with pytest.raises(ValueError, match="Unicode form NFC"):
+        Match(pattern=pattern)
+
+
+@pytest.mark.parametrize("pattern", [r"cafe\x{301}", "caf[a-z]\u0301", r"cafe\pM", "café"])
+@pytest.mark.parametrize("text", ["cafe\u0301", "café"])
+def test_no_spelling_leads_out_of_a_deny_rule(pattern: str, text: str) -> None:
+    """Composed or not, a text is not ruled out by a pattern that either spelling meets."""
+    assert not Match(pattern=pattern).rules_out(text)
+
+
 @settings(deadline=None)
 @given(left=CONSTRAINTS, right=CONSTRAINTS, value=JSON_VALUES)
 def test_disjoint_constraints_share_no_value(

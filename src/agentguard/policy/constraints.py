@@ -33,6 +33,10 @@ def _composed(value: object) -> object:
     return unicodedata.normalize("NFC", value) if type(value) is str else value
 
 
+def _decomposed(value: object) -> object:
+    return unicodedata.normalize("NFD", value) if type(value) is str else value
+
+
 def _is_comparable(value: object) -> bool:
     """Say whether a number has one value everywhere; what has not is treated as mistyped."""
     if type(value) is int:
@@ -190,10 +194,16 @@ class Match:
         """Compile the pattern.
 
         Raises:
-            ValueError: re2 refuses the pattern; the message says why.
+            ValueError: the pattern is not in the form NFC, or re2 refuses it; the message says
+                which and why.
         """
         import re2
 
+        if _composed(self.pattern) != self.pattern:
+            raise ValueError(
+                "the pattern holds decomposed characters, which text seldom does: write it in the"
+                " Unicode form NFC"
+            )
         options = re2.Options()
         options.log_errors = False
         reason = "not valid Unicode"
@@ -216,9 +226,11 @@ class Match:
 
     def rules_out(self, value: Frozen) -> bool:
         """Say whether *value* has the right type and certainly does not satisfy this."""
-        spellings = _utf8(value), _utf8(_composed(value))
+        # Decomposed as well, for a pattern that names a combining character by its number.
+        spellings = value, _composed(value), _decomposed(value)
         return all(
-            text is not None and self._compiled.fullmatch(text) is None for text in spellings
+            text is not None and self._compiled.fullmatch(text) is None
+            for text in map(_utf8, spellings)
         )
 
     def form(self) -> dict[str, Frozen]:
