@@ -29,12 +29,12 @@ class Session:
         known = self._known_values()
         return lambda text: classifier.findings(text, known)
 
-    def second_finder(self, classifier: Classifier) -> Find:
-        """Return the same, which also finds what was hidden a moment ago.
+    def second_finder(self, classifier: Classifier) -> Callable[[], Find]:
+        """Return what makes a finder that also knows what was hidden until it is made.
 
-        Compiling the known values is too dear for every value of a first pass.
+        Compiling the known values is too dear for every text of a payload: make one for a round.
         """
-        return lambda text: classifier.findings(text, self._known_values())
+        return lambda: self.finder(classifier)
 
     def _known_values(self) -> KnownValues:
         version = self.vault.version

@@ -299,6 +299,57 @@ def test_a_class_without_an_action_is_refused() -> None:
     assert MAIL not in str(caught.value)
 
 
+def one_at_a_time(text: str) -> tuple[Finding, ...]:
+    """Find the first ``x`` that stands at the beginning or behind a placeholder."""
+    match = re.search(r"(?:^|\]\])(x)", text)
+    if match is None:
+        return ()
+    return (Finding(start=match.start(1), end=match.end(1), data_class="email", detector="test"),)
+
+
+def test_what_comes_to_light_only_when_its_neighbour_is_hidden_is_hidden() -> None:
+    """A finding that another one covered is looked for once more."""
+    result = redact_payload("xxx", find=one_at_a_time, actions=ACTIONS, vault=Vault(b"k" * 32))
+    assert "x" not in str(result.payload)
+    assert result.counts == {"email": 3}
+
+
+def test_a_payload_that_does_not_come_to_rest_is_refused() -> None:
+    """What still holds findings after every round does not leave."""
+    text = "x" * 40
+    with pytest.raises(ValueError, match="come to rest") as caught:
+        redact_payload(text, find=one_at_a_time, actions=ACTIONS, vault=Vault(b"k" * 32))
+    assert "xx" not in str(caught.value)
+
+
+def test_a_known_value_does_not_cover_a_secret_behind_it() -> None:
+    """What stands glued behind a value of an earlier turn is found although nothing is new."""
+    vault = Vault(b"k" * 32)
+    redact("known-before@example.com", vault)
+    text = f"known-before@example.com{TOKEN}"
+    redact(f"{TOKEN} and known-before@example.com", vault)
+    assert TOKEN not in str(redact(text, vault).payload)
+
+
+def test_the_finder_is_made_once_for_a_round() -> None:
+    """However many texts hold something new, a round makes one finder."""
+    vault, made = Vault(b"k" * 32), 0
+
+    def find_again() -> Callable[[str], tuple[Finding, ...]]:
+        nonlocal made
+        made += 1
+        return finder(vault)
+
+    redact_payload(
+        freeze([f"user{number}@example.com" for number in range(50)]),
+        find=ENGINE.findings,
+        find_again=find_again,
+        actions=ACTIONS,
+        vault=vault,
+    )
+    assert made == 1
+
+
 def test_an_error_while_finding_is_not_a_no() -> None:
     """An error in the function that finds leaves redaction."""
 

@@ -37,8 +37,9 @@ Span: TypeAlias = tuple[int, int, str]
 DEEPEST_NESTING = 128
 # JSON in a string in JSON: agents pass on what tools returned, seldom more than three times.
 DEEPEST_JSON_TEXT = 8
-# A value hidden late in a payload may stand in an earlier place, where nothing gave it away.
-MOST_ROUNDS = 4
+# A value hidden late in a payload may stand in an earlier place, where nothing gave it away, and
+# what is hidden may have covered the beginning of another. The last round has to find nothing.
+MOST_ROUNDS = 6
 # Keys and words such as roles and types come again and again in one payload.
 LONGEST_REMEMBERED = 32
 LAST_SHOWN = 4
@@ -76,38 +77,43 @@ def redact_payload(
     find: Find,
     actions: Mapping[str, DataClass],
     vault: Vault,
-    find_again: Find | None = None,
+    find_again: Callable[[], Find] | None = None,
     model_authored: tuple[str, ...] = (),
     source: str = "",
 ) -> Redacted:
     """Hide every finding in a payload by the action of its class.
 
-    A value that is new to the vault is looked for again in the whole payload.
+    Where something was hidden, everything is looked at again until nothing more is found.
 
     Args:
         payload: any frozen JSON value.
         find: returns sorted findings that do not overlap.
         actions: the class of each finding by name.
         vault: the session's.
-        find_again: the same as *find*, and knows what went into the vault a moment ago.
+        find_again: asked at the start of a further round when the vault has grown; gives a function
+            like *find* that knows what went into the vault a moment ago.
         model_authored: JSON pointers below which placeholders of this vault stay.
         source: what the payload is, put before the JSON pointer in ``Issued.source``.
 
     Raises:
-        ValueError: a finding has a class without an action, two object keys become the same, or
-            the payload is nested too deep. No message holds text of the payload.
+        ValueError: a finding has a class without an action, two object keys become the same, the
+            payload is nested too deep, or there is more to hide after every round. No message
+            holds text of the payload.
     """
     walk = _Walk(find, actions, vault, frozenset(model_authored), source)
     counts: Counter[str] = Counter()
     for _ in range(MOST_ROUNDS):
         known = vault.version
-        payload = walk.frozen(payload)
+        shown = walk.frozen(payload)
         counts.update(walk.counts)
-        if vault.version == known:
-            break
+        if shown is payload:
+            return Redacted(payload=payload, counts=MappingProxyType(dict(counts)))
+        payload = shown
+        if find_again is not None and vault.version != known:
+            find = find_again()
         # Whatever looks like a placeholder by now was issued here.
-        walk = _Walk(find_again or find, actions, vault, frozenset({""}), source)
-    return Redacted(payload=payload, counts=MappingProxyType(dict(counts)))
+        walk = _Walk(find, actions, vault, frozenset({""}), source)
+    raise ValueError("the payload does not come to rest")
 
 
 class _Walk:
@@ -217,6 +223,7 @@ class _Walk:
         telling = bool(context) and _CREDENTIAL_KEY.search(context) is not None
         if text in self._harmless and not telling:
             return text
+        before = text
         kept: list[tuple[int, int, str]] = []
         if "[[" in text:
             text = PLACEHOLDER_LIKE.sub(
@@ -234,13 +241,14 @@ class _Walk:
         if not found:
             if len(text) <= LONGEST_REMEMBERED and "[[" not in text:
                 self._harmless.add(text)
-            return text
+            return before if text == before else text
         parts: list[str] = []
         behind = 0
         for start, end, name in _without(found, kept):
             parts += (text[behind:start], self._hidden(name, text[start:end], place))
             behind = end
-        return "".join((*parts, text[behind:]))
+        shown = "".join((*parts, text[behind:]))
+        return before if shown == before else shown
 
     def _own(self, placeholder: str) -> bool:
         return (
