@@ -336,13 +336,22 @@ class Enforcer:
             raise GuardFailure("an approval request has vanished from the store", part="approvals")
         return found
 
+    def _time_left(self, request: ApprovalRequest, deadline: float) -> float:
+        """Return how long an answer is still worth waiting for, until just after it expires."""
+        if request.state is not ApprovalState.PENDING:
+            return 0.0
+        open_for = (request.decide_by - self.core.now()).total_seconds()
+        if open_for < 0:
+            return 0.0
+        return min(deadline - time.monotonic(), open_for + SHORTEST_POLL)
+
     def _await_answer(self, step: AwaitAnswer) -> ApprovalRequest:
         wait = step.profile.wait.total_seconds()
         with self._telemetry.approval_span(step.request, wait) as waiting:
             deadline, pause = time.monotonic() + wait, SHORTEST_POLL
             latest = self._latest(step.request)
-            while latest.state is ApprovalState.PENDING and time.monotonic() < deadline:
-                time.sleep(min(pause, max(0.0, deadline - time.monotonic())))
+            while (left := self._time_left(latest, deadline)) > 0:
+                time.sleep(min(pause, left))
                 pause = min(pause * 1.5, LONGEST_POLL)
                 latest = self._latest(step.request)
             waiting.answered(latest)
@@ -353,8 +362,8 @@ class Enforcer:
         with self._telemetry.approval_span(step.request, wait) as waiting:
             deadline, pause = time.monotonic() + wait, SHORTEST_POLL
             latest = await _in_thread(lambda: self._latest(step.request))
-            while latest.state is ApprovalState.PENDING and time.monotonic() < deadline:
-                await asyncio.sleep(min(pause, max(0.0, deadline - time.monotonic())))
+            while (left := self._time_left(latest, deadline)) > 0:
+                await asyncio.sleep(min(pause, left))
                 pause = min(pause * 1.5, LONGEST_POLL)
                 latest = await _in_thread(lambda: self._latest(step.request))
             waiting.answered(latest)

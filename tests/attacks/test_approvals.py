@@ -232,6 +232,31 @@ def test_an_interrupted_claim_runs_nothing_and_leaves_no_gap(
     assert verify(SqliteReader(desk.database).logs()).completeness.ranges == ()
 
 
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_call_does_not_wait_for_a_question_that_has_closed(
+    policy_file: Path, approver_key: tuple[bytes, str], *, asynchronous: bool
+) -> None:
+    """A call that may wait for longer than the question is open ends with it, as expired."""
+    text = policy_file.read_text().replace('wait = "0s"', 'wait = "20s"')
+    policy_file.write_text(text.replace('decide_within = "4h"', 'decide_within = "1s"'))
+    with Guard.from_file(policy_file) as guard:
+        desk = Desk(guard, policy_file, approver_key[0])
+
+        @guard.tool(name="refund")
+        async def in_the_loop(order: str, amount: int, to: str) -> str:
+            raise AssertionError((order, amount, to))
+
+        if asynchronous:
+            desk.refund = lambda *arguments: asyncio.run(in_the_loop(*arguments))
+        began = time.monotonic()
+        with pytest.raises(ApprovalExpired) as caught:
+            desk.call()
+        took = time.monotonic() - began
+        assert desk.request(caught.value.request_id).state is ApprovalState.EXPIRED
+    assert 0.9 < took < 10
+    assert desk.ran == []
+
+
 def test_another_amount_does_not_ride_on_an_approval(desk: Desk) -> None:
     """An approval of 400 does not let 500 through."""
     desk.answer(desk.pending(400))
