@@ -42,6 +42,10 @@ class TokenFormat:
     confirm: Confirm | None = None
 
 
+# A token begins behind what is no word character, and behind an escape or an underscore, whose last
+# character would make it look like the inside of a word.
+_START = r"(?:\b|_|\\[bfnrt]|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|%[0-9A-Fa-f]{2})"
+_LONGEST_START = 6
 _AWS_KEY_ID = r"(?:AKIA|ASIA|ABIA|ACCA|A3T[A-Z0-9])[A-Z0-9]{16}"
 _AWS_SECRET = r"([A-Za-z0-9/+]{40})(?:[^A-Za-z0-9/+=]|$)"  # noqa: S105 - a pattern
 _ASSIGNED = r"""["']?\s{0,8}(?:=>|:=|==|=|:|\s)\s{0,8}["']?"""
@@ -54,14 +58,18 @@ TOKEN_FORMATS: tuple[TokenFormat, ...] = (
         name="openai_key",
         data_class=API_KEY,
         keywords=("sk-",),
-        pattern=r"\bsk-(?:proj|svcacct|admin|None)-[A-Za-z0-9_-]{20,}",
+        before=_LONGEST_START,
+        pattern=_START + r"(sk-(?:proj|svcacct|admin|None)-[A-Za-z0-9_-]{20,})",
+        group=1,
         documentation="https://platform.openai.com/docs/api-reference/authentication",
     ),
     TokenFormat(
         name="sk_key",
         data_class=API_KEY,
         keywords=("sk-",),
-        pattern=r"\bsk-[A-Za-z0-9_-]{20,}",
+        before=_LONGEST_START,
+        pattern=_START + r"(sk-[A-Za-z0-9_-]{20,})",
+        group=1,
         documentation="https://platform.openai.com/docs/api-reference/authentication",
         confirm=validators.has_digit,
     ),
@@ -76,7 +84,9 @@ TOKEN_FORMATS: tuple[TokenFormat, ...] = (
         name="aws_access_key_id",
         data_class=API_KEY,
         keywords=("AKIA", "ASIA", "ABIA", "ACCA", "A3T"),
-        pattern=r"\b" + _AWS_KEY_ID + r"\b",
+        before=_LONGEST_START,
+        pattern=_START + "(" + _AWS_KEY_ID + r")(?:[^A-Za-z0-9]|$)",
+        group=1,
         documentation="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html",
     ),
     TokenFormat(
@@ -170,7 +180,7 @@ TOKEN_FORMATS: tuple[TokenFormat, ...] = (
         name="google_oauth_secret",
         data_class=API_KEY,
         keywords=("GOCSPX-", "ya29."),
-        pattern=r"GOCSPX-[A-Za-z0-9_-]{28}|\bya29\.[A-Za-z0-9_.-]{20,}",
+        pattern=r"GOCSPX-[A-Za-z0-9_-]{28}|ya29\.[A-Za-z0-9_.-]{20,}",
         documentation="https://developers.google.com/identity/protocols/oauth2",
     ),
     TokenFormat(
@@ -191,14 +201,18 @@ TOKEN_FORMATS: tuple[TokenFormat, ...] = (
         name="sendgrid_key",
         data_class=API_KEY,
         keywords=("SG.",),
-        pattern=r"\bSG\.[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{32,64}",
+        before=_LONGEST_START,
+        pattern=_START + r"(SG\.[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{32,64})",
+        group=1,
         documentation="https://www.twilio.com/docs/sendgrid/ui/account-and-settings/api-keys",
     ),
     TokenFormat(
         name="hugging_face_token",
         data_class=API_KEY,
         keywords=("hf_",),
-        pattern=r"\bhf_[A-Za-z0-9]{30,}",
+        before=_LONGEST_START,
+        pattern=_START + r"(hf_[A-Za-z0-9]{30,})",
+        group=1,
         documentation="https://huggingface.co/docs/hub/security-tokens",
     ),
     TokenFormat(
@@ -212,14 +226,16 @@ TOKEN_FORMATS: tuple[TokenFormat, ...] = (
         name="groq_key",
         data_class=API_KEY,
         keywords=("gsk_",),
-        pattern=r"\bgsk_[A-Za-z0-9]{40,}",
+        before=_LONGEST_START,
+        pattern=_START + r"(gsk_[A-Za-z0-9]{40,})",
+        group=1,
         documentation="https://console.groq.com/docs/quickstart",
     ),
     TokenFormat(
         name="databricks_token",
         data_class=API_KEY,
         keywords=("dapi",),
-        pattern=r"\bdapi[a-f0-9]{32}(?:-[0-9])?",
+        pattern=r"dapi[a-f0-9]{32}(?:-[0-9])?",
         documentation="https://docs.databricks.com/en/dev-tools/auth/pat.html",
     ),
     TokenFormat(
@@ -233,7 +249,9 @@ TOKEN_FORMATS: tuple[TokenFormat, ...] = (
         name="vault_token",
         data_class=API_KEY,
         keywords=("hvs.", "hvb.", "hvr."),
-        pattern=r"\bhv[sbr]\.[A-Za-z0-9_-]{24,}",
+        before=_LONGEST_START,
+        pattern=_START + r"(hv[sbr]\.[A-Za-z0-9_-]{24,})",
+        group=1,
         documentation="https://developer.hashicorp.com/vault/docs/concepts/tokens",
     ),
     TokenFormat(
@@ -254,8 +272,8 @@ TOKEN_FORMATS: tuple[TokenFormat, ...] = (
     TokenFormat(
         name="json_web_token",
         data_class=JWT,
-        keywords=("eyJ",),
-        pattern=r"eyJ[A-Za-z0-9_-]{8,}={0,2}(?:\.[A-Za-z0-9_-]{0,}={0,2}){2,4}",
+        keywords=("eyJ", "eyA", "ewo", "ew0"),
+        pattern=r"(?:ey[AJ]|ew[0o])[A-Za-z0-9_-]{8,}={0,2}(?:\.[A-Za-z0-9_-]*={0,2}){2,}",
         width=8192,
         documentation="https://www.rfc-editor.org/rfc/rfc7519",
         confirm=validators.jwt,
@@ -303,8 +321,10 @@ TOKEN_FORMATS: tuple[TokenFormat, ...] = (
         data_class=CREDENTIAL,
         keywords=("passw", "pwd"),
         any_case=True,
-        before=1,
-        pattern=r"""(?i)\b(?:password|pwd)\s{0,4}=\s{0,4}([^;\s"'<>\\]+);\s{0,4}[a-z ]{2,30}=""",
+        before=_LONGEST_START,
+        pattern="(?i)"
+        + _START
+        + r"""(?:password|pwd)\s{0,4}=\s{0,4}([^;\s"'<>\\]+);\s{0,4}[a-z ]{2,30}=""",
         group=1,
         documentation="https://learn.microsoft.com/en-us/dotnet/framework/data/adonet/connection-string-syntax",
         confirm=validators.not_templated,
@@ -324,7 +344,8 @@ TOKEN_FORMATS: tuple[TokenFormat, ...] = (
         keywords=("@",),
         before=64,
         width=255,
-        pattern=_LOCAL_PART + r"@[\pL\pN-]+(?:\.[\pL\pN-]+)*\.(?:[A-Za-z]{2,24}|\pL{2,24})",
+        pattern=rf"(?:{_LOCAL_PART}@)+"
+        r"[\pL\pN-]+(?:\.[\pL\pN-]+)*\.(?:[A-Za-z]{2,24}|\pL{2,24})",
         documentation="https://www.rfc-editor.org/rfc/rfc5321#section-4.1.2",
         confirm=validators.email,
     ),

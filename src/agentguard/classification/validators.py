@@ -11,7 +11,8 @@ INVARIANT: an error in a validator is never a "no"; it leaves here and refuses t
 """
 
 import base64
-import binascii
+import json
+import re
 from collections.abc import Iterable, Iterator
 
 NOTHING: tuple[tuple[int, int], ...] = ()
@@ -48,6 +49,17 @@ _FILE_SUFFIXES = frozenset(
 )
 
 
+# The name of a file has only numbers before its suffix: ``icon@2x.png``, ``pkg@4.17.21.tgz``.
+_NUMBERED = re.compile(rb"[0-9]+x?(?:\.[0-9]+x?)*")
+_REPOSITORY = re.compile(rb"(?::[\w.~-]*)?/[\w.~-]")
+_VARIABLE = re.compile(rb"\$(?:[A-Z_][A-Z0-9_]*|\{[^}]*\})")
+# A letter or digit that ends one of these belongs to the escape, not to what follows.
+_ESCAPE = re.compile(rb"(?:\\[bfnrt]|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|%[0-9A-Fa-f]{2})\Z")
+_JWT_PARTS = 5
+_JWT_STARTS = 32
+_LONGEST_JWT_HEADER = 8192
+_JWT_START = re.compile(rb"ey[AJ]|ew[0o]")
+
 # What a doubled digit adds to the sum, for digits that are bytes 48 to 57.
 _DOUBLED = bytes.maketrans(b"0123456789", bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)))
 _SINGLE = bytes.maketrans(b"0123456789", bytes(range(10)))
@@ -72,9 +84,9 @@ def cards(data: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
     A card begins and ends at a group of digits, so that an expiry date behind it does not hide
     it, and four digits out of a longer number do not make one.
     """
-    if _touches_word(data, start, end):
-        return
-    groups = _digit_groups(data, start, end)
+    groups = _free_groups(data, start, end)
+    if data[start - 1 : start] == b"%" and not _any_card(data, groups):
+        groups = _free_groups(data, start + 2, end)  # the two digits of a URL escape
     first = 0
     while first < len(groups):
         last = _card_from(data, groups, first)
@@ -85,13 +97,20 @@ def cards(data: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
             first = last + 1
 
 
-def _touches_word(data: bytes, start: int, end: int) -> bool:
-    before, after = data[max(0, start - 2) : start], data[end : end + 1]
-    return (
-        before[-1:].isalnum()
-        or after.isalnum()
-        or (before[-1:] == b"." and before[:1].isdigit())  # the fraction of a number
-    )
+def _any_card(data: bytes, groups: list[tuple[int, int]]) -> bool:
+    return any(_card_from(data, groups, first) is not None for first in range(len(groups)))
+
+
+def _free_groups(data: bytes, start: int, end: int) -> list[tuple[int, int]]:
+    """Return the groups of digits without those that a word or a fraction takes along."""
+    groups = _digit_groups(data, start, end)
+    if data[end : end + 1].isalnum():
+        groups = groups[:-1]
+    before = data[max(0, start - 2) : start]
+    in_word = before[-1:].isalnum() and not _ESCAPE.search(data, max(0, start - 6), start)
+    if in_word or (before[-1:] == b"." and before[:1].isdigit()):
+        groups = groups[1:]
+    return groups
 
 
 def _digit_groups(data: bytes, start: int, end: int) -> list[tuple[int, int]]:
@@ -126,21 +145,46 @@ def _card_from(data: bytes, groups: list[tuple[int, int]], first: int) -> int | 
 
 def email(data: bytes, start: int, end: int) -> Iterable[tuple[int, int]]:
     """Confirm an e-mail address: not a file such as ``icon@2x.png``, not a repository's login."""
-    local, _, domain = data[start:end].partition(b"@")
-    suffix = domain.rpartition(b".")[2].lower()
-    if suffix in _FILE_SUFFIXES or (local == b"git" and data[end : end + 1] in (b":", b"/")):
+    local, _, domain = data[start:end].rpartition(b"@")
+    name, _, suffix = domain.rpartition(b".")
+    is_file = suffix.lower() in _FILE_SUFFIXES and _NUMBERED.fullmatch(name)
+    if is_file or (local == b"git" and _REPOSITORY.match(data, end)):
         return NOTHING
     return ((start, end),)
 
 
-def jwt(data: bytes, start: int, end: int) -> Iterable[tuple[int, int]]:
-    """Confirm a JSON Web Token: its first part decodes to a JSON object."""
-    header = data[start:end].partition(b".")[0]
+def jwt(data: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Confirm the JSON Web Tokens in parts joined by dots: a first part that holds a JSON object.
+
+    What only begins like a token does not hide the one behind it.
+    """
+    parts = data[start:end].split(b".")
+    place = start
+    covered = start
+    for index, part in enumerate(parts[:-1]):
+        begin = _jwt_header(part) if place >= covered else None
+        if begin is not None:
+            covered = place + sum(map(len, parts[index : index + _JWT_PARTS]))
+            covered += min(_JWT_PARTS, len(parts) - index) - 1
+            yield place + begin, covered
+        place += len(part) + 1
+
+
+def _jwt_header(part: bytes) -> int | None:
+    """Return where a part begins to be the base64 of a JSON object."""
+    # Tried from the end, a few times: a text that is nothing but beginnings stays cheap.
+    starts = [match.start() for match in _JWT_START.finditer(part)][-_JWT_STARTS:]
+    return next((begin for begin in starts if _is_object(part[begin:])), None)
+
+
+def _is_object(encoded: bytes) -> bool:
+    if len(encoded) > _LONGEST_JWT_HEADER:
+        return False
     try:
-        decoded = base64.urlsafe_b64decode(header + b"=" * (-len(header) % 4))
-    except binascii.Error:
-        return NOTHING
-    return ((start, end),) if b'":' in decoded and decoded.rstrip().endswith(b"}") else NOTHING
+        decoded = base64.urlsafe_b64decode(encoded.rstrip(b"=") + b"==")
+        return isinstance(json.loads(decoded), dict)
+    except (ValueError, RecursionError):  # not base64, not UTF-8, not JSON
+        return False
 
 
 def has_digit(data: bytes, start: int, end: int) -> Iterable[tuple[int, int]]:
@@ -151,5 +195,5 @@ def has_digit(data: bytes, start: int, end: int) -> Iterable[tuple[int, int]]:
 def not_templated(data: bytes, start: int, end: int) -> Iterable[tuple[int, int]]:
     """Confirm a password that is not the name of one: ``{password}``, ``<password>``, ``$NAME``."""
     value = data[start:end]
-    named = value[:1] == b"$" or (value[:1] in (b"{", b"<") and value[-1:] in (b"}", b">"))
+    named = _VARIABLE.fullmatch(value) or (value[:1] in (b"{", b"<") and value[-1:] in (b"}", b">"))
     return NOTHING if named or value.strip(b"*") == b"" else ((start, end),)
