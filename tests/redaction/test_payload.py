@@ -331,6 +331,15 @@ def test_a_known_value_does_not_cover_a_secret_behind_it() -> None:
     assert TOKEN not in str(redact(text, vault).payload)
 
 
+def test_a_lone_surrogate_in_a_secret_does_not_end_the_session() -> None:
+    """A value that no encoding can write is hidden, and later requests are looked at."""
+    vault = Vault(b"k" * 32)
+    text = '{"k":"-----BEGIN PRIVATE KEY-----\\nAAAA\\ud800BBBB\\n-----END PRIVATE KEY-----"}'
+    assert "AAAA" not in str(redact(text, vault).payload)
+    assert redact("hello", vault).payload == "hello"
+    assert "AAAA" not in str(redact(f"again {text}", vault).payload)
+
+
 def test_the_finder_is_made_once_for_a_round() -> None:
     """However many texts hold something new, a round makes one finder."""
     vault, made = Vault(b"k" * 32), 0

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from agentguard.classification import KnownValues
 from agentguard.redaction import PLACEHOLDER, Vault
 from agentguard.vocabulary import Action, DataClass, KnownValue
 
@@ -98,6 +99,22 @@ def test_what_was_hidden_is_known_from_then_on() -> None:
     for value in ("bob@example.com", "abc", " ab "):
         issue(vault, value)
     assert vault.known_values() == (KnownValue(value="bob@example.com", data_class="email"),)
+
+
+def test_a_value_with_a_lone_surrogate_is_known_by_its_parts() -> None:
+    """What cannot be encoded as a whole can be looked for all the same."""
+    vault = Vault(b"k" * 32)
+    issue(vault, "first\ud800second\udfff\ud800abc")
+    assert [known.value for known in vault.known_values()] == ["first", "second"]
+    assert KnownValues(vault.known_values()).find("see first")
+
+
+def test_known_values_between_two_versions_are_given_alone() -> None:
+    """What was known before a version, and what came after another, is left out."""
+    vault = Vault(b"k" * 32)
+    for number in range(5):
+        issue(vault, f"value-{number}")
+    assert [known.value for known in vault.known_values(2, 4)] == ["value-2", "value-3"]
 
 
 def test_values_stay_out_of_reprs() -> None:

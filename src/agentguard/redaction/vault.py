@@ -11,6 +11,7 @@ placeholder stands for two values (tests/redaction/test_vault.py).
 
 import base64
 import hmac
+import re
 from dataclasses import dataclass, field, replace
 
 from agentguard.redaction.placeholders import PLACEHOLDER, as_placeholder
@@ -20,6 +21,8 @@ KEY_BYTES = 32
 CODE_BYTES = 5
 # Shorter values stand in too many places to be looked for.
 SHORTEST_KNOWN = 4
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,12 +102,20 @@ class Vault:
         """Return what a placeholder or a mark stands for, None when it was not issued here."""
         return self._issued.get(as_placeholder(placeholder))
 
-    def known_values(self) -> tuple[KnownValue, ...]:
-        """Return everything that was hidden once and is long enough to be looked for."""
+    def known_values(self, since: int = 0, until: int | None = None) -> tuple[KnownValue, ...]:
+        """Return what was hidden once and is long enough to be looked for, in order.
+
+        No text that leaves holds a lone surrogate, so a value is known by the parts around it.
+
+        Args:
+            since: leave out what was issued before the vault had this version.
+            until: leave out what was issued after the vault had this version.
+        """
         return tuple(
-            KnownValue(value=issued.value, data_class=issued.data_class)
-            for issued in tuple(self._issued.values())
-            if len(issued.value.strip()) >= SHORTEST_KNOWN
+            KnownValue(value=part, data_class=issued.data_class)
+            for issued in tuple(self._issued.values())[since:until]
+            for part in _LONE_SURROGATE.split(issued.value)
+            if len(part.strip()) >= SHORTEST_KNOWN
         )
 
     def _code(self, name: str, value: str) -> str:
