@@ -14,14 +14,15 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from openai import OpenAI
 
-from agentguard import Guard
+from agentguard import ApprovalPending, Guard
+from agentguard.stores import SqliteReader
 from agentguard.testing import LoopbackProvider
 
 SECRET = "wJalrXUtnFEMIK7MDENGbPxRfiCYzzQ1w9Er4tYu"
@@ -144,6 +145,41 @@ def test_a_busy_store_does_not_stop_the_event_loop(guard: Guard, policy_file: Pa
     stall, results = asyncio.run(main())
     assert results == ["ORD-00012345"] * 4
     assert stall < 0.25  # the lock is held for 0.8 s
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_the_same_call_made_at_once_asks_people_once(policy_file: Path, processes: int) -> None:
+    """However many threads and guards make one call in one session, there is one question."""
+    asked: list[str] = []
+
+    def call(guard: Guard, refund: Callable[..., str], order: str) -> None:
+        with (
+            guard.identity("agent:support", on_behalf_of="user:alice", session="s"),
+            pytest.raises(ApprovalPending) as caught,
+        ):
+            refund(order, 400, "jane.doe@customers.example")
+        asked.append(caught.value.request_id)
+
+    with ExitStack() as open_guards:
+        threads: list[threading.Thread] = []
+        for _ in range(processes):
+            guard = open_guards.enter_context(Guard.from_file(policy_file))
+
+            @guard.tool
+            def refund(order: str, amount: int, to: str) -> str:
+                raise AssertionError((order, amount, to))
+
+            threads += [
+                threading.Thread(target=call, args=(guard, refund, order))
+                for order in ["ORD-00000001", "ORD-00000002"] * 4
+            ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(asked) == 8 * processes
+    assert len(set(asked)) == len(SqliteReader(policy_file.with_name("agentguard.db")).approvals())
+    assert len(set(asked)) == 2
 
 
 def test_a_busy_process_does_not_forget_what_a_conversation_has_hidden(

@@ -137,6 +137,38 @@ def test_a_change_from_a_stale_reading_is_lost(
     assert store.approval("r") == asked
 
 
+@pytest.mark.parametrize(
+    ("there", "beside", "made"),
+    [
+        ({}, frozenset(), False),
+        ({}, frozenset({"another"}), False),
+        ({}, frozenset({"there"}), True),
+        ({}, None, True),
+        ({"state": ApprovalState.DONE}, frozenset(), True),
+        ({"tool": "delete_account"}, frozenset(), True),
+        ({"session_key": "sha256:other"}, frozenset(), True),
+    ],
+    ids=str,
+)
+def test_a_request_is_made_only_beside_those_that_were_seen(
+    store: SqliteStore,
+    head: Head,
+    entry: Entry,
+    question: Question,
+    there: dict[str, object],
+    beside: frozenset[str] | None,
+    *,
+    made: bool,
+) -> None:
+    """Another open request of the session and tool, unseen so far, makes the new one lost."""
+    first = ApprovalChange(before=None, after=question("there", **there))
+    second = ApprovalChange(before=None, after=question("new"), beside=beside)
+    batch = [Append.of(entry("a"), change=first), Append.of(entry("b"), change=second)]
+    _, positions = store.commit(head, batch)
+    assert (positions[1] is not None) is made
+    assert (store.approval("new") is not None) is made
+
+
 def test_the_same_request_is_not_made_twice(
     store: SqliteStore, head: Head, entry: Entry, question: Question
 ) -> None:

@@ -6,10 +6,12 @@ Carries out step 5: finds the request that this very call already opened in this
 opens one, waits as the profile says, and prepares the claim that step 6 makes.
 Who may answer, and when it is enough, says ``approvals``.
 
+INVARIANT: one call, made at once by many, asks people once (tests/attacks/test_concurrency.py).
 INVARIANT: only a request whose commitments equal the real arguments is ever claimed
 (tests/attacks/test_approvals.py).
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
@@ -55,6 +57,7 @@ from agentguard.vocabulary import (
 )
 
 NONCE_BYTES = 32
+MOST_LOOKS = 100
 
 
 def consent(
@@ -74,9 +77,7 @@ def consent(
     profile = progress.core.policy.profiles[asked.profile]
     if isinstance(call, ModelCall):
         raise GuardFailure("model calls cannot ask for approval", part="approvals")
-    request = yield from _current_request(progress, caller, call)
-    if request is None:
-        request = yield from _opened(progress, caller, call, profile, shown)
+    request = yield from _asked(progress, caller, call, profile, shown)
     progress.approval = request
     if request.state in (ApprovalState.PENDING, ApprovalState.APPROVED):
         request = yield from perform(AwaitAnswer(request, profile))
@@ -85,11 +86,28 @@ def consent(
     return _claimed(progress, request, profile)
 
 
-def _current_request(
-    progress: Progress, caller: Caller, call: ToolCall
+def _asked(
+    progress: Progress, caller: Caller, call: ToolCall, profile: ApprovalProfile, shown: str
+) -> Flow[ApprovalRequest]:
+    """Find the request of this very call, or open it, so that people are asked once.
+
+    Whenever somebody else has opened one since we looked, it is looked at as well.
+    """
+    for _ in range(MOST_LOOKS):
+        found = yield from perform(FindApprovals(caller.session_key, call.tool))
+        request = yield from _current(progress, caller, call, found)
+        if request is None:
+            beside = frozenset(each.id for each in found)
+            request = yield from _opened(progress, caller, call, profile, shown, beside)
+        if request is not None:
+            return request
+    raise GuardFailure("too many others ask for approval at once", part="approvals")
+
+
+def _current(
+    progress: Progress, caller: Caller, call: ToolCall, found: Iterable[ApprovalRequest]
 ) -> Flow[ApprovalRequest | None]:
-    """Find the request of this very call that has not ended yet."""
-    found = yield from perform(FindApprovals(caller.session_key, call.tool))
+    """Return the request of this very call that has not ended yet."""
     for request in found:
         if not matches(
             request,
@@ -114,9 +132,17 @@ def _current_request(
 
 
 def _opened(
-    progress: Progress, caller: Caller, call: ToolCall, profile: ApprovalProfile, shown: str
-) -> Flow[ApprovalRequest]:
-    """Ask: write the request down durably, together with the entry that says so."""
+    progress: Progress,
+    caller: Caller,
+    call: ToolCall,
+    profile: ApprovalProfile,
+    shown: str,
+    beside: frozenset[str],
+) -> Flow[ApprovalRequest | None]:
+    """Ask: write the request down durably, together with the entry that says so.
+
+    Returns None when there is another open request than those it would stand *beside*.
+    """
     core, decision = progress.core, progress.decision
     request = new_request(
         id=core.random(16).hex(),
@@ -134,8 +160,12 @@ def _opened(
     )
     progress.approval = request
     written = entry(progress, EntryType.APPROVAL_REQUESTED)
-    change = ApprovalChange(before=None, after=request)
-    yield from perform(Record(entry=written, durable=True, change=change))
+    change = ApprovalChange(before=None, after=request, beside=beside)
+    try:
+        yield from perform(Record(entry=written, durable=True, change=change))
+    except ClaimLost:
+        progress.approval = None
+        return None
     return request
 
 

@@ -23,7 +23,7 @@ from agentguard.audit import FIRST_PREVIOUS, entry_fields, entry_hash, placed_by
 from agentguard.canonical import Frozen, NotCanonical, instant
 from agentguard.stores.connections import connect_writing, failure, patiently
 from agentguard.stores.failures import StoreFailure
-from agentguard.stores.reading import SqliteReader
+from agentguard.stores.reading import OPEN_STATES, SqliteReader
 from agentguard.stores.rows import VOTE_COLUMNS, question_of, standing_of, vote_row
 from agentguard.stores.schema import migrate
 from agentguard.vocabulary import (
@@ -256,7 +256,7 @@ def _swap(connection: sqlite3.Connection, change: ApprovalChange) -> bool:
     """Make the change, if nothing changed since; else leave everything as it was."""
     connection.execute("SAVEPOINT change")
     if change.before is None:
-        changed = _insert(connection, change.after)
+        changed = _insert(connection, change.after, change.beside)
     else:
         changed = _update(connection, change.before, change.after, change.vote)
     if not changed:
@@ -265,7 +265,17 @@ def _swap(connection: sqlite3.Connection, change: ApprovalChange) -> bool:
     return changed
 
 
-def _insert(connection: sqlite3.Connection, asked: ApprovalRequest) -> bool:
+def _insert(
+    connection: sqlite3.Connection, asked: ApprovalRequest, beside: frozenset[str] | None
+) -> bool:
+    if beside is not None:
+        marks = ", ".join("?" * len(OPEN_STATES))
+        rows = connection.execute(
+            f"SELECT id FROM approval WHERE session_key = ? AND tool = ? AND state IN ({marks})",  # noqa: S608 - no value in it
+            (asked.session_key, asked.tool, *map(str, OPEN_STATES)),
+        )
+        if any(id_ not in beside for (id_,) in rows):
+            return False
     created_at = instant(asked.created_at)
     cursor = connection.execute(
         "INSERT INTO approval VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",

@@ -140,8 +140,12 @@ class ApprovalChange:
             stored state or version differs from it.
         after: the request as it shall be, with the version of *before* plus one.
         vote: a vote to add, if the change is one.
+        beside: with a request to create, the ids of the requests of its session and tool that
+            were found open. The change is lost when there is another one by now, which may be
+            about the same call. None creates it whatever there is.
     """
 
     before: ApprovalRequest | None
     after: ApprovalRequest
     vote: Vote | None = None
+    beside: frozenset[str] | None = None
