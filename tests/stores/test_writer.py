@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -83,6 +84,16 @@ def test_a_durable_entry_is_on_disk_when_the_call_returns(
     position = _append(writer, entry("a"), durable=True)
     assert position == Position(stream="s", seq=1)
     assert _calls(disk) == ["stream.opened", "a"]
+
+
+def test_no_entry_is_older_than_its_stream(
+    disk: Disk, writer: StreamWriter, clock: Clock, entry: Entry
+) -> None:
+    """The opening entry is not dated after the first entry, which is made before it is written."""
+    made = clock()
+    _append(writer, replace(entry("a"), at=made), durable=True)
+    opened, first = (parse_entry(row.content).entry.at for row in disk.entries("s"))
+    assert opened == first == made
 
 
 def test_an_accepted_entry_is_on_disk_soon(disk: Disk, writer: StreamWriter, entry: Entry) -> None:

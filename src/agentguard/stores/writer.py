@@ -207,12 +207,12 @@ class StreamWriter:
 
     def _write(self, items: Sequence[Append]) -> tuple[Position | None, ...]:
         """Write items, and before the first ones the entry that opens the stream."""
-        opening = [] if self._head.next_seq else [self._opening()]
+        opening = [] if self._head.next_seq else [self._opening(items)]
         head, positions = self._store.commit(self._head, [*opening, *items])
         self._head = head
         return positions[len(opening) :]
 
-    def _opening(self) -> Append:
+    def _opening(self, items: Sequence[Append]) -> Append:
         from importlib.metadata import PackageNotFoundError, version
 
         try:
@@ -220,7 +220,9 @@ class StreamWriter:
         except PackageNotFoundError:
             ours = "unknown"
         details = {"host": socket.gethostname(), "pid": str(self.pid), "version": ours}
-        entry = AuditEntry(type=EntryType.STREAM_OPENED, at=self._clock(), details=details)
+        # Entries are dated when they are made; none may be older than its stream.
+        opened_at = min([self._clock(), *(item.entry.at for item in items)])
+        entry = AuditEntry(type=EntryType.STREAM_OPENED, at=opened_at, details=details)
         return Append.of(entry)
 
     def _end(self) -> None:
