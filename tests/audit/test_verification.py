@@ -82,6 +82,18 @@ def test_nothing_is_signed_and_nothing_is_anchored() -> None:
     assert "not anchored" in found.anchoring.sentence
 
 
+def test_what_a_set_of_chains_cannot_see_is_said() -> None:
+    """A stream removed whole, or cut and made to look open, breaks nothing, and that is said."""
+    whole = [closed_log(rows_of(WHOLE, stream), stream=stream) for stream in ("s", "t")]
+    cut = closed_log(rows_of(WHOLE)[:3], closed_seq=None, may_live=True)
+    for attacked in (whole[:1], [cut]):
+        found = verify(attacked)
+        assert found.integrity.state is VerdictState.HOLDS
+        assert found.completeness.state in (VerdictState.HOLDS, VerdictState.OPEN)
+        assert "a stream that was removed whole" in found.anchoring.sentence
+        assert "cut and marked as open" in found.anchoring.sentence
+
+
 def test_no_streams_hold_nothing_together() -> None:
     """An empty log verifies as zero entries, and says so."""
     found = verify([])

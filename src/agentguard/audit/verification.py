@@ -5,8 +5,9 @@
 Gives four verdicts that are never added up: integrity, completeness, authenticity, anchoring.
 It reads no file: it is given the streams.
 
-INVARIANT: what a bare hash chain cannot know is said in words and never counts as shown: a cut
-end of a stream that was not closed, a log rewritten whole, who wrote it
+INVARIANT: what a bare set of hash chains cannot know is said in words and never counts as shown:
+a cut end of a stream that was not closed or is made to look so, a stream that was removed whole,
+a log rewritten whole, who wrote it
 (tests/audit/test_verification.py).
 """
 
@@ -113,7 +114,8 @@ NOT_SIGNED = Verdict(
 )
 NOT_ANCHORED = Verdict(
     state=VerdictState.NONE,
-    sentence="not anchored: nobody outside this file vouches for any part of the log",
+    sentence="not anchored: nobody outside this file vouches for any part of the log, so a stream"
+    " that was removed whole, or one that was closed but was cut and marked as open, is not seen",
 )
 
 
@@ -244,7 +246,10 @@ def _completeness(readings: list[_Reading]) -> Verdict:
     elif running:
         state, sentence = VerdictState.OPEN, "nothing is missing from what can be seen so far"
     else:
-        state, sentence = VerdictState.HOLDS, "every intent is answered and every stream is closed"
+        state, sentence = (
+            VerdictState.HOLDS,
+            "every intent found is answered and every stream found is closed",
+        )
     if never_closed:
         sentence += (
             f"; {_count(never_closed, 'stream')} not closed, and there a bare chain cannot see "
