@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The agentguard authors
 # SPDX-License-Identifier: Apache-2.0
-"""Can a secret leave because of what stands around it?
+"""Can a secret leave because of what stands around it, or because it is cut to pieces?
 
 The story: detectors look at the characters beside a match to tell a token from a piece of a word,
 and so a secret leaves behind an escape, a fraction or a second token. Each text here once left
@@ -15,7 +15,10 @@ import string
 
 import pytest
 
-from agentguard.classification import Classifier, build_classifier
+from agentguard.canonical import canonical_bytes, freeze
+from agentguard.classification import BUILT_IN_CLASSES, Classifier, build_classifier
+from agentguard.redaction import redact_payload
+from agentguard.session import Session
 
 SOURCE = random.Random(11)  # noqa: S311 - the same secrets in every run
 BASE62 = string.ascii_letters + string.digits
@@ -162,3 +165,62 @@ def test_json_within_prose_does_not_hide_a_token(engine: Classifier) -> None:
         f"{json.dumps({'a': f'x{chr(9)}{token}'})}\n{json.dumps({'b': token})}",
     ):
         assert token not in left(engine, text)
+
+
+MATERIAL = base64.b64encode(SOURCE.randbytes(800)).decode()
+LINES = [MATERIAL[place : place + 64] for place in range(0, len(MATERIAL), 64)]
+HEAD, FOOT = "-----BEGIN RSA PRIVATE KEY-----", "-----END RSA PRIVATE KEY-----"
+KEY_ID, KEY_SECRET = SECRETS["aws"], body(40)
+PIECES: dict[str, object] = {
+    "key as lines": [HEAD, *LINES, FOOT],
+    "key without its end": [HEAD, *LINES],
+    "key as lines of a member": {"note": "x", "key": [HEAD, *LINES, FOOT]},
+    "key as records": [{"line": line} for line in (HEAD, *LINES, FOOT)],
+    "key as parts": [{"type": "text", "text": line} for line in (HEAD, *LINES, FOOT)],
+    "pair as list": [KEY_ID, KEY_SECRET],
+    "pair as object": {"id": KEY_ID, "secret": KEY_SECRET},
+    "pair as member": {KEY_ID: KEY_SECRET},
+    "pair as environment": [{"name": "AWS_SECRET_ACCESS_KEY", "value": KEY_SECRET}],
+}
+
+
+def sent(engine: Classifier, payload: object) -> str:
+    """The bytes of a payload that would leave in a new session."""
+    session = Session(b"k" * 32)
+    hidden = redact_payload(
+        freeze(payload),
+        find=session.finder(engine),
+        find_again=session.second_finder(engine),
+        actions={one.name: one for one in BUILT_IN_CLASSES},
+        vault=session.vault,
+    )
+    return canonical_bytes(hidden.payload).decode()
+
+
+@pytest.mark.parametrize("name", PIECES)
+@pytest.mark.parametrize("way", ["as it is", "as text", "in a message", "text in text"])
+def test_a_secret_in_pieces_is_hidden(engine: Classifier, name: str, way: str) -> None:
+    """A key as its lines, or a secret beside the string that names it, leaves in no shape."""
+    payload = PIECES[name]
+    if way != "as it is":
+        payload = json.dumps(payload)
+    if way == "in a message":
+        payload = {"model": "m", "messages": [{"role": "user", "content": payload}]}
+    if way == "text in text":
+        payload = json.dumps({"output": payload})
+    text = sent(engine, payload)
+    assert not [line for line in (*LINES, KEY_SECRET) if line in text]
+
+
+def test_speaking_of_keys_leaves_a_conversation_whole(engine: Classifier) -> None:
+    """A header in one message and an end line in a later one do not hide what is between."""
+    messages = [
+        {"role": "user", "content": f"My file starts with {HEAD}, what is it?"},
+        {"role": "assistant", "content": "A private key; keep it to yourself."},
+        {"role": "tool", "tool_call_id": "call_17", "content": "done"},
+        {"role": "user", "content": f"It ends with {FOOT}"},
+    ]
+    left_over = json.loads(sent(engine, {"messages": messages, "model": "m"}))["messages"]
+    assert [one["role"] for one in left_over] == ["user", "assistant", "tool", "user"]
+    assert left_over[1] == messages[1]
+    assert left_over[2]["tool_call_id"] == "call_17"

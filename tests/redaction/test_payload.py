@@ -410,6 +410,19 @@ def test_the_source_of_a_value_is_kept() -> None:
     assert issued.source == "test/a~1b/0/c"
 
 
+def test_the_source_of_a_value_under_a_very_long_key_is_cut() -> None:
+    """A long key is not kept once for each value that was found under it."""
+    vault = Vault(b"k" * 32)
+    sent = thaw(
+        redact({"k" * 5_000: [[f"u{number}@example.com"] for number in range(3)]}, vault).payload
+    )
+    assert isinstance(sent, dict)
+    ((items),) = sent.values()
+    assert isinstance(items, list)
+    issued = [vault.issued(str(item[0])) for item in items if isinstance(item, list)]
+    assert [len(one.source) for one in issued if one is not None] == [len("test/") + 512] * 3
+
+
 def test_payload_stays_out_of_the_repr() -> None:
     """The repr of a redacted payload shows the counts alone."""
     assert repr(redact({"some": "words"})) == "Redacted(counts=mappingproxy({}))"

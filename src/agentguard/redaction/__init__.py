@@ -5,6 +5,8 @@
     placeholders  what stands in a text instead of a value
     vault         which placeholder stands for which value, for one session
     json_text     JSON inside a string, taken apart and put together without loss
+    authored      which places the model wrote
+    pieces        what is sensitive only when strings are read together
     payload       hide the findings in every position of a JSON value
     hydration     turn placeholders back, for the user or for a tool
 

@@ -20,11 +20,9 @@ from types import MappingProxyType
 
 from agentguard.canonical import Frozen
 from agentguard.redaction import json_text
-from agentguard.redaction.json_text import Members, Tree
+from agentguard.redaction.json_text import DEEPEST_LEVEL, Members, Tree
 from agentguard.redaction.placeholders import PLACEHOLDER, PLACEHOLDER_LIKE
 from agentguard.redaction.vault import Issued, Vault
-
-DEEPEST_NESTING = 128
 
 Fill = Callable[[re.Match[str]], str]
 
@@ -165,8 +163,8 @@ def _filled_text(text: str, pattern: re.Pattern[str], fill: Fill, depth: int = 0
 
 
 def _filled(node: Tree, pattern: re.Pattern[str], fill: Fill, depth: int = 0) -> Tree:
-    if depth > DEEPEST_NESTING:
-        raise ValueError(f"nested deeper than {DEEPEST_NESTING} levels")
+    if depth > DEEPEST_LEVEL:
+        raise ValueError(f"nested deeper than {DEEPEST_LEVEL} levels")
     if isinstance(node, str):
         return _filled_text(node, pattern, fill, depth + 1)
     if isinstance(node, list):

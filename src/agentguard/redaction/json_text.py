@@ -15,6 +15,8 @@ import math
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+# Levels of a payload and of the JSON texts inside it, counted together. What is frozen has fewer.
+DEEPEST_LEVEL = 128
 # Beyond this size a float's digits are no longer those that were meant.
 _LARGEST_EXACT = 2**63
 

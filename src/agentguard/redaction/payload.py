@@ -3,7 +3,10 @@
 """How is everything that was found hidden, in every position of a payload?
 
 Walks a frozen JSON value: strings, object keys, numbers, and JSON inside strings.
+Where a secret is found, the strings are also read together, since a key may come in lines.
 What finds, and what happens to each class, are arguments.
+A number that is found becomes a string: a field that must be a number makes the provider refuse
+the request, which is better than the number leaving.
 Placeholders that untrusted text brings along are made inert first; those of this session may
 stand where the model wrote them.
 
@@ -14,13 +17,15 @@ INVARIANT: no text that was found survives in the result, and doing it twice cha
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TypeAlias, assert_never
+from typing import NamedTuple, TypeAlias, assert_never
 
 from agentguard.canonical import Frozen, escape
 from agentguard.redaction import json_text
-from agentguard.redaction.json_text import Members, NumberText, Tree
+from agentguard.redaction.authored import AUTHORED, Marks, marked
+from agentguard.redaction.json_text import DEEPEST_LEVEL, Members, NumberText, Tree
+from agentguard.redaction.pieces import Span, found_across, names_a_secret
 from agentguard.redaction.placeholders import (
     PLACEHOLDER,
     PLACEHOLDER_LIKE,
@@ -32,9 +37,7 @@ from agentguard.redaction.vault import Vault
 from agentguard.vocabulary import Action, DataClass, Finding
 
 Find: TypeAlias = Callable[[str], tuple[Finding, ...]]
-Span: TypeAlias = tuple[int, int, str]
 
-DEEPEST_NESTING = 128
 # JSON in a string in JSON: agents pass on what tools returned, seldom more than three times.
 DEEPEST_JSON_TEXT = 8
 # A value hidden late in a payload may stand in an earlier place, where nothing gave it away, and
@@ -44,6 +47,11 @@ MOST_ROUNDS = 6
 LONGEST_REMEMBERED = 32
 LAST_SHOWN = 4
 SHORTEST_SHOWN = 9
+SECRET = "secret"  # noqa: S105 - the name of a family of classes
+# A key of the payload may be as long as it likes; where a value was found need not.
+LONGEST_SOURCE = 512
+# A key this long, unlike those that only name a member, may be a piece of what is looked for.
+SHORTEST_TELLING = 16
 
 _CREDENTIAL_KEY = re.compile(r"(?i)key|secret|token|passw|pwd|auth|cred|connection")
 
@@ -56,19 +64,16 @@ class Redacted:
     counts: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
-    """Where the walk stands.
+class _Place(NamedTuple):
+    """What surrounds the node that the walk looks at.
 
-    ``key`` is the nearest object key, ``authored`` says that the model wrote this in the
-    session, ``texts`` counts the strings around it that held JSON.
+    ``marks`` leads to what the model authored below this place, ``depth`` counts levels,
+    ``texts`` counts the strings around it that held JSON.
     """
 
-    pointer: str
-    authored: bool
-    key: str = field(default="", repr=False)
-    depth: int = 0
-    texts: int = 0
+    marks: Marks
+    depth: int
+    texts: int
 
 
 def redact_payload(
@@ -100,155 +105,192 @@ def redact_payload(
             payload is nested too deep, or there is more to hide after every round. No message
             holds text of the payload.
     """
-    walk = _Walk(find, actions, vault, frozenset(model_authored), source)
+    authored = marked(model_authored)
+    known = vault.version
+    walk = _Walk(find, actions, vault, authored, source)
+    shown = walk.frozen(payload)
+    if walk.secret or names_a_secret(walk.pieces):
+        across = found_across(walk.pieces, find)
+        if across:
+            walk = _Walk(find, actions, vault, authored, source, across)
+            shown = walk.frozen(payload)
     counts: Counter[str] = Counter()
     for _ in range(MOST_ROUNDS):
-        known = vault.version
-        shown = walk.frozen(payload)
         counts.update(walk.counts)
         if shown is payload:
             return Redacted(payload=payload, counts=MappingProxyType(dict(counts)))
         payload = shown
         if find_again is not None and vault.version != known:
             find = find_again()
+        known = vault.version
         # Whatever looks like a placeholder by now was issued here.
-        walk = _Walk(find, actions, vault, frozenset({""}), source)
+        walk = _Walk(find, actions, vault, AUTHORED, source)
+        shown = walk.frozen(payload)
     raise ValueError("the payload does not come to rest")
 
 
 class _Walk:
-    """One walk over one payload; a node that holds nothing to hide is returned as it is."""
+    """One walk over one payload; a node that holds nothing to hide is returned as it is.
+
+    ``pieces`` are the strings that it came by, ``secret`` says that one of them held a secret.
+    """
 
     def __init__(
         self,
         find: Find,
         actions: Mapping[str, DataClass],
         vault: Vault,
-        authored: frozenset[str],
+        authored: Marks,
         source: str,
+        across: Mapping[int, list[Span]] = MappingProxyType({}),
     ) -> None:
         self.counts: Counter[str] = Counter()
+        self.pieces: list[str] = []
+        self.secret = False
         self._find = find
         self._actions = actions
         self._vault = vault
-        self._authored = authored
+        self._marks = authored
         self._source = source
+        self._across = across
+        self._path: list[str] = []
         self._harmless: set[str] = set()
+        self._telling: dict[str, bool] = {"": False}
 
     def frozen(self, payload: Frozen) -> Frozen:
-        return self._value(payload, _Place(pointer="", authored="" in self._authored))
+        return self._value(payload, "", _Place(self._marks, 0, 0))
 
-    def _value(self, node: Frozen, place: _Place) -> Frozen:
+    def _value(self, node: Frozen, key: str, place: _Place) -> Frozen:
         if isinstance(node, str):
-            return self._text(node, place)
-        if node is None or isinstance(node, bool):
+            return self._text(node, key, place)
+        if node is None or node is True or node is False:
             return node
         if isinstance(node, int | float):
-            digits = json_text.plain_digits(node, repr(node))
-            return self._number(digits, place) or node
-        if isinstance(node, tuple):
-            items = tuple(
-                self._value(item, self._inside(place, str(index)))
-                for index, item in enumerate(node)
-            )
-            return node if _unchanged(items, node) else items
-        return self._object(node, place)
+            return self._number(json_text.plain_digits(node, repr(node))) or node
+        if place.depth >= DEEPEST_LEVEL:
+            raise ValueError(f"nested deeper than {DEEPEST_LEVEL} levels")
+        return (
+            self._array(node, key, place) if isinstance(node, tuple) else self._object(node, place)
+        )
+
+    def _array(self, node: tuple[Frozen, ...], key: str, place: _Place) -> Frozen:
+        changed = False
+        items: list[Frozen] = []
+        for index, item in enumerate(node):
+            step = str(index)
+            self._path.append(step)
+            below = _Place(place.marks.below(step), place.depth + 1, place.texts)
+            shown = self._value(item, key, below)
+            self._path.pop()
+            changed = changed or shown is not item
+            items.append(shown)
+        return tuple(items) if changed else node
 
     def _object(self, node: Mapping[str, Frozen], place: _Place) -> Frozen:
         changed = False
         result: dict[str, Frozen] = {}
         for key, item in node.items():
-            below = self._inside(place, key, member=True)
-            shown, value = self._key(key, below), self._value(item, below)
+            self._path.append(key)
+            below = _Place(place.marks.below(key), place.depth + 1, place.texts)
+            shown, value = self._key(key, below), self._value(item, key, below)
+            self._path.pop()
             if shown in result:
                 raise ValueError("two keys of an object become the same")
-            changed = changed or shown != key or value is not item
+            changed = changed or shown is not key or value is not item
             result[shown] = value
         return MappingProxyType(result) if changed else node
 
-    def _inside(self, place: _Place, step: str, *, member: bool = False) -> _Place:
-        if place.depth >= DEEPEST_NESTING:
-            raise ValueError(f"nested deeper than {DEEPEST_NESTING} levels")
-        pointer = f"{place.pointer}/{escape(step)}"
-        return _Place(
-            pointer=pointer,
-            authored=place.authored or pointer in self._authored,
-            key=step if member else place.key,
-            depth=place.depth + 1,
-            texts=place.texts,
-        )
-
     def _key(self, key: str, place: _Place) -> str:
-        return self._plain(key, place, context="")
+        piece = len(key) >= SHORTEST_TELLING or self._is_telling(key)
+        return self._plain(key, "", place, piece=piece)
 
-    def _text(self, text: str, place: _Place) -> str:
+    def _text(self, text: str, key: str, place: _Place) -> str:
         tree = json_text.parsed(text)
         if tree is None:
-            return self._plain(text, place, context=place.key)
+            return self._plain(text, key, place)
         if place.texts >= DEEPEST_JSON_TEXT:
             raise ValueError(f"JSON inside strings is nested deeper than {DEEPEST_JSON_TEXT} times")
-        shown = self._tree(tree, replace(place, texts=place.texts + 1))
+        marks = place.marks.inside_text()
+        shown = self._tree(tree, key, _Place(marks, place.depth, place.texts + 1))
         return text if shown is tree else json_text.written(shown)
 
-    def _tree(self, node: Tree, place: _Place) -> Tree:
-        if place.depth >= DEEPEST_NESTING:
-            raise ValueError(f"nested deeper than {DEEPEST_NESTING} levels")
+    def _tree(self, node: Tree, key: str, place: _Place) -> Tree:
         if isinstance(node, str):
-            return self._text(node, place)
+            return self._text(node, key, place)
         if isinstance(node, NumberText):
-            return self._number(node.digits, place) or node
-        below = replace(place, depth=place.depth + 1)
+            return self._number(node.digits) or node
+        if node is None or node is True or node is False:
+            return node
+        if place.depth >= DEEPEST_LEVEL:
+            raise ValueError(f"nested deeper than {DEEPEST_LEVEL} levels")
+        below = _Place(place.marks, place.depth + 1, place.texts)
         if isinstance(node, list):
-            items = [self._tree(item, below) for item in node]
+            items = [self._tree(item, key, below) for item in node]
             return node if _unchanged(items, node) else items
         if isinstance(node, Members):
             pairs = tuple(
-                (self._key(key, below), self._tree(item, replace(below, key=key)))
-                for key, item in node.pairs
+                (self._key(name, below), self._tree(item, name, below)) for name, item in node.pairs
             )
-            same = all(
-                new[0] == old[0] and new[1] is old[1]
-                for new, old in zip(pairs, node.pairs, strict=True)
-            )
+            same = all(map(_unchanged, pairs, node.pairs))
             return node if same else Members(pairs)
         return node
 
-    def _number(self, digits: str, place: _Place) -> str | None:
+    def _number(self, digits: str) -> str | None:
+        if digits in self._harmless:
+            return None
         found = self._find(digits)
         if not found:
+            self._harmless.add(digits)
             return None
-        return self._hidden(found[0].data_class, digits, place)
+        return self._hidden(found[0].data_class, digits)
 
-    def _plain(self, text: str, place: _Place, *, context: str) -> str:
-        telling = bool(context) and _CREDENTIAL_KEY.search(context) is not None
-        if text in self._harmless and not telling:
+    def _is_telling(self, key: str) -> bool:
+        telling = self._telling.get(key)
+        if telling is None:
+            telling = self._telling[key] = _CREDENTIAL_KEY.search(key) is not None
+        return telling
+
+    def _plain(self, text: str, key: str, place: _Place, *, piece: bool = True) -> str:
+        across: list[Span] | None = None
+        if piece:
+            across = self._across.get(len(self.pieces)) if self._across else None
+            self.pieces.append(text)
+        telling = self._is_telling(key)
+        if text in self._harmless and not telling and not across:
             return text
-        before = text
-        kept: list[tuple[int, int, str]] = []
-        if "[[" in text:
-            text = PLACEHOLDER_LIKE.sub(
-                lambda match: (
-                    match.group()
-                    if place.authored and self._own(match.group())
-                    else escaped(match.group())
-                ),
-                text,
-            )
-            kept = find_placeholders(text) if place.authored else []
-        found = [(spot.start, spot.end, spot.data_class) for spot in self._find(text)]
+        authored = place.marks.authored
+        safe = self._without_forgeries(text, authored=authored) if "[[" in text else text
+        found = [(spot.start, spot.end, spot.data_class) for spot in self._find(safe)]
         if telling:
-            found = _united(found, self._found_behind_key(context, text))
-        if not found:
-            if len(text) <= LONGEST_REMEMBERED and "[[" not in text:
-                self._harmless.add(text)
-            return before if text == before else text
+            found = _united(found, self._found_behind_key(key, safe))
+        if across:
+            found = _united(found, across)
+        if found:
+            shown = self._covered(safe, found, authored=authored)
+            return text if shown == text else shown
+        if safe != text:
+            return safe
+        if len(text) <= LONGEST_REMEMBERED and "[[" not in text:
+            self._harmless.add(text)
+        return text
+
+    def _without_forgeries(self, text: str, *, authored: bool) -> str:
+        """Make inert what looks like a placeholder and is not the model's own; the length stays."""
+        return PLACEHOLDER_LIKE.sub(
+            lambda match: (
+                match.group() if authored and self._own(match.group()) else escaped(match.group())
+            ),
+            text,
+        )
+
+    def _covered(self, text: str, found: list[Span], *, authored: bool) -> str:
+        kept = find_placeholders(text) if authored else []
         parts: list[str] = []
         behind = 0
         for start, end, name in _without(found, kept):
-            parts += (text[behind:start], self._hidden(name, text[start:end], place))
+            parts += (text[behind:start], self._hidden(name, text[start:end]))
             behind = end
-        shown = "".join((*parts, text[behind:]))
-        return before if shown == before else shown
+        return "".join((*parts, text[behind:]))
 
     def _own(self, placeholder: str) -> bool:
         return (
@@ -266,17 +308,18 @@ class _Walk:
         )
         return [span for span in spans if span[0] < span[1]]
 
-    def _hidden(self, name: str, value: str, place: _Place) -> str:
+    def _hidden(self, name: str, value: str) -> str:
         data_class = self._actions.get(name)
         if data_class is None:
             raise ValueError(f"class {name!r} was found and has no action")
         self.counts[name] += 1
+        self.secret = self.secret or data_class.family == SECRET
         action = data_class.action
         placeholder = self._vault.issue(
             data_class=data_class,
             value=value,
             reversible=action is Action.TOKENISE,
-            source=f"{self._source}{place.pointer}",
+            source=self._place(),
         )
         match action:
             case Action.TOKENISE | Action.REDACT | Action.BLOCK:
@@ -287,6 +330,16 @@ class _Walk:
                 return _last_four(value)
             case _:
                 assert_never(action)
+
+    def _place(self) -> str:
+        """Return where the walk stands, as a JSON pointer, cut where it is very long."""
+        parts, left = [self._source], LONGEST_SOURCE
+        for step in self._path:
+            if left <= 0:
+                break
+            parts += ("/", escape(step[:left]))
+            left -= len(step) + 1
+        return "".join(parts)
 
 
 def _last_four(value: str) -> str:
