@@ -14,7 +14,9 @@ import pytest
 from agentguard import Guard
 from agentguard.approvals import new_approver_key
 from agentguard.config import starter
+from agentguard.stores import Journal
 from agentguard.testing import LoopbackProvider, echo
+from agentguard.vocabulary import AuditEntry
 
 INTERNET = (socket.AF_INET, socket.AF_INET6)
 FOREIGN_VARIABLES = ("AGENTGUARD_", "OPENAI_")
@@ -78,3 +80,24 @@ def guard(policy_file: Path) -> Iterator[Guard]:
     """A guard of the starter policy."""
     with Guard.from_file(policy_file) as made:
         yield made
+
+
+@pytest.fixture
+def entries(monkeypatch: pytest.MonkeyPatch) -> list[AuditEntry]:
+    """The entries that the journals take, in order, whether anybody waits for them or not."""
+    taken: list[AuditEntry] = []
+    append, offer = Journal.append, Journal.offer
+
+    def appending(journal: Journal, entry: AuditEntry, **options: Any) -> Any:
+        taken.append(entry)
+        return append(journal, entry, **options)
+
+    def offering(journal: Journal, entry: AuditEntry, **options: Any) -> bool:
+        accepted = offer(journal, entry, **options)
+        if accepted:
+            taken.append(entry)
+        return accepted
+
+    monkeypatch.setattr(Journal, "append", appending)
+    monkeypatch.setattr(Journal, "offer", offering)
+    return taken

@@ -9,16 +9,13 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from agentguard import ApprovalPending, Guard, GuardFailure, enforcement
-from agentguard.approvals import new_approver_key
 from agentguard.audit import parse_entry, verify
-from agentguard.config import starter
 from agentguard.enforcement import Sessions, _in_thread
 from agentguard.identity import Identities
 from agentguard.pipeline import Step
@@ -31,15 +28,6 @@ from agentguard.vocabulary import (
 )
 
 TO = "jane.doe@customers.example"
-
-
-@pytest.fixture
-def guard(tmp_path: Path) -> Iterator[Guard]:
-    """A guard of the starter policy."""
-    path = tmp_path / "agentguard.toml"
-    path.write_text(starter(new_approver_key()[1]), encoding="utf-8")
-    with Guard.from_file(path) as made:
-        yield made
 
 
 def outcomes(folder: Path) -> list[AuditEntry]:

@@ -15,30 +15,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from agentguard import Guard
-from agentguard.approvals import new_approver_key
-from agentguard.config import starter
-from agentguard.testing import LoopbackProvider, echo
-
-
-@pytest.fixture
-def provider() -> Iterator[LoopbackProvider]:
-    """A provider that repeats what the user said."""
-    with LoopbackProvider(echo) as running:
-        yield running
-
-
-@pytest.fixture(scope="session")
-def approver_key() -> tuple[bytes, str]:
-    """The key of user:carol, private and public."""
-    return new_approver_key()
-
-
-@pytest.fixture
-def policy_file(tmp_path: Path, approver_key: tuple[bytes, str]) -> Path:
-    """The starter policy, with a key that the tests hold."""
-    path = tmp_path / "agentguard.toml"
-    path.write_text(starter(approver_key[1]), encoding="utf-8")
-    return path
+from agentguard.testing import LoopbackProvider
 
 
 @pytest.fixture

@@ -18,25 +18,10 @@ import pytest
 from openai import AsyncOpenAI, OpenAI
 
 from agentguard import CallRefused, Guard, GuardFailure, IdentityRequired
-from agentguard.stores import Journal
 from agentguard.testing import Answer, LoopbackProvider
 from agentguard.vocabulary import AuditEntry, EntryType, Outcome, Reason
 
 MANY = 50
-
-
-@pytest.fixture
-def entries(monkeypatch: pytest.MonkeyPatch) -> list[AuditEntry]:
-    """The entries that the guard's journal takes, in order."""
-    taken: list[AuditEntry] = []
-    append = Journal.append
-
-    def spy(journal: Journal, entry: AuditEntry, **options: Any) -> Any:
-        taken.append(entry)
-        return append(journal, entry, **options)
-
-    monkeypatch.setattr(Journal, "append", spy)
-    return taken
 
 
 @pytest.fixture

@@ -18,7 +18,6 @@ from openai import APIConnectionError, AsyncOpenAI, OpenAI
 
 from agentguard import CallRefused, ContentRefused, Guard, UnguardedPath
 from agentguard.policy import Policy
-from agentguard.stores import Journal
 from agentguard.testing import Answer, LoopbackProvider, failure, redirect
 from agentguard.vocabulary import AuditEntry, EntryType, Outcome
 
@@ -37,20 +36,6 @@ pytestmark = pytest.mark.usefixtures("as_support")
 def create(client: Any, wrap: Callable[[Any], Any], **more: Any) -> Any:
     """Wrap the client and ask for a completion."""
     return wrap(client).chat.completions.create(**CHAT, **more)
-
-
-@pytest.fixture
-def entries(monkeypatch: pytest.MonkeyPatch) -> list[AuditEntry]:
-    """The entries that the guard's journal takes, in order."""
-    taken: list[AuditEntry] = []
-    append = Journal.append
-
-    def spy(journal: Journal, entry: AuditEntry, **options: Any) -> Any:
-        taken.append(entry)
-        return append(journal, entry, **options)
-
-    monkeypatch.setattr(Journal, "append", spy)
-    return taken
 
 
 @pytest.fixture

@@ -185,19 +185,9 @@ def openai_answer() -> Any:
 
 
 def test_sync_and_async_calls_leave_equal_entries(
-    guard: Guard, provider: LoopbackProvider, monkeypatch: pytest.MonkeyPatch
+    guard: Guard, provider: LoopbackProvider, entries: list[AuditEntry]
 ) -> None:
     """Equal calls are written down equally, apart from ids, times and commitments."""
-    from agentguard.stores import Journal
-
-    taken: list[AuditEntry] = []
-    append = Journal.append
-
-    def spy(journal: Journal, entry: AuditEntry, **options: Any) -> Any:
-        taken.append(entry)
-        return append(journal, entry, **options)
-
-    monkeypatch.setattr(Journal, "append", spy)
 
     async def ask() -> None:
         async with AsyncOpenAI(base_url=provider.base_url, api_key="k") as made:
@@ -210,7 +200,7 @@ def test_sync_and_async_calls_leave_equal_entries(
     own = {"call_id", "at", "commitment", "trace_id", "span_id"}
     plain = [
         {name: getattr(entry, name) for name in entry.__slots__ if name not in own}
-        for entry in taken
+        for entry in entries
     ]
     assert len(plain) == 4
     assert plain[:2] == plain[2:]
