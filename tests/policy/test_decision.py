@@ -2,9 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A call is denied unless rules say otherwise, and the strictest rule decides."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
-from datetime import timedelta
 from types import MappingProxyType
 from typing import Any
 
@@ -16,22 +15,14 @@ from agentguard.policy import (
     ArgumentSpec,
     Const,
     Constraint,
-    IdentitySpec,
     IntBetween,
     Policy,
-    PolicyDocument,
-    ProviderSpec,
     RuleSpec,
     ToolSpec,
-    compile_policy,
 )
 from agentguard.vocabulary import (
-    Action,
-    ApprovalProfile,
-    Approver,
     AskApproval,
     Chain,
-    DataClass,
     Decision,
     Effect,
     Facts,
@@ -47,55 +38,7 @@ from agentguard.vocabulary import (
     ToolCall,
 )
 
-KEY = "ed25519:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
-OTHER_KEY = "ed25519:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="
-
-
-def profile(name: str, need: int = 1) -> ApprovalProfile:
-    """An approval profile with two approvers."""
-    return ApprovalProfile(
-        name=name,
-        approvers=(
-            Approver(id="user:carol", key=KEY),
-            Approver(id="user:dave", key=OTHER_KEY),
-        ),
-        need=need,
-        decide_within=timedelta(hours=4),
-        execute_within=timedelta(minutes=10),
-        wait=timedelta(),
-    )
-
-
-BASE = PolicyDocument(
-    name="base",
-    identities=(
-        IdentitySpec(id="agent:a", owner="user:olga"),
-        IdentitySpec(id="agent:b"),
-        IdentitySpec(id="service:s"),
-        IdentitySpec(id="user:u1"),
-    ),
-    groups={"team": ("user:u1", "user:u2"), "bots": ("agent:a", "service:s")},
-    tools=(
-        ToolSpec(name="read", impact=Impact.READ_ONLY),
-        ToolSpec(
-            name="pay",
-            impact=Impact.IRREVERSIBLE,
-            receives=frozenset({"pii", "api_key"}),
-        ),
-        ToolSpec(name="any", impact=Impact.REVERSIBLE, receives=frozenset({"*"})),
-    ),
-    profiles=(profile("leads"), profile("both", need=2), profile("also", need=2)),
-    classes=(
-        DataClass(name="email", family="pii", action=Action.TOKENISE),
-        DataClass(name="card", family="pii", action=Action.BLOCK),
-        DataClass(name="api_key", family="secret", action=Action.REDACT),
-        DataClass(name="jwt", family="secret", action=Action.REDACT),
-    ),
-    providers=(
-        ProviderSpec(id="openai", hosts=("api.openai.com",)),
-        ProviderSpec(id="loopback", hosts=("127.0.0.1:*",)),
-    ),
-)
+Compiled = Callable[..., Policy]
 
 
 def principal(name: str) -> Principal:
@@ -143,11 +86,6 @@ def arg(name: str, constraint: Constraint, *, optional: bool = False) -> Argumen
     return ArgumentSpec(name=name, constraint=constraint, optional=optional)
 
 
-def policy(*rules: RuleSpec, **changes: object) -> Policy:
-    """The base policy with these rules."""
-    return compile_policy(replace(BASE, rules=rules, **changes))  # type: ignore[arg-type]  # varied by key
-
-
 AMOUNT = arg("amount", IntBetween(low=0, high=100))
 FOR_ALICE = chain("user:u1", "agent:a")
 
@@ -160,7 +98,7 @@ def decide(found: Policy, arguments: Mapping[str, object], tool: str = "pay") ->
 # --- default deny --------------------------------------------------------------------------
 
 
-def test_an_empty_rule_set_denies() -> None:
+def test_an_empty_rule_set_denies(policy: Compiled) -> None:
     """Without a rule, a declared tool and a known provider are denied by default."""
     empty = policy()
     for decision in (
@@ -174,7 +112,7 @@ def test_an_empty_rule_set_denies() -> None:
         assert decision.obligations == ()
 
 
-def test_an_undeclared_identity_is_denied() -> None:
+def test_an_undeclared_identity_is_denied(policy: Compiled) -> None:
     """An agent that the policy does not declare is denied, wherever it stands in the chain."""
     found = policy(rule("r", who=("agent:*",)))
     for names in (
@@ -186,7 +124,7 @@ def test_an_undeclared_identity_is_denied() -> None:
         assert (decision.effect, decision.reason) == (Effect.DENY, Reason.UNKNOWN_IDENTITY)
 
 
-def test_a_person_alone_needs_a_rule_of_their_own() -> None:
+def test_a_person_alone_needs_a_rule_of_their_own(policy: Compiled) -> None:
     """A person who calls without an agent is the actor and must be declared and named."""
     assert policy(rule("r")).decide(tool_call("pay", {}), chain("user:u1")).effect is Effect.DENY
     named = policy(rule("r", who=("user:u1",), persons=()))
@@ -194,7 +132,7 @@ def test_a_person_alone_needs_a_rule_of_their_own() -> None:
     assert named.decide(tool_call("pay", {}), chain("user:u2")).reason is Reason.UNKNOWN_IDENTITY
 
 
-def test_an_unknown_origin_is_denied() -> None:
+def test_an_unknown_origin_is_denied(policy: Compiled) -> None:
     """A model call to an origin that no provider lists is denied."""
     found = policy(rule("chat", providers=("openai",), models=("*",)))
     decision = found.decide(model_call(origin="https://evil.example:443"), FOR_ALICE)
@@ -219,7 +157,9 @@ def test_an_unknown_origin_is_denied() -> None:
         {"amount": -5000},
     ],
 )
-def test_malformed_arguments_are_denied_both_ways(arguments: dict[str, object]) -> None:
+def test_malformed_arguments_are_denied_both_ways(
+    policy: Compiled, arguments: dict[str, object]
+) -> None:
     """An allow rule does not apply to a malformed argument, and a deny rule does."""
     assert decide(policy(rule("small", arguments=(AMOUNT,))), arguments).effect is Effect.DENY
     forbid = rule("large", Effect.DENY, arguments=(arg("amount", IntBetween(low=101, high=9000)),))
@@ -232,7 +172,9 @@ def test_malformed_arguments_are_denied_both_ways(arguments: dict[str, object]) 
 
 
 @pytest.mark.parametrize("amount", [2**70, float("nan"), float("inf")])
-def test_numbers_without_canonical_form_are_denied_even_unfrozen(amount: float) -> None:
+def test_numbers_without_canonical_form_are_denied_even_unfrozen(
+    policy: Compiled, amount: float
+) -> None:
     """Numbers that canonicalisation refuses are denied by allow and by deny rules."""
     call = replace(tool_call("pay", {}), resolved={"amount": amount})
     assert policy(rule("r", arguments=(AMOUNT,))).decide(call, FOR_ALICE).effect is Effect.DENY
@@ -241,21 +183,21 @@ def test_numbers_without_canonical_form_are_denied_even_unfrozen(amount: float) 
     assert policy(forbid, anything).decide(call, FOR_ALICE).rule == "large"
 
 
-def test_an_unlisted_argument_denies() -> None:
+def test_an_unlisted_argument_denies(policy: Compiled) -> None:
     """An allow rule does not apply when the call holds an argument that it does not list."""
     found = policy(rule("r", arguments=(AMOUNT,)))
     assert decide(found, {"amount": 5}).effect is Effect.ALLOW
     assert decide(found, {"amount": 5, "note": None}).effect is Effect.DENY
 
 
-def test_an_optional_argument_may_be_missing_but_not_wrong() -> None:
+def test_an_optional_argument_may_be_missing_but_not_wrong(policy: Compiled) -> None:
     """A missing optional argument is permitted, a wrong one is not."""
     found = policy(rule("r", arguments=(replace(AMOUNT, optional=True),)))
     assert decide(found, {}).effect is Effect.ALLOW
     assert decide(found, {"amount": 500}).effect is Effect.DENY
 
 
-def test_an_unlisted_argument_does_not_prevent_a_deny_rule() -> None:
+def test_an_unlisted_argument_does_not_prevent_a_deny_rule(policy: Compiled) -> None:
     """A deny rule applies whatever else the call holds."""
     forbid = rule("no", Effect.DENY, arguments=(arg("to", Const(value="root")),))
     allow = rule("yes", arguments=(arg("to", Anything()), arg("x", Anything())))
@@ -267,7 +209,7 @@ def test_an_unlisted_argument_does_not_prevent_a_deny_rule() -> None:
 # --- who, and for whom ---------------------------------------------------------------------
 
 
-def test_a_rule_without_persons_is_about_autonomous_calls() -> None:
+def test_a_rule_without_persons_is_about_autonomous_calls(policy: Compiled) -> None:
     """A rule without ``for`` does not match a call made for a person, nor the reverse."""
     autonomous, attended = policy(rule("r", persons=())), policy(rule("r"))
     call = tool_call("pay", {})
@@ -277,7 +219,7 @@ def test_a_rule_without_persons_is_about_autonomous_calls() -> None:
     assert attended.decide(call, FOR_ALICE).effect is Effect.ALLOW
 
 
-def test_groups_and_globs_name_whom_they_name() -> None:
+def test_groups_and_globs_name_whom_they_name(policy: Compiled) -> None:
     """Groups stand for their members, globs for the declared identities that fit."""
     found = policy(rule("r", who=("group:bots", "agent:b*"), persons=("group:team", "user:u9")))
     call = tool_call("pay", {})
@@ -290,7 +232,7 @@ def test_groups_and_globs_name_whom_they_name() -> None:
         assert found.decide(call, chain(person, actor)).effect is effect
 
 
-def test_every_agent_of_the_chain_must_be_permitted() -> None:
+def test_every_agent_of_the_chain_must_be_permitted(policy: Compiled) -> None:
     """An agent without a rule of its own makes the whole chain denied, at either place."""
     call = tool_call("pay", {})
     only_a = policy(rule("r"))
@@ -300,14 +242,14 @@ def test_every_agent_of_the_chain_must_be_permitted() -> None:
     assert both.decide(call, chain("user:u1", "agent:b", "agent:a")).effect is Effect.ALLOW
 
 
-def test_the_strictest_agent_of_the_chain_decides() -> None:
+def test_the_strictest_agent_of_the_chain_decides(policy: Compiled) -> None:
     """If one agent may and another must ask, the call must ask."""
     found = policy(rule("a"), rule("b", Effect.APPROVE, who=("agent:b",)))
     decision = found.decide(tool_call("pay", {}), chain("user:u1", "agent:a", "agent:b"))
     assert (decision.effect, decision.rule) == (Effect.APPROVE, "b")
 
 
-def test_a_deny_rule_for_one_agent_is_named_before_a_default_deny() -> None:
+def test_a_deny_rule_for_one_agent_is_named_before_a_default_deny(policy: Compiled) -> None:
     """The rule that denies is named although another agent of the chain has no rule at all."""
     found = policy(rule("no", Effect.DENY))
     decision = found.decide(tool_call("pay", {}), chain("user:u1", "agent:b", "agent:a"))
@@ -317,7 +259,7 @@ def test_a_deny_rule_for_one_agent_is_named_before_a_default_deny() -> None:
 # --- combining -----------------------------------------------------------------------------
 
 
-def test_deny_wins_over_approve_and_approve_over_allow() -> None:
+def test_deny_wins_over_approve_and_approve_over_allow(policy: Compiled) -> None:
     """Of the rules that apply, the strictest decides."""
     allow, ask, deny = rule("a"), rule("b", Effect.APPROVE), rule("c", Effect.DENY)
     assert decide(policy(allow), {}).rule == "a"
@@ -325,7 +267,7 @@ def test_deny_wins_over_approve_and_approve_over_allow() -> None:
     assert decide(policy(allow, ask, deny), {}).rule == "c"
 
 
-def test_the_profile_with_the_larger_need_is_asked() -> None:
+def test_the_profile_with_the_larger_need_is_asked(policy: Compiled) -> None:
     """Of two profiles the one that needs more approvers is asked, ties by name."""
     ask = [rule(f"r-{name}", Effect.APPROVE, approval=name) for name in ("leads", "both", "also")]
     decision = decide(policy(*ask), {})
@@ -333,7 +275,7 @@ def test_the_profile_with_the_larger_need_is_asked() -> None:
     assert sum(isinstance(each, AskApproval) for each in decision.obligations) == 1
 
 
-def test_a_pinned_definition_must_be_the_one_called() -> None:
+def test_a_pinned_definition_must_be_the_one_called(policy: Compiled) -> None:
     """A tool whose definition differs from the pinned one is denied, and deny rules still apply."""
     pin = "sha256:" + "0" * 64
     tools = (ToolSpec(name="pay", impact=Impact.READ_ONLY, definition=pin),)
@@ -350,7 +292,7 @@ def test_a_pinned_definition_must_be_the_one_called() -> None:
 # --- obligations ---------------------------------------------------------------------------
 
 
-def test_a_tool_call_is_told_what_it_may_receive() -> None:
+def test_a_tool_call_is_told_what_it_may_receive(policy: Compiled) -> None:
     """Families and the wildcard are spelled out as names of classes."""
     found = policy(rule("r", tools=("pay", "any", "read")))
     assert decide(found, {}).obligations == (
@@ -366,7 +308,7 @@ def test_a_tool_call_is_told_what_it_may_receive() -> None:
     assert not found.may_receive("no_such_tool", "email")
 
 
-def test_a_model_call_hides_every_class_and_offers_what_may_be_run() -> None:
+def test_a_model_call_hides_every_class_and_offers_what_may_be_run(policy: Compiled) -> None:
     """An allowed model call hides all classes and offers only the tools within reach."""
     chat = rule("chat", providers=("openai",), models=("gpt-4o*", "o1"))
     found = policy(rule("r"), chat)
@@ -386,7 +328,7 @@ def test_a_model_call_hides_every_class_and_offers_what_may_be_run() -> None:
     assert found.decide(model_call("o1"), FOR_ALICE).effect is Effect.ALLOW
 
 
-def test_a_model_can_be_denied() -> None:
+def test_a_model_can_be_denied(policy: Compiled) -> None:
     """A deny rule for a model wins over an allow rule for its provider."""
     chat = rule("chat", providers=("openai",), models=("*",))
     no = rule("no", Effect.DENY, providers=("openai",), models=("gpt-4*",))
@@ -395,7 +337,7 @@ def test_a_model_can_be_denied() -> None:
     assert found.decide(model_call("o1"), FOR_ALICE).rule == "chat"
 
 
-def test_tools_are_offered_that_every_agent_might_run() -> None:
+def test_tools_are_offered_that_every_agent_might_run(policy: Compiled) -> None:
     """A tool is offered if some rule could allow it for each agent and no rule forbids it flatly."""
     found = policy(
         rule("1", who=("agent:*",), tools=("read",)),
@@ -411,7 +353,7 @@ def test_tools_are_offered_that_every_agent_might_run() -> None:
     assert found.offered_tools(chain("user:u1", "agent:unknown")) == frozenset()
 
 
-def test_requesters_are_the_chain_and_the_owners() -> None:
+def test_requesters_are_the_chain_and_the_owners(policy: Compiled) -> None:
     """The owner of an agent in the chain counts as requester."""
     assert policy().requesters(FOR_ALICE) == ("agent:a", "user:olga", "user:u1")
 
@@ -419,7 +361,7 @@ def test_requesters_are_the_chain_and_the_owners() -> None:
 # --- settling ------------------------------------------------------------------------------
 
 
-def test_settling_refuses_a_blocked_class() -> None:
+def test_settling_refuses_a_blocked_class(policy: Compiled) -> None:
     """A finding of a class that is blocked refuses the call; none of it does not."""
     found = policy(rule("r"), rule("chat", providers=("openai",), models=("*",)))
     for call in (tool_call("pay", {}), model_call()):
@@ -430,7 +372,7 @@ def test_settling_refuses_a_blocked_class() -> None:
         assert "'card'" in str(settled.nearest)
 
 
-def test_settling_refuses_what_a_tool_may_not_receive() -> None:
+def test_settling_refuses_what_a_tool_may_not_receive(policy: Compiled) -> None:
     """A class that the tool may not receive, or that nobody declared, refuses the call."""
     found = policy(rule("r"))
     decision = decide(found, {})
@@ -439,13 +381,13 @@ def test_settling_refuses_what_a_tool_may_not_receive() -> None:
         assert (settled.effect, settled.reason) == (Effect.DENY, Reason.CLASS_BLOCKED)
 
 
-def test_settling_leaves_a_denial_as_it_is() -> None:
+def test_settling_leaves_a_denial_as_it_is(policy: Compiled) -> None:
     """A denied call stays denied for the reason it was denied."""
     found = policy()
     decision = decide(found, {})
     assert found.settle(decision, Facts(counts={"card": 1})) is decision
 
 
-def test_a_repr_of_a_policy_is_short() -> None:
+def test_a_repr_of_a_policy_is_short(policy: Compiled) -> None:
     """A policy's repr names it and counts its rules."""
     assert repr(policy(rule("r"))).startswith("Policy(name='base', digest='sha256:")
