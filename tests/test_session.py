@@ -4,6 +4,9 @@
 
 import threading
 
+import ahocorasick_rs
+import pytest
+
 from agentguard.classification import build_classifier
 from agentguard.session import Session
 from agentguard.vocabulary import Action, DataClass
@@ -43,6 +46,29 @@ def test_two_sessions_share_neither_placeholders_nor_values() -> None:
     lone = Session(b"3" * 32)
     assert lone.finder(classifier)(VALUE) == ()
     assert lone.vault.issued(hidden(one)) is None
+
+
+def test_a_value_is_compiled_a_few_times_however_long_the_session(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What one new value costs does not grow with everything that was hidden before."""
+    compiled = 0
+    build = ahocorasick_rs.AhoCorasick
+
+    def counted(patterns: list[str]) -> object:
+        nonlocal compiled
+        compiled += len(patterns)
+        return build(patterns)
+
+    monkeypatch.setattr(ahocorasick_rs, "AhoCorasick", counted)
+    classifier, session = build_classifier(), Session(b"k" * 32)
+    turns = 400
+    for number in range(turns):
+        hidden(session, f"hidden-value-number-{number:04d}")
+        session.finder(classifier)
+    find = session.finder(classifier)
+    assert compiled < turns * 8 * 20  # about eight forms of each, each compiled a few times
+    assert all(find(f"hidden-value-number-{number:04d}") for number in range(turns))
 
 
 def test_threads_that_hide_at_once_lose_nothing() -> None:

@@ -14,6 +14,9 @@ from agentguard.classification import Classifier, KnownValues
 from agentguard.redaction import Vault
 from agentguard.vocabulary import Finding
 
+# How many times larger a set of known values is than the next one.
+GROWTH = 4
+
 Find = Callable[[str], tuple[Finding, ...]]
 
 
@@ -22,12 +25,12 @@ class Session:
 
     def __init__(self, key: bytes) -> None:
         self.vault = Vault(key)
-        self._known: tuple[int, KnownValues] = (0, KnownValues(()))
+        self._known: tuple[int, tuple[KnownValues, ...]] = (0, ())
 
     def finder(self, classifier: Classifier) -> Find:
         """Return the function that finds classified text, values hidden before now included."""
         known = self._known_values()
-        return lambda text: classifier.findings(text, known)
+        return lambda text: classifier.findings(text, *known)
 
     def second_finder(self, classifier: Classifier) -> Callable[[], Find]:
         """Return what makes a finder that also knows what was hidden until it is made.
@@ -36,10 +39,26 @@ class Session:
         """
         return lambda: self.finder(classifier)
 
-    def _known_values(self) -> KnownValues:
+    def _known_values(self) -> tuple[KnownValues, ...]:
+        """Return everything that was hidden; only what is new since the last time is compiled."""
         version = self.vault.version
         compiled_at, known = self._known
-        if compiled_at != version:
-            known = KnownValues(self.vault.known_values())
+        if compiled_at < version:
+            fresh = KnownValues(self.vault.known_values(compiled_at, version))
+            known = _with(known, fresh)
             self._known = (version, known)
         return known
+
+
+def _with(known: tuple[KnownValues, ...], fresh: KnownValues) -> tuple[KnownValues, ...]:
+    """Add a set, and join the last sets until each has several times what follows it.
+
+    So there are few sets to search, and a value is compiled again only a few times however many
+    there are.
+    """
+    if not fresh:
+        return known
+    *kept, last = (*known, fresh)
+    while kept and len(kept[-1]) < GROWTH * len(last):
+        last = kept.pop().joined(last)
+    return (*kept, last)

@@ -17,11 +17,11 @@ from agentguard.vocabulary import Finding, KnownValue
 TOKEN = "gh" + "p_" + "0aB" * 12
 
 
-def found(
-    classifier: Classifier, text: str, known: KnownValues | None = None
-) -> list[tuple[str, str]]:
+def found(classifier: Classifier, text: str, *known: KnownValues) -> list[tuple[str, str]]:
     """The classes found and the texts that they cover."""
-    return [(one.data_class, text[one.start : one.end]) for one in classifier.findings(text, known)]
+    return [
+        (one.data_class, text[one.start : one.end]) for one in classifier.findings(text, *known)
+    ]
 
 
 def test_own_classes_are_found_by_pattern_and_by_value() -> None:

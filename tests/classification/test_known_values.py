@@ -127,6 +127,16 @@ def test_a_value_that_cannot_be_looked_for_is_refused(value: str) -> None:
     assert caught.value.__context__ is None
 
 
+@given(st.lists(WORDS, max_size=5), st.lists(WORDS, max_size=5), st.text("abAB1- ", max_size=30))
+@settings(deadline=None)
+def test_two_sets_joined_find_what_both_find(one: list[str], two: list[str], text: str) -> None:
+    """Joining loses no value and finds none besides."""
+    joined = known(*one).joined(known(*two))
+    apart = (*known(*one).find(text), *known(*two).find(text))
+    assert {(f.start, f.end) for f in joined.find(text)} == {(f.start, f.end) for f in apart}
+    assert len(joined) == len(one) + len(two)
+
+
 def test_no_values_find_nothing() -> None:
     """An empty set finds nothing."""
     assert KnownValues([]).find("anything") == ()

@@ -38,7 +38,7 @@ class Classifier:
         names = ", ".join(detector.name for detector in self._detectors)
         return f"Classifier({names})"
 
-    def findings(self, text: str, known: KnownValues | None = None) -> tuple[Finding, ...]:
+    def findings(self, text: str, *known: KnownValues) -> tuple[Finding, ...]:
         """Return sorted findings that do not overlap.
 
         Where findings overlap they become one that covers them all; its class is the one of a
@@ -46,16 +46,14 @@ class Classifier:
 
         Args:
             text: decoded text; offsets in the result count its characters.
-            known: the session's own known values.
+            known: the session's own known values, in any number of sets.
 
         Raises:
             ValueError: a detector pointed outside the text.
         """
         text = inspectable(text)
         found: list[Finding] = []
-        if known:
-            found.extend(known.find(text))
-        for values in self._known:
+        for values in (*known, *self._known):
             found.extend(values.find(text))
         for detector in self._detectors:
             found.extend(detector.detect(text))

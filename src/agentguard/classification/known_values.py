@@ -79,13 +79,23 @@ class KnownValues:
             ValueError: a value is too short or cannot be encoded; the message names its class.
         """
         known = tuple(values)
-        self._count = len(known)
-        self._written = tuple(_all_written(known, encoded=encoded))
+        self._hold(len(known), _all_written(known, encoded=encoded))
+
+    def _hold(self, count: int, written: Iterable[_Written]) -> None:
+        self._count = count
+        # One entry for each text; the first gives the class.
+        self._written = tuple({entry.text: entry for entry in reversed(tuple(written))}.values())
         self._automaton = None
         if self._written:
             from ahocorasick_rs import AhoCorasick
 
-            self._automaton = AhoCorasick([written.head for written in self._written])
+            self._automaton = AhoCorasick([entry.head for entry in self._written])
+
+    def joined(self, other: "KnownValues") -> "KnownValues":
+        """Return one set for both, without writing any value in its encodings again."""
+        both = KnownValues(())
+        both._hold(len(self) + len(other), (*self._written, *other._written))  # noqa: SLF001 - a set of this class
+        return both
 
     def __repr__(self) -> str:
         return f"KnownValues({self._count} values)"
@@ -135,7 +145,6 @@ def _with_shared_bits(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 def _all_written(known: Iterable[KnownValue], *, encoded: bool) -> Iterator[_Written]:
-    seen: set[str] = set()
     for entry in known:
         value = entry.value.strip()
         if len(value) < SHORTEST_VALUE:
@@ -148,10 +157,8 @@ def _all_written(known: Iterable[KnownValue], *, encoded: bool) -> Iterator[_Wri
         if encoded and len(value) >= SHORTEST_ENCODED:
             forms.extend(_encodings(value))
         for encoding, text in forms:
-            if text not in seen:
-                seen.add(text)
-                word = encoding == "plain" and len(value) < SHORTEST_INSIDE_WORD
-                yield _Written(text=text, data_class=entry.data_class, encoding=encoding, word=word)
+            word = encoding == "plain" and len(value) < SHORTEST_INSIDE_WORD
+            yield _Written(text=text, data_class=entry.data_class, encoding=encoding, word=word)
 
 
 def _encodings(value: str) -> Iterator[tuple[str, str]]:
