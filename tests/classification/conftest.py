@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from agentguard.classification import Classifier, build_classifier, private_keys
-from agentguard.classification.classifier import _documented_rules
 from agentguard.classification.detect_secrets_patterns import borrowed_rules
 from agentguard.classification.rules import Match, Pattern, Rule, RuleSet
+from agentguard.classification.token_formats import TOKEN_FORMATS
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +57,8 @@ def bytes_read(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], int]:
             requires = wrapped.setdefault(id(requires), Counted(requires, add))
         return replace(rule, pattern=Counted(rule.pattern, add), requires=requires)
 
-    rules = RuleSet(map(counted, (*_documented_rules(), *borrowed_rules())))
+    documented = (row.rule() for row in TOKEN_FORMATS)
+    rules = RuleSet(map(counted, (*documented, *borrowed_rules())))
     for name in ("_BODY", "_END_LINE", "_PUTTY_END"):
         monkeypatch.setattr(private_keys, name, Counted(getattr(private_keys, name), add))
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from agentguard.classification.classes import BUILT_IN_CLASSES, SECRET, Detector, OwnClass
 from agentguard.classification.detect_secrets_patterns import borrowed_rules
 from agentguard.classification.known_values import KnownValues, inspectable
-from agentguard.classification.rules import Rule, RuleSet, linear, whole
+from agentguard.classification.rules import Rule, RuleSet, linear
 from agentguard.classification.spans import merge
 from agentguard.classification.token_formats import TOKEN_FORMATS
 from agentguard.vocabulary import Finding, KnownValue
@@ -97,28 +97,13 @@ def build_classifier(
         for own_class in own
         for value in own_class.values
     ]
-    rules = RuleSet((*_documented_rules(), *borrowed_rules(), *_own_rules(own)))
+    documented = (row.rule() for row in TOKEN_FORMATS)
+    rules = RuleSet((*documented, *borrowed_rules(), *_own_rules(own)))
     return Classifier(
         # A list may be long, and encoded forms are what secrets travel in.
         known=(KnownValues(known), KnownValues(listed, encoded=False)),
         detectors=(rules, *detectors),
     )
-
-
-def _documented_rules() -> Iterator[Rule]:
-    for row in TOKEN_FORMATS:
-        yield Rule(
-            name=row.name,
-            data_class=row.data_class,
-            pattern=linear(row.pattern),
-            keywords=row.keywords,
-            any_case=row.any_case,
-            before=row.before,
-            width=row.width,
-            group=row.group,
-            shortest=row.shortest,
-            confirm=row.confirm or whole,
-        )
 
 
 def _own_rules(own: Iterable[OwnClass]) -> Iterator[Rule]:

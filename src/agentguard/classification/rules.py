@@ -66,36 +66,45 @@ def linear(pattern: str, *, any_case: bool = False) -> Pattern:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rule:
-    """One pattern and where to look for it.
+class Scope:
+    """What a pattern finds, and where to look for it.
 
     Attributes:
         name: stands in the findings as the detector.
         data_class: what a match is.
-        pattern: compiled, over UTF-8 bytes.
         keywords: without one of them there is no match; empty when there is no such word.
         any_case: whether the keywords count in every mixture of cases.
         before: how far before a keyword a match may begin.
         width: how far after the keyword's start the pattern is tried.
         group: the group of the match that is sensitive.
         shortest: no text with fewer bytes can match.
-        requires: a window in which this does not match is not looked at; a cheap test before a
-            dear pattern.
         confirm: gets the text and the span of the group, returns the spans that are findings:
             none, the same, or others. An error in it refuses the call.
     """
 
     name: str
     data_class: str
-    pattern: Pattern
     keywords: tuple[str, ...] = ()
     any_case: bool = False
     before: int = 0
     width: int = 256
     group: int = 0
     shortest: int = 0
-    requires: Pattern | None = None
     confirm: Confirm = whole
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule(Scope):
+    """One pattern and where to look for it.
+
+    Attributes:
+        pattern: compiled, over UTF-8 bytes.
+        requires: a window in which this does not match is not looked at; a cheap test before a
+            dear pattern.
+    """
+
+    pattern: Pattern
+    requires: Pattern | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,7 @@ Patterns are in the dialect of RE2.
 A row without a documentation link describes a format of a standard, which its comment names.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from agentguard.classification import private_keys, validators
 from agentguard.classification.classes import (
@@ -18,28 +18,25 @@ from agentguard.classification.classes import (
     PAYMENT_CARD,
     PRIVATE_KEY,
 )
-from agentguard.classification.rules import Confirm
+from agentguard.classification.rules import Rule, Scope, linear
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TokenFormat:
-    """One documented format; see ``rules.Rule`` for the fields that are not explained here.
+class TokenFormat(Scope):
+    """One documented format.
 
     Attributes:
+        pattern: in the dialect of RE2.
         documentation: the page that the pattern was written from.
     """
 
-    name: str
-    data_class: str
     pattern: str
     documentation: str
-    keywords: tuple[str, ...] = ()
-    any_case: bool = False
-    before: int = 0
-    width: int = 256
-    group: int = 0
-    shortest: int = 0
-    confirm: Confirm | None = None
+
+    def rule(self) -> Rule:
+        """Return the rule that finds this format."""
+        scope = {each.name: getattr(self, each.name) for each in fields(Scope)}
+        return Rule(pattern=linear(self.pattern), **scope)
 
 
 # A token begins behind what is no word character, and behind an escape or an underscore, whose last
