@@ -4,7 +4,10 @@
 
 import asyncio
 import inspect
+import json
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +17,21 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from agentguard import Guard
+from agentguard import ApprovalPending, Guard
+from agentguard.approvals import sign_vote, with_vote
+from agentguard.config import load
+from agentguard.stores import Journal, SqliteStore
 from agentguard.testing import LoopbackProvider
+from agentguard.vocabulary import (
+    Answer,
+    ApprovalChange,
+    ApprovalRequest,
+    AuditEntry,
+    EntryType,
+)
+from agentguard.wiring import now
+
+TO = "jane.doe@customers.example"
 
 
 @pytest.fixture
@@ -87,3 +103,112 @@ def as_support(guard: Guard) -> Iterator[None]:
     """Run the test as the support agent for alice."""
     with guard.identity("agent:support", on_behalf_of="user:alice"):
         yield
+
+
+Refund = Callable[[str, int, str], str]
+
+
+class Desk:
+    """A guarded refund tool, what it did, and an approver beside it."""
+
+    def __init__(self, guard: Guard, policy_file: Path, private_key: bytes) -> None:
+        self.guard = guard
+        self.policy = load(policy_file).policy
+        self.database = policy_file.parent / "agentguard.db"
+        self.private_key = private_key
+        self.ran: list[int] = []
+
+        @guard.tool
+        def refund(order: str, amount: int, to: str) -> str:
+            self.ran.append(amount)
+            return f"refunded {amount}"
+
+        self.refund: Refund = refund
+
+    def call(self, amount: int = 400, *, person: str = "user:alice", session: str = "s") -> str:
+        """Ask for a refund in a session that can be met again."""
+        with self.guard.identity("agent:support", on_behalf_of=person, session=session):
+            return self.refund("ORD-00012345", amount, TO)
+
+    def pending(self, amount: int = 400) -> str:
+        """Ask for a refund that needs approval and return the request's id."""
+        with pytest.raises(ApprovalPending) as caught:
+            self.call(amount)
+        return caught.value.request_id
+
+    def request(self, request_id: str) -> ApprovalRequest:
+        """Read a request."""
+        with SqliteStoreOpen(self.database) as store:
+            found = store.approval(request_id)
+        assert found is not None
+        return found
+
+    def answer(
+        self,
+        request_id: str,
+        answer: Answer = Answer.APPROVE,
+        *,
+        by: str = "user:carol",
+        key: bytes = b"",
+    ) -> None:
+        """Answer as an approver's process does."""
+        request = self.request(request_id)
+        vote = sign_vote(
+            request, approver=by, answer=answer, at=now(), private_key=key or self.private_key
+        )
+        after = with_vote(request, vote, self.policy.profiles["leads"], now())
+        self.write(ApprovalChange(before=request, after=after, vote=vote))
+
+    def write(self, change: ApprovalChange) -> None:
+        """Write a change as another process."""
+        with SqliteStoreOpen(self.database) as store:
+            journal = Journal(store, now)
+            entry = AuditEntry(type=EntryType.APPROVAL_VOTED, at=now())
+            journal.append(entry, durable=True, change=change)
+            journal.close()
+
+    def tamper(self, sql: str, *values: object) -> None:
+        """Change the database behind the guard's back, as somebody who owns the file can."""
+        with closing(sqlite3.connect(self.database)) as connection, connection:
+            for trigger in ("approval_stays_what_was_asked", "approval_stays_ended"):
+                connection.execute(f"DROP TRIGGER IF EXISTS {trigger}")
+            assert connection.execute(sql, values).rowcount == 1
+
+    def alter(self, request: str, field: str, value: object) -> None:
+        """Change one field of what was asked."""
+        with closing(sqlite3.connect(self.database)) as connection:
+            sql = "SELECT question FROM approval WHERE id = ?"
+            question = json.loads(connection.execute(sql, (request,)).fetchone()[0])
+        assert field in question
+        written = json.dumps({**question, field: value}).encode()
+        self.tamper("UPDATE approval SET question = ? WHERE id = ?", written, request)
+        if field == "tool":
+            self.tamper("UPDATE approval SET tool = ? WHERE id = ?", value, request)
+
+
+class SqliteStoreOpen:
+    """A store for the length of a block."""
+
+    def __init__(self, path: Path) -> None:
+        self._store = SqliteStore(path)
+
+    def __enter__(self) -> SqliteStore:
+        return self._store
+
+    def __exit__(self, *_: object) -> None:
+        self._store.close()
+
+
+DeskOf = Callable[[Guard], Desk]
+
+
+@pytest.fixture
+def desk_of(policy_file: Path, approver_key: tuple[bytes, str]) -> DeskOf:
+    """Give the function that puts a desk beside a guard of the policy file."""
+    return lambda guard: Desk(guard, policy_file, approver_key[0])
+
+
+@pytest.fixture
+def desk(guard: Guard, desk_of: DeskOf) -> Desk:
+    """A desk of the starter policy."""
+    return desk_of(guard)
