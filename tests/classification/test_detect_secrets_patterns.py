@@ -48,7 +48,7 @@ class Badge(RegexBasedDetector):
 @pytest.fixture
 def with_badge(monkeypatch: pytest.MonkeyPatch) -> Classifier:
     """An engine in a process where detect-secrets has one plugin more."""
-    mapping = util.get_mapping_from_secret_type_to_class()
+    mapping: dict[str, type] = util.get_mapping_from_secret_type_to_class()
     monkeypatch.setitem(mapping, "Badge", Badge)
     return build_classifier()
 
