@@ -120,11 +120,13 @@ def redact_payload(
         if shown is payload:
             return Redacted(payload=payload, counts=MappingProxyType(dict(counts)))
         payload = shown
-        if find_again is not None and vault.version != known:
-            find = find_again()
+        harmless = walk.harmless
+        if vault.version != known:
+            # What the vault learned may stand in a text that was harmless until now.
+            find, harmless = (find if find_again is None else find_again()), set()
         known = vault.version
         # Whatever looks like a placeholder by now was issued here.
-        walk = _Walk(find, actions, vault, AUTHORED, source)
+        walk = _Walk(find, actions, vault, AUTHORED, source, harmless=harmless)
         shown = walk.frozen(payload)
     raise ValueError("the payload does not come to rest")
 
@@ -132,7 +134,8 @@ def redact_payload(
 class _Walk:
     """One walk over one payload; a node that holds nothing to hide is returned as it is.
 
-    ``pieces`` are the strings that it came by, ``secret`` says that one of them held a secret.
+    ``pieces`` are the strings that it came by, ``secret`` says that one of them held a secret,
+    ``harmless`` are the short strings in which the same detectors find nothing.
     """
 
     def __init__(
@@ -143,6 +146,8 @@ class _Walk:
         authored: Marks,
         source: str,
         across: Mapping[int, list[Span]] = MappingProxyType({}),
+        *,
+        harmless: set[str] | None = None,
     ) -> None:
         self.counts: Counter[str] = Counter()
         self.pieces: list[str] = []
@@ -154,7 +159,7 @@ class _Walk:
         self._source = source
         self._across = across
         self._path: list[str] = []
-        self._harmless: set[str] = set()
+        self.harmless: set[str] = set() if harmless is None else harmless
         self._telling: dict[str, bool] = {"": False}
 
     def frozen(self, payload: Frozen) -> Frozen:
@@ -236,11 +241,11 @@ class _Walk:
         return node
 
     def _number(self, digits: str) -> str | None:
-        if digits in self._harmless:
+        if digits in self.harmless:
             return None
         found = self._find(digits)
         if not found:
-            self._harmless.add(digits)
+            self.harmless.add(digits)
             return None
         return self._hidden(found[0].data_class, digits)
 
@@ -256,7 +261,7 @@ class _Walk:
             across = self._across.get(len(self.pieces)) if self._across else None
             self.pieces.append(text)
         telling = self._is_telling(key)
-        if text in self._harmless and not telling and not across:
+        if text in self.harmless and not telling and not across:
             return text
         authored = place.marks.authored
         safe = self._without_forgeries(text, authored=authored) if "[[" in text else text
@@ -271,7 +276,7 @@ class _Walk:
         if safe != text:
             return safe
         if len(text) <= LONGEST_REMEMBERED and "[[" not in text:
-            self._harmless.add(text)
+            self.harmless.add(text)
         return text
 
     def _without_forgeries(self, text: str, *, authored: bool) -> str:
