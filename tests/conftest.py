@@ -4,8 +4,11 @@
 
 import ipaddress
 import os
+import shutil
 import socket
-from collections.abc import Iterator
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ from agentguard.vocabulary import AuditEntry
 
 INTERNET = (socket.AF_INET, socket.AF_INET6)
 FOREIGN_VARIABLES = ("AGENTGUARD_", "OPENAI_")
+NOBODY = 65534
 
 
 def on_this_machine(host: str) -> bool:
@@ -101,3 +105,32 @@ def entries(monkeypatch: pytest.MonkeyPatch) -> list[AuditEntry]:
     monkeypatch.setattr(Journal, "append", appending)
     monkeypatch.setattr(Journal, "offer", offering)
     return taken
+
+
+@pytest.fixture
+def shared_folder() -> Iterator[Path]:
+    """Give a folder that belongs to the user who writes in ``unprivileged``."""
+    folder = Path(tempfile.mkdtemp(prefix="agentguard-"))
+    if os.geteuid() == 0:
+        os.chown(folder, NOBODY, NOBODY)
+    yield folder
+    folder.chmod(0o700)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def unprivileged() -> Callable[[], AbstractContextManager[None]]:
+    """Give a block in which file permissions bind us, also when the tests run as root."""
+
+    @contextmanager
+    def block() -> Iterator[None]:
+        if os.geteuid() != 0:
+            yield
+            return
+        os.seteuid(NOBODY)
+        try:
+            yield
+        finally:
+            os.seteuid(0)
+
+    return block

@@ -6,12 +6,13 @@ The story: a log that cannot be written is a switched-off control that nobody no
 is that no writable log means no call, and that the intent of a change is on disk first.
 """
 
-import os
 import sqlite3
 import stat
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from openai import OpenAI
 
 from agentguard import ConfigError, Guard, GuardFailure
 from agentguard.audit import VerdictState, parse_entry, verify
+from agentguard.config import starter
 from agentguard.stores import SqliteReader
 from agentguard.testing import LoopbackProvider
 from agentguard.vocabulary import AuditEntry, EntryType, Outcome
@@ -36,15 +38,19 @@ def entries(folder: Path) -> list[AuditEntry]:
     ]
 
 
-@pytest.mark.skipif(
-    os.geteuid() == 0, reason="root writes read-only files; the next test covers root"
-)
-def test_a_read_only_database_is_refused_at_start(policy_file: Path) -> None:
+def test_a_read_only_database_is_refused_at_start(
+    shared_folder: Path,
+    unprivileged: Callable[[], AbstractContextManager[None]],
+    approver_key: tuple[bytes, str],
+) -> None:
     """A guard does not start on a store that it cannot write."""
-    Guard.from_file(policy_file).close()
-    (policy_file.parent / "agentguard.db").chmod(stat.S_IRUSR)
-    with pytest.raises(ConfigError):
-        Guard.from_file(policy_file)
+    policy = shared_folder / "agentguard.toml"
+    policy.write_text(starter(approver_key[1]), encoding="utf-8")
+    with unprivileged():
+        Guard.from_file(policy).close()
+        (shared_folder / "agentguard.db").chmod(stat.S_IRUSR)
+        with pytest.raises(ConfigError, match="store cannot be opened"):
+            Guard.from_file(policy)
 
 
 def test_calls_are_refused_once_the_database_is_only_readable(

@@ -2,11 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A database, a clock that runs, entries, and questions to people."""
 
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import count
 from pathlib import Path
@@ -95,38 +91,6 @@ def question() -> Callable[..., ApprovalRequest]:
         return ApprovalRequest(**{**fields, **changes})  # type: ignore[arg-type]  # fields by name
 
     return made
-
-
-NOBODY = 65534
-
-
-@pytest.fixture
-def shared_folder() -> Iterator[Path]:
-    """Give a folder that belongs to the user who writes in ``unprivileged``."""
-    folder = Path(tempfile.mkdtemp(prefix="agentguard-"))
-    if os.geteuid() == 0:
-        os.chown(folder, NOBODY, NOBODY)
-    yield folder
-    folder.chmod(0o700)
-    shutil.rmtree(folder)
-
-
-@pytest.fixture
-def unprivileged() -> Callable[[], AbstractContextManager[None]]:
-    """Give a block in which file permissions bind us, also when the tests run as root."""
-
-    @contextmanager
-    def block() -> Iterator[None]:
-        if os.geteuid() != 0:
-            yield
-            return
-        os.seteuid(NOBODY)
-        try:
-            yield
-        finally:
-            os.seteuid(0)
-
-    return block
 
 
 @pytest.fixture
