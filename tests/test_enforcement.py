@@ -259,13 +259,13 @@ def test_a_named_session_is_never_forgotten() -> None:
 def test_a_nameless_session_lives_as_long_as_anybody_can_come_back_to_it() -> None:
     """What a bound object or a nested block carries keeps the session of the block around."""
     sessions, identities = made()
-    with identities.entered("agent:a") as outer:
+    with identities.block("agent:a") as outer:
         first = sessions.of(outer)
-        with identities.entered("agent:b") as inner:
+        with identities.block("agent:b") as inner:
             nested = sessions.of(inner)
         del inner
         gc.collect()
-        with identities.entered("agent:b") as again:
+        with identities.block("agent:b") as again:
             assert sessions.of(again) is nested
         del again
         carried = identities.narrowed("agent:a")
@@ -282,7 +282,7 @@ def test_a_nameless_session_lives_as_long_as_anybody_can_come_back_to_it() -> No
 def test_a_nameless_session_is_met_again_by_its_id() -> None:
     """Who hands the id of a nameless session on comes back to that session, and it is kept."""
     sessions, identities = made()
-    with identities.entered("agent:a") as outer:
+    with identities.block("agent:a") as outer:
         first, id_ = sessions.of(outer), outer.session
     named = identities.narrowed("agent:a", session=id_)
     assert sessions.of(named) is first

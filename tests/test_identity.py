@@ -67,14 +67,14 @@ def test_a_session_belongs_to_its_chain() -> None:
 def test_nesting_only_extends_the_chain(actors: list[str]) -> None:
     """Every block keeps the whole chain of the block around it, and its session."""
     scope = identities()
-    with scope.entered("agent:start", on_behalf_of="user:alice") as outer:
+    with scope.block("agent:start", on_behalf_of="user:alice") as outer:
         before = outer
         for actor in actors:
             inner = scope.narrowed(actor)
             assert inner.chain.ids[: len(before.chain.ids)] == before.chain.ids
             assert inner.session == outer.session
             assert inner.chain.person == outer.chain.person
-            with scope.entered(actor):
+            with scope.block(actor):
                 again = scope.narrowed(actor)
                 assert again.chain.ids == inner.chain.ids
 
@@ -83,11 +83,11 @@ def test_a_nested_identity_cannot_change_the_person() -> None:
     """A block inside another cannot act for somebody else, or for somebody at all."""
     scope = identities()
     with (
-        scope.entered("agent:a", on_behalf_of="user:alice"),
+        scope.block("agent:a", on_behalf_of="user:alice"),
         pytest.raises(IdentityRequired),
     ):
         scope.narrowed("agent:b", on_behalf_of="user:bob")
-    with scope.entered("agent:a"), pytest.raises(IdentityRequired):
+    with scope.block("agent:a"), pytest.raises(IdentityRequired):
         scope.narrowed("agent:b", on_behalf_of="user:alice")
 
 
@@ -108,9 +108,9 @@ def test_the_block_and_the_object_must_agree() -> None:
     """An object that is bound to one agent cannot be used in the block of another."""
     scope = identities()
     carried = scope.narrowed("agent:a")
-    with scope.entered("agent:b"), pytest.raises(IdentityRequired):
+    with scope.block("agent:b"), pytest.raises(IdentityRequired):
         scope.presented(carried)
-    with scope.entered("agent:a", on_behalf_of="user:alice") as block:
+    with scope.block("agent:a", on_behalf_of="user:alice") as block:
         assert scope.presented(carried) is block
     assert scope.presented(carried) is carried
 
@@ -118,7 +118,7 @@ def test_the_block_and_the_object_must_agree() -> None:
 def test_a_block_ends_with_its_identity() -> None:
     """After a block, also one that raised, the code is what it was before."""
     scope = identities()
-    with pytest.raises(LookupError), scope.entered("agent:a"):
+    with pytest.raises(LookupError), scope.block("agent:a"):
         raise LookupError
     assert scope.ambient() is None
 
@@ -132,7 +132,7 @@ def test_threads_and_tasks_do_not_share_an_identity() -> None:
         seen.append(scope.ambient())
 
     async def main() -> None:
-        with scope.entered("agent:a"):
+        with scope.block("agent:a"):
             started = asyncio.create_task(task())
         await started
         await asyncio.create_task(task())
@@ -140,7 +140,7 @@ def test_threads_and_tasks_do_not_share_an_identity() -> None:
     asyncio.run(main())
     assert seen[0] is not None
     assert seen[1] is None
-    with scope.entered("agent:a"):
+    with scope.block("agent:a"):
         thread = threading.Thread(target=lambda: seen.append(scope.ambient()))
         thread.start()
         thread.join()
@@ -150,7 +150,7 @@ def test_threads_and_tasks_do_not_share_an_identity() -> None:
 def test_two_guards_know_nothing_of_each_other() -> None:
     """An identity that one guard bound is nobody to another."""
     one, other = identities(), identities()
-    with one.entered("agent:a"):
+    with one.block("agent:a"):
         assert other.ambient() is None
 
 

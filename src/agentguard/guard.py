@@ -134,8 +134,8 @@ class Guard:
         """Bind the running code to an identity for the length of a ``with`` block.
 
         Inside another block the chain is extended, so that rights only narrow; an agent's block
-        inside a person's is that agent acting for the person. It also serves as a decorator: each call is a block. Do not keep a block open across a ``yield``: the code
-        outside would run under it.
+        inside a person's is that agent acting for the person. Do not
+        keep a block open across a ``yield``: the code outside would run under it.
 
         Args:
             actor: who acts, such as ``agent:support``.
@@ -145,7 +145,7 @@ class Guard:
         Raises:
             IdentityRequired: an id is malformed, or contradicts the block around.
         """
-        return self._parts.identities.entered(actor, on_behalf_of=on_behalf_of, session=session)
+        return self._parts.identities.block(actor, on_behalf_of=on_behalf_of, session=session)
 
     def bind(
         self,

@@ -12,9 +12,9 @@ was made (tests/attacks/test_identity_blocks.py).
 """
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from contextvars import ContextVar
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from contextvars import ContextVar, Token
 
 from agentguard.errors import IdentityRequired
 from agentguard.vocabulary import Caller, Chain, Lifetime, Principal, PrincipalKind
@@ -95,28 +95,20 @@ class Identities:
             return Caller(chain=chain, session=outer.session, lifetime=outer.lifetime)
         return Caller(chain=chain, session=self._new_session(), lifetime=Lifetime())
 
-    def entered(
+    def block(
         self, actor: str, *, on_behalf_of: str | None = None, session: str | None = None
-    ) -> AbstractContextManager[Caller]:
-        """Bind the running code to *actor* until the block ends.
-
-        The chain is read when the block is entered, not when it was made, so that a block that
-        was made elsewhere, or that decorates a function, narrows like any other.
+    ) -> "IdentityBlock":
+        """Return a block that binds the running code to *actor*.
 
         Raises:
-            IdentityRequired: as in ``narrowed``; a contradiction only when it is entered.
+            IdentityRequired: an id is malformed; a contradiction shows when it is entered.
         """
         _parties(actor, on_behalf_of)
-        return self._block(actor, on_behalf_of, session)
 
-    @contextmanager
-    def _block(self, actor: str, on_behalf_of: str | None, session: str | None) -> Iterator[Caller]:
-        caller = self.narrowed(actor, on_behalf_of=on_behalf_of, session=session)
-        token = self._ambient.set(caller)
-        try:
-            yield caller
-        finally:
-            self._ambient.reset(token)
+        def narrowed() -> Caller:
+            return self.narrowed(actor, on_behalf_of=on_behalf_of, session=session)
+
+        return IdentityBlock(self._ambient, narrowed)
 
     def presented(self, carried: Caller | None) -> Caller | None:
         """Return who stands behind a call on an object that carries *carried*.
@@ -136,4 +128,52 @@ class Identities:
                 f" and the running code to {ambient.chain.actor.id!r}",
                 remedy="wrap without identity= to follow the block, or bind for this identity",
             )
-        return ambient
+        if carried.lifetime is not None or carried.session == ambient.session:
+            return ambient
+        if ambient.lifetime is None:
+            raise IdentityRequired("the object and the running code name different sessions")
+        # The object's session has a name, so what was hidden in it is to be known here.
+        return Caller(chain=ambient.chain, session=carried.session)
+
+
+class IdentityBlock(AbstractContextManager[Caller]):
+    """Binds the running code to an identity until it ends; can be entered once.
+
+    The chain is read when the block is entered, so that a block that was made elsewhere narrows
+    like any other. It is no decorator: a coroutine or a generator would run outside it.
+    """
+
+    def __init__(self, ambient: ContextVar[Caller | None], narrowed: Callable[[], Caller]) -> None:
+        self._ambient = ambient
+        self._narrowed = narrowed
+        self._entered: tuple[Caller, Token[Caller | None]] | None = None
+
+    def __enter__(self) -> Caller:
+        """Bind the running code.
+
+        Raises:
+            IdentityRequired: the identity contradicts the block around.
+            RuntimeError: the block was entered before.
+        """
+        if self._entered is not None:
+            raise RuntimeError("an identity block is entered once; make another")
+        caller = self._narrowed()
+        self._entered = (caller, self._ambient.set(caller))
+        return caller
+
+    def __exit__(self, *_: object) -> None:
+        """Give the running code back what it was.
+
+        Raises:
+            RuntimeError: blocks are left in another order than they were entered, or in another
+                task; the running code is bound to nobody then.
+        """
+        if self._entered is None:
+            raise RuntimeError("an identity block is left that was never entered")
+        caller, token = self._entered
+        if self._ambient.get() is not caller:
+            self._ambient.set(None)
+            raise RuntimeError(
+                "identity blocks are left innermost first, in the task that entered them"
+            )
+        self._ambient.reset(token)

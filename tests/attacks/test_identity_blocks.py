@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Can a block that was made elsewhere free a call from the chain around it?
 
-The story: a block that read the chain when it was made, not when it was entered, let a function
-that was decorated at import time act as an administrator inside anybody's call.
+The story: a block that read the chain when it was made, not when it was entered, let code act
+as an administrator inside anybody's call; as a decorator it was left before a coroutine ran.
 """
 
 import asyncio
@@ -36,7 +36,7 @@ def policy_file(tmp_path: Path, approver_key: tuple[bytes, str]) -> Path:
 
 
 def test_no_block_frees_a_call_from_the_chain_around_it(guard: Guard) -> None:
-    """Nested, decorating or made before: inside another block the chain is extended."""
+    """Nested or made before: inside another block the chain is extended."""
     ran: list[str] = []
 
     @guard.tool
@@ -44,36 +44,58 @@ def test_no_block_frees_a_call_from_the_chain_around_it(guard: Guard) -> None:
         ran.append(account)
         return account
 
-    @guard.identity("agent:admin")  # type: ignore[operator]  # a block of contextlib decorates, too
-    def cleanup() -> None:
-        delete_account("decorated")
-
     made_before = guard.identity("agent:admin")
     with guard.identity("agent:support", on_behalf_of="user:alice"):
         with guard.identity("agent:admin"), pytest.raises(DeniedByPolicy):
             delete_account("nested")
-        with pytest.raises(DeniedByPolicy):
-            cleanup()
         with made_before, pytest.raises(DeniedByPolicy):
             delete_account("made before")
     assert ran == []
-    cleanup()
-    assert ran == ["decorated"]
+    with guard.identity("agent:admin"):
+        delete_account("alone")
+    assert ran == ["alone"]
 
 
-def test_each_call_of_a_decorated_function_is_a_session_of_its_own(guard: Guard) -> None:
-    """Two calls of a decorated function share neither placeholders nor approvals."""
-    seen: list[str] = []
+def test_a_block_decorates_nothing(guard: Guard) -> None:
+    """A decorator would leave a coroutine or a generator outside its block."""
+    assert not callable(guard.identity("agent:admin"))
 
-    @guard.identity("agent:admin")  # type: ignore[operator]  # as above
-    def look() -> None:
-        caller = guard._parts.identities.ambient()
-        assert caller is not None
-        seen.append(caller.session_key)
 
-    look()
-    look()
-    assert len(set(seen)) == 2
+def test_a_block_is_entered_once(guard: Guard) -> None:
+    """A block that was left cannot be entered again, in whatever task."""
+    block = guard.identity("agent:admin")
+    with block:
+        pass
+    with pytest.raises(RuntimeError, match="once"), block:
+        pass
+
+
+def test_blocks_that_are_left_out_of_order_leave_nobody(guard: Guard) -> None:
+    """An identity does not outlive its block because another one was left first."""
+    outer = guard.identity("agent:admin")
+    inner = guard.identity("agent:support")
+    outer.__enter__()
+    inner.__enter__()
+    with pytest.raises(RuntimeError):
+        outer.__exit__(None, None, None)
+    with pytest.raises(RuntimeError):
+        inner.__exit__(None, None, None)
+    assert guard._parts.identities.ambient() is None
+
+
+def test_a_named_session_is_kept_inside_a_nameless_block(guard: Guard) -> None:
+    """What was hidden in a bound client's named session is known wherever the client is used."""
+    identities = guard._parts.identities
+    carried = identities.narrowed("agent:support", on_behalf_of="user:alice", session="chat-7")
+    with guard.identity("agent:support", on_behalf_of="user:alice"):
+        presented = identities.presented(carried)
+        assert presented is not None
+        assert presented.session_key == carried.session_key
+    with (
+        guard.identity("agent:support", on_behalf_of="user:alice", session="another"),
+        pytest.raises(IdentityRequired, match="different sessions"),
+    ):
+        identities.presented(carried)
 
 
 def test_a_block_cannot_be_entered_for_another_person(guard: Guard) -> None:

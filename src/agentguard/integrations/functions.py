@@ -47,7 +47,7 @@ def guard_function(
             takes any number of arguments.
         ConfigError: the policy does not know the tool, or knows another impact or definition.
     """
-    if _is_guarded_here(function, enforcer, name):
+    if _is_guarded_here(function, enforcer, name, impact):
         return function
     _refuse_shape(function)
     signature = inspect.signature(function)
@@ -67,7 +67,9 @@ _GUARDED: weakref.WeakKeyDictionary[Callable[..., Any], tuple[weakref.ref[Enforc
 )
 
 
-def _is_guarded_here(function: Callable[..., Any], enforcer: Enforcer, name: str | None) -> bool:
+def _is_guarded_here(
+    function: Callable[..., Any], enforcer: Enforcer, name: str | None, impact: Impact | None
+) -> bool:
     """Say whether this very function passes the guard already.
 
     Raises:
@@ -81,6 +83,7 @@ def _is_guarded_here(function: Callable[..., Any], enforcer: Enforcer, name: str
         raise ConfigError(f"tool {tool!r} is guarded by another guard already")
     if name is not None and name != tool:
         raise ConfigError(f"the function is guarded as tool {tool!r} already")
+    _check_impact(enforcer, tool, impact)
     return True
 
 
@@ -114,14 +117,19 @@ def _check_against_policy(
     known = enforcer.core.policy.tools.get(tool)
     if known is None:
         raise ConfigError(f"the policy has no tool {tool!r}: declare it in a [[tool]] table")
-    if impact is not None and impact is not known.impact:
-        raise ConfigError(
-            f"tool {tool!r} is {known.impact.value!r} in the policy and {impact.value!r} here"
-        )
+    _check_impact(enforcer, tool, impact)
     if known.definition is not None and known.definition != definition:
         raise ConfigError(
             f"the definition of tool {tool!r} is not the one that the policy pins;"
             f" review it and pin {definition!r}"
+        )
+
+
+def _check_impact(enforcer: Enforcer, tool: str, impact: Impact | None) -> None:
+    known = enforcer.core.policy.tools[tool].impact
+    if impact is not None and impact is not known:
+        raise ConfigError(
+            f"tool {tool!r} is {known.value!r} in the policy and {impact.value!r} here"
         )
 
 
@@ -215,7 +223,7 @@ class _Tool:
         if inspect.iscoroutine(result) or inspect.isgenerator(result):
             result.close()
         raise GuardFailure(
-            f"tool {self._tool!r} returned work that has not run yet, which is not guarded",
+            f"tool {self._tool!r} returned an iterator or work that runs later, which is not guarded; return a list",
             part="dispatch",
             dispatched=True,
         )

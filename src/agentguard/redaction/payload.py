@@ -45,6 +45,7 @@ DEEPEST_JSON_TEXT = 8
 MOST_ROUNDS = 6
 # Keys and words such as roles and types come again and again in one payload.
 LONGEST_REMEMBERED = 32
+LONGEST_TELLING = 256
 LAST_SHOWN = 4
 SHORTEST_SHOWN = 9
 SECRET = "secret"  # noqa: S105 - the name of a family of classes
@@ -135,7 +136,8 @@ class _Walk:
     """One walk over one payload; a node that holds nothing to hide is returned as it is.
 
     ``pieces`` are the strings that it came by, ``secret`` says that one of them held a secret,
-    ``harmless`` are the short strings in which the same detectors find nothing.
+    ``harmless`` are the short strings in which the same detectors find nothing; an earlier walk
+    hands its own on.
     """
 
     def __init__(
@@ -157,6 +159,7 @@ class _Walk:
         self._vault = vault
         self._marks = authored
         self._source = source
+        self._again = harmless is not None
         self._across = across
         self._path: list[str] = []
         self.harmless: set[str] = set() if harmless is None else harmless
@@ -215,6 +218,8 @@ class _Walk:
             return self._plain(text, key, place)
         if place.texts >= DEEPEST_JSON_TEXT:
             raise ValueError(f"JSON inside strings is nested deeper than {DEEPEST_JSON_TEXT} times")
+        if self._again:
+            _refuse_late_placeholders(tree, text)
         marks = place.marks.inside_text()
         shown = self._tree(tree, key, _Place(marks, place.depth, place.texts + 1))
         return text if shown is tree else json_text.written(shown)
@@ -305,7 +310,7 @@ class _Walk:
 
     def _found_behind_key(self, key: str, text: str) -> list[Span]:
         """Find what only its key gives away, such as the value of ``aws_secret_access_key``."""
-        head = f'{key}="'
+        head = f'{key[-LONGEST_TELLING:]}="'  # a longer name says no more, at each value's cost
         shift = len(head)
         spans = (
             (max(spot.start - shift, 0), min(spot.end - shift, len(text)), spot.data_class)
@@ -385,3 +390,21 @@ def _without(found: list[Span], kept: list[Span]) -> list[Span]:
         if begin < end:
             rest.append((begin, end, name))
     return rest
+
+
+def _refuse_late_placeholders(tree: Tree, text: str) -> None:
+    """Refuse a text that only became JSON because something in it was hidden, to show a placeholder.
+
+    Raises:
+        ValueError: a string in it holds a placeholder that the text itself does not show.
+    """
+    leaves = [tree]
+    while leaves:
+        node = leaves.pop()
+        if isinstance(node, str):
+            if any(match.group() not in text for match in PLACEHOLDER.finditer(node)):
+                raise ValueError("a placeholder shows itself only on a second look")
+        elif isinstance(node, list):
+            leaves += node
+        elif isinstance(node, Members):
+            leaves += [part for pair in node.pairs for part in pair]

@@ -48,9 +48,9 @@ def connect_reading(path: Path) -> sqlite3.Connection:
     connection = _connect(f"{path.as_uri()}?mode=ro")
     try:
         connection.execute("PRAGMA schema_version").fetchone()
-    except sqlite3.OperationalError as error:
+    except BaseException as error:
         connection.close()
-        if not _is_still(path, error):
+        if not isinstance(error, sqlite3.OperationalError) or not _is_still(path, error):
             raise
         return _connect(f"{path.as_uri()}?immutable=1")
     return connection
