@@ -137,3 +137,19 @@ def test_every_format_names_its_documentation() -> None:
     """Each row says where its format is documented, and no two rows have one name."""
     assert all(row.documentation.startswith("https://") for row in TOKEN_FORMATS)
     assert len({row.name for row in TOKEN_FORMATS}) == len(TOKEN_FORMATS)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "- name: AWS_SECRET_ACCESS_KEY\n  value: {}",
+        "AWS_SECRET_ACCESS_KEY\nPLAINTEXT\n{}",
+        'name = "aws_secret_access_key" value = "{}"',
+    ],
+)
+def test_a_word_or_two_may_stand_before_a_secret(engine: Classifier, written: str) -> None:
+    """In lists of variables a type or the word value stands between a name and its secret."""
+    secret = "wJalrXUtnFEMI7K7MDENGbPxRfiCY0123456789a"
+    text = written.format(secret)
+    (finding,) = engine.findings(text)
+    assert text[finding.start : finding.end] == secret

@@ -443,3 +443,30 @@ def test_threads_may_share_a_vault() -> None:
         thread.join()
     assert len(results) == 6
     assert len(set(results)) == 1
+
+
+def test_a_long_key_does_not_cost_its_length_at_each_value() -> None:
+    """Behind a key that tells of a secret, a value is read with the key's end alone."""
+    read = 0
+
+    def find(text: str) -> tuple[Finding, ...]:
+        nonlocal read
+        read += len(text)
+        return ENGINE.findings(text)
+
+    payload = freeze({"secret" * 1000: [f"value {number}" for number in range(500)]})
+    redact_payload(payload, find=find, actions=ACTIONS, vault=Vault(b"k" * 32))
+    assert read < 500 * 600
+
+
+def test_no_placeholder_comes_to_light_by_hiding_what_kept_a_text_from_being_json() -> None:
+    """Untrusted text cannot plant a live placeholder behind a flaw that redaction mends."""
+    vault = Vault(b"k" * 32)
+    redact({"c": f"write to {MAIL}"}, vault)
+    (known,) = (each for each in vault.known_values() if each.value == MAIL)
+    live = vault.issue(data_class=ACTIONS[known.data_class], value=MAIL, reversible=True, source="")
+    hidden = live.replace("[[", "\\u005b\\u005b").replace("]]", "\\u005d\\u005d")
+    flawed = '{"a":"%s","u":"postgres://u:pa\\qSs12x9@db/p","m":"bob\\u0040corp.example"}'
+    with pytest.raises(ValueError, match="second look") as caught:
+        redact({"c": flawed % hidden}, vault)
+    assert MAIL not in str(caught.value)

@@ -46,6 +46,8 @@ _LONGEST_START = 6
 _AWS_KEY_ID = r"(?:AKIA|ASIA|ABIA|ACCA|A3T[A-Z0-9])[A-Z0-9]{16}"
 _AWS_SECRET = r"([A-Za-z0-9/+]{40})(?:[^A-Za-z0-9/+=]|$)"  # noqa: S105 - a pattern
 _ASSIGNED = r"""["']?\s{0,8}(?:=>|:=|==|=|:|\s)\s{0,8}["']?"""
+# In lists of variables a word or two stand between a name and its value: its type, or "value:".
+_BETWEEN = r"""(?:[A-Za-z_]{1,16}["']?\s{0,2}[:=,]?\s{1,8}["']?){0,2}"""
 # Scripts that are written without blanks would take the words before an address along.
 _LETTER = r"\p{Latin}\p{Cyrillic}\p{Greek}\pN_+%*/=?^{|}~&!#$-"
 _LOCAL_PART = rf"[{_LETTER}.']*[{_LETTER}]"
@@ -99,7 +101,7 @@ TOKEN_FORMATS: tuple[TokenFormat, ...] = (
         data_class=API_KEY,
         keywords=("secret",),
         any_case=True,
-        pattern=r"(?i)secret[_\-. ]?(?:access)?[_\-. ]?key" + _ASSIGNED + _AWS_SECRET,
+        pattern=r"(?i)secret[_\-. ]?(?:access)?[_\-. ]?key" + _ASSIGNED + _BETWEEN + _AWS_SECRET,
         group=1,
         documentation="https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-files.html",
     ),
