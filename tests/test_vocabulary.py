@@ -16,7 +16,9 @@ NOUNS = [
     for _, noun in inspect.getmembers(vocabulary, inspect.isclass)
     if noun.__module__.startswith("agentguard.vocabulary")
 ]
-PAYLOAD_FIELDS = {"payload", "received", "resolved", "value", "shown", "values"}
+PAYLOAD_FIELDS = {
+    "payload", "received", "resolved", "value", "shown", "values", "function_tools", "forced_tool",
+}  # fmt: skip
 # A commitment has the name of what it commits to.
 COMMITMENTS = {("ApprovalRequest", "received"), ("ApprovalRequest", "resolved")}
 
@@ -47,7 +49,15 @@ def test_calls_and_known_values_hide_what_they_hold() -> None:
     """The repr of a call names it without its content."""
     secret = "canary"
     call = ModelCall(
-        id="c", operation="chat", verb="POST", path="/p", origin="o", model="m", payload=secret
+        id="c",
+        operation="chat",
+        verb="POST",
+        path="/p",
+        origin="o",
+        model="m",
+        payload=secret,
+        function_tools=(secret,),
+        forced_tool=secret,
     )
     tool = ToolCall(
         id="c", tool="t", definition="d", received={secret: 1}, resolved={secret: secret}

@@ -53,8 +53,8 @@ class ModelCall:
     model: str
     payload: Frozen = field(repr=False)
     model_authored: tuple[str, ...] = ()
-    function_tools: tuple[str, ...] = ()
-    forced_tool: str | None = None
+    function_tools: tuple[str, ...] = field(default=(), repr=False)
+    forced_tool: str | None = field(default=None, repr=False)
     answers: tuple[str, ...] = ()
 
     @property
