@@ -18,6 +18,7 @@ NOUNS = [
 ]
 PAYLOAD_FIELDS = {
     "payload", "received", "resolved", "value", "shown", "values", "function_tools", "forced_tool",
+    "model",
 }  # fmt: skip
 # A commitment has the name of what it commits to.
 COMMITMENTS = {("ApprovalRequest", "received"), ("ApprovalRequest", "resolved")}
@@ -54,7 +55,7 @@ def test_calls_and_known_values_hide_what_they_hold() -> None:
         verb="POST",
         path="/p",
         origin="o",
-        model="m",
+        model=secret,
         payload=secret,
         function_tools=(secret,),
         forced_tool=secret,

@@ -50,7 +50,7 @@ class ModelCall:
     verb: str
     path: str
     origin: str
-    model: str
+    model: str = field(repr=False)
     payload: Frozen = field(repr=False)
     model_authored: tuple[str, ...] = ()
     function_tools: tuple[str, ...] = field(default=(), repr=False)
