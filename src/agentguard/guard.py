@@ -134,8 +134,8 @@ class Guard:
         """Bind the running code to an identity for the length of a ``with`` block.
 
         Inside another block the chain is extended, so that rights only narrow; an agent's block
-        inside a person's is that agent acting for the person. Do not
-        keep a block open across a ``yield``: the code outside would run under it.
+        inside a person's is that agent acting for the person. A block is entered once. Do not keep
+        it open across a ``yield``: the code outside would run under it.
 
         Args:
             actor: who acts, such as ``agent:support``.

@@ -116,7 +116,7 @@ class Identities:
         The block decides when it agrees with what the object carries: then it says more.
 
         Raises:
-            IdentityRequired: the block and the object name different principals.
+            IdentityRequired: the block and the object name different principals or sessions.
         """
         ambient = self.ambient()
         if carried is None or ambient is None:

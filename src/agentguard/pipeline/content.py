@@ -10,6 +10,7 @@ INVARIANT: what cannot be inspected is refused before dispatch.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any, assert_never
 
 from agentguard.canonical import Frozen, NotCanonical, canonical_bytes, freeze
@@ -164,7 +165,7 @@ def _with_offered_tools(progress: Progress, call: ModelCall) -> ModelCall:
         payload.pop("tool_choice", None)
         payload.pop("parallel_tool_calls", None)
     names = tuple(name for name in call.function_tools if name in allowed)
-    return replace(call, payload=freeze(payload), function_tools=names)
+    return replace(call, payload=MappingProxyType(payload), function_tools=names)
 
 
 def checked(progress: Progress, call: Call, response: Response, session: Session) -> Any:
