@@ -57,8 +57,14 @@ def test_calls_and_known_values_hide_what_they_hold() -> None:
         origin="o",
         model=secret,
         payload=secret,
-        function_tools=(secret,),
+        address=secret,
+        function_tools=(OfferedTool(name=secret, pointer=secret),),
         forced_tool=secret,
+        hosted_tools=(
+            HostedTool(type=secret, arguments={secret: secret}, pointer=secret, removable=True),
+        ),
+        attachments=(Attachment(pointer=secret, data_class="c", label="l", content=secret),),
+        encoded=(EncodedText(pointer=secret, prefix=secret),),
     )
     tool = ToolCall(
         id="c", tool="t", definition="d", received={secret: 1}, resolved={secret: secret}

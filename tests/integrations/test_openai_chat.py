@@ -18,7 +18,7 @@ from agentguard.integrations.openai.chat import (
     model_call,
     named_model,
 )
-from agentguard.vocabulary import ModelCall
+from agentguard.vocabulary import ModelCall, OfferedTool
 
 CANARY = "jane.doe@customers.example"
 
@@ -72,7 +72,7 @@ def test_a_chat_is_read_whole() -> None:
     assert (call.operation, call.verb, call.path) == ("chat", "POST", "/chat/completions")
     assert (call.model, call.origin) == ("m", "https://api.example:443")
     assert call.model_authored == ("/messages/2",)
-    assert call.function_tools == ("f",)
+    assert call.function_tools == (OfferedTool(name="f", pointer="/tools/0"),)
     assert call.forced_tool == "f"
     assert thaw(call.payload) == given_body
     assert "/choices/*/message/content" in call.answers

@@ -34,6 +34,7 @@ from agentguard.vocabulary import (
     PrincipalKind,
     Reason,
     ReceiveOnly,
+    ReferOnly,
     RecordBeforeDispatch,
     ToolCall,
 )

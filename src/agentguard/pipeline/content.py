@@ -8,6 +8,7 @@ how it is hidden says ``redaction``, what that means says the policy.
 INVARIANT: what cannot be inspected is refused before dispatch.
 """
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
@@ -17,6 +18,7 @@ from agentguard.canonical import Frozen, NotCanonical, canonical_bytes, freeze
 from agentguard.classification import Classifier
 from agentguard.errors import ContentRefused, DeniedByPolicy
 from agentguard.pipeline.steps import Progress, Response, obligation, required
+from agentguard.pipeline.tools import narrowed
 from agentguard.redaction import (
     PlaceholderUnresolved,
     Redacted,
@@ -32,9 +34,10 @@ from agentguard.vocabulary import (
     Finding,
     HideClasses,
     ModelCall,
-    OfferOnly,
     Reason,
     ReceiveOnly,
+    Reference,
+    ReferOnly,
     ToolCall,
 )
 
@@ -91,23 +94,61 @@ def cleaned(progress: Progress, call: Call, session: Session) -> tuple[Call, Fac
 def _cleaned_model_call(
     progress: Progress, call: ModelCall, session: Session
 ) -> tuple[Call, Facts, str]:
-    offered = _with_offered_tools(progress, call)
+    _refuse_references(progress, call)
+    offered = narrowed(progress, call)
     classifier = progress.core.classifier
+    find = session.finder(classifier)
     hidden = redact_payload(
         offered.payload,
-        find=session.finder(classifier),
+        find=find,
         find_again=session.second_finder(classifier),
         actions=required(progress, HideClasses).classes,
         vault=session.vault,
         model_authored=offered.model_authored,
         source=call.id,
     )
-    progress.classes = hidden.counts
-    payload = hidden.payload
-    if not isinstance(payload, Mapping) or payload.get("model") != call.model:
+    progress.classes = counts = _with_attachments(hidden.counts, call)
+    if call.model and find(call.model):
         progress.call = replace(call, model="")  # its name is not to be written down
-        raise ContentRefused("the name of the model holds classified data", classes=hidden.counts)
-    return replace(offered, payload=payload), Facts(counts=hidden.counts), ""
+        raise ContentRefused("the name of the model holds classified data", classes=counts)
+    if found := {finding.data_class for text in texts_of(call.address) for finding in find(text)}:
+        raise ContentRefused(
+            "the address of the request holds classified data",
+            classes=found,
+            remedy="paths, queries and headers are sent as they are or not at all",
+        )
+    payload = _kept_here(progress, offered, hidden.payload)
+    return replace(offered, payload=payload), Facts(counts=counts), ""
+
+
+def _refuse_references(progress: Progress, call: ModelCall) -> None:
+    """Refuse a request that makes the provider use or keep more than the policy allows."""
+    refused = sorted(call.references - required(progress, ReferOnly).references)
+    if refused:
+        progress.reason = Reason.REFERENCE
+        raise DeniedByPolicy(
+            f"{call.pair} makes the provider use or keep what no rule allows:"
+            f" {', '.join(map(repr, refused))}",
+            remedy=f"list it in the rule: references = [{', '.join(f'{each!r}' for each in refused)}]",
+        )
+
+
+def _with_attachments(counts: Mapping[str, int], call: ModelCall) -> Mapping[str, int]:
+    if not call.attachments:
+        return counts
+    total = Counter(counts)
+    total.update(attachment.data_class for attachment in call.attachments)
+    return MappingProxyType(dict(total))
+
+
+def _kept_here(progress: Progress, call: ModelCall, payload: Frozen) -> Frozen:
+    """Say no to keeping the content at the provider where leaving it open would mean yes."""
+    allowed = required(progress, ReferOnly).references
+    if call.keeps is None or Reference.STORE in allowed or not isinstance(payload, Mapping):
+        return payload
+    if payload.get(call.keeps) is not None:
+        return payload
+    return MappingProxyType({**payload, call.keeps: False})
 
 
 def _hidden(
@@ -139,35 +180,6 @@ def _shown(progress: Progress, call: ToolCall, session: Session) -> str:
     return canonical_bytes(payload).decode("utf-8")
 
 
-def _with_offered_tools(progress: Progress, call: ModelCall) -> ModelCall:
-    """Take out the function tools that the identity may not use."""
-    allowed = required(progress, OfferOnly).tools
-    if call.forced_tool is not None and call.forced_tool not in allowed:
-        progress.reason = Reason.NOT_ALLOWLISTED
-        raise DeniedByPolicy(
-            "tool_choice names a function tool that this identity may not use",
-            remedy="allow it with a rule for the tool, or offer another",
-        )
-    if all(name in allowed for name in call.function_tools):
-        return call
-    payload = dict(call.payload) if isinstance(call.payload, Mapping) else {}
-    definitions = payload.pop("tools", ())
-    kept = tuple(
-        definition
-        for name, definition in zip(
-            call.function_tools, definitions if isinstance(definitions, tuple) else (), strict=True
-        )
-        if name in allowed
-    )
-    if kept:
-        payload["tools"] = kept
-    else:
-        payload.pop("tool_choice", None)
-        payload.pop("parallel_tool_calls", None)
-    names = tuple(name for name in call.function_tools if name in allowed)
-    return replace(call, payload=MappingProxyType(payload), function_tools=names)
-
-
 def checked(progress: Progress, call: Call, response: Response, session: Session) -> Any:
     """Return what the caller gets: a model's answer turned back, a tool's result labelled."""
     if isinstance(call, ToolCall):
@@ -186,19 +198,20 @@ def _labels(progress: Progress, result: object, session: Session) -> Mapping[str
         return {}
     find = session.finder(progress.core.classifier)
     counts: dict[str, int] = {}
-    for text in _texts(frozen):
+    for text in texts_of(frozen):
         for finding in find(text):
             counts[finding.data_class] = counts.get(finding.data_class, 0) + 1
     return counts
 
 
-def _texts(value: Frozen) -> Sequence[str]:
+def texts_of(value: Frozen) -> Sequence[str]:
+    """Return every text of a value, keys included."""
     if isinstance(value, str):
         return (value,)
     if isinstance(value, tuple):
-        return [text for item in value for text in _texts(item)]
+        return [text for item in value for text in texts_of(item)]
     if isinstance(value, Mapping):
-        return [text for key, item in value.items() for text in (key, *_texts(item))]
+        return [text for key, item in value.items() for text in (key, *texts_of(item))]
     return ()
 
 

@@ -37,6 +37,7 @@ from agentguard.vocabulary import (
     Principal,
     Reason,
     ReceiveOnly,
+    ReferOnly,
     ToolCall,
 )
 
@@ -182,7 +183,8 @@ class Policy:
             return strictest.decision
         if strictest is not None and unmatched is None:
             offer = OfferOnly(tools=self._offered(subjects, person))
-            return replace(strictest.decision, obligations=(self._hide, offer))
+            refer = ReferOnly(references=frozenset())
+            return replace(strictest.decision, obligations=(self._hide, offer, refer))
         rows = () if unmatched is None else unmatched.providers.get(provider.id, ())
         fallback = self._table.by_provider.get(provider.id)
         return self._deny(Reason.NOT_ALLOWLISTED, nearest_for_model(rows, fallback, call, person))

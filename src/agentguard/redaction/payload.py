@@ -332,7 +332,7 @@ class _Walk:
             source=self._place(),
         )
         match action:
-            case Action.TOKENISE | Action.REDACT | Action.BLOCK:
+            case Action.TOKENISE | Action.REDACT | Action.BLOCK | Action.LABEL:
                 return placeholder
             case Action.HASH:
                 return as_mark(placeholder)

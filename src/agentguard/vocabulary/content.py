@@ -11,7 +11,7 @@ class Action(StrEnum):
     """What happens to a finding of a class before anything leaves.
 
     ``redact`` and ``tokenise`` both leave a placeholder; only a tokenised value can be turned
-    back.
+    back. ``label`` lets it pass, counted: for content that is no text, and for answers.
     """
 
     BLOCK = "block"
@@ -19,6 +19,7 @@ class Action(StrEnum):
     TOKENISE = "tokenise"
     KEEP_LAST_FOUR = "keep_last_four"
     HASH = "hash"
+    LABEL = "label"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,14 +28,17 @@ class DataClass:
 
     Attributes:
         name: such as ``email``; unique in a policy.
-        family: ``secret``, ``pii`` or ``organisation``; a tool may receive a whole family.
-        action: what happens to a finding of this class.
+        family: ``secret``, ``pii`` or ``organisation``, of which a tool may receive a whole
+            family; ``media`` for content that is no text; ``answer`` for what only answers hold.
+        action: what happens to a finding of this class before anything leaves.
+        in_answers: what happens to one in an answer of a model: label, redact or block.
         approvers_see: whether an approver is shown the value itself.
     """
 
     name: str
     family: str
     action: Action
+    in_answers: Action = Action.LABEL
     approvers_see: bool = False
 
     @property

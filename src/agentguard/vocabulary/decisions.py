@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from agentguard.vocabulary.calls import Reference
 from agentguard.vocabulary.content import DataClass
 
 
@@ -27,6 +28,8 @@ class Reason(StrEnum):
     UNKNOWN_PROVIDER = "unknown_provider"
     UNGUARDED_PATH = "unguarded_path"
     CLASS_BLOCKED = "class_blocked"
+    HOSTED_TOOL = "hosted_tool"
+    REFERENCE = "reference"
     CONTENT_UNINSPECTABLE = "content_uninspectable"
     PLACEHOLDER_UNKNOWN = "placeholder_unknown"
     APPROVAL_PENDING = "approval_pending"
@@ -69,6 +72,20 @@ class OfferOnly:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class WithoutTools:
+    """Obligation: take these hosted tools, by JSON pointer, out of the request."""
+
+    pointers: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReferOnly:
+    """Obligation: refuse a request that makes the provider use or keep more than this."""
+
+    references: frozenset[Reference]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiveOnly:
     """Obligation: refuse a tool call whose arguments hold a class beyond these."""
 
@@ -87,7 +104,15 @@ class RecordBeforeDispatch:
     """Obligation: the intent entry is durable before dispatch, not merely accepted."""
 
 
-Obligation = HideClasses | OfferOnly | ReceiveOnly | AskApproval | RecordBeforeDispatch
+Obligation = (
+    HideClasses
+    | OfferOnly
+    | WithoutTools
+    | ReferOnly
+    | ReceiveOnly
+    | AskApproval
+    | RecordBeforeDispatch
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

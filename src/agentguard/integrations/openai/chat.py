@@ -17,7 +17,7 @@ from collections.abc import Set as AbstractSet
 
 from agentguard.canonical import Frozen, NotCanonical, freeze
 from agentguard.errors import ContentRefused
-from agentguard.vocabulary import ModelCall
+from agentguard.vocabulary import ModelCall, OfferedTool
 
 PATH = "/chat/completions"
 
@@ -79,7 +79,6 @@ def model_call(
     payload = _frozen(body)
     _refuse_fields(payload, extra_fields)
     messages = _messages(payload, extra_fields)
-    names = _function_tools(payload, extra_fields)
     return ModelCall(
         id=call_id,
         operation="chat",
@@ -89,7 +88,7 @@ def model_call(
         model=_model(payload),
         payload=payload,
         model_authored=_model_authored(messages),
-        function_tools=names,
+        function_tools=_function_tools(payload, extra_fields),
         forced_tool=_forced_tool(payload),
         answers=ANSWERS,
     )
@@ -213,14 +212,16 @@ def _model_authored(messages: tuple[Mapping[str, Frozen], ...]) -> tuple[str, ..
     )
 
 
-def _function_tools(payload: Mapping[str, Frozen], extra_fields: frozenset[str]) -> tuple[str, ...]:
+def _function_tools(
+    payload: Mapping[str, Frozen], extra_fields: frozenset[str]
+) -> tuple[OfferedTool, ...]:
     tools = payload.get("tools")
     if tools is None:
         return ()
     if not isinstance(tools, tuple):
         raise ContentRefused("field 'tools' holds no list of tools")
-    names = []
-    for tool in tools:
+    offered = []
+    for index, tool in enumerate(tools):
         function = tool.get("function") if isinstance(tool, Mapping) else None
         if not isinstance(tool, Mapping) or tool.get("type") != "function":
             raise ContentRefused("a tool that runs at the provider is offered; none is allowed")
@@ -229,8 +230,8 @@ def _function_tools(payload: Mapping[str, Frozen], extra_fields: frozenset[str])
             raise ContentRefused("a function tool without a name is offered")
         _refuse_unknown(tool, TOOL_FIELDS | extra_fields, "a tool")
         _refuse_unknown(function, FUNCTION_FIELDS | extra_fields, "a function tool")
-        names.append(name)
-    return tuple(names)
+        offered.append(OfferedTool(name=name, pointer=f"/tools/{index}"))
+    return tuple(offered)
 
 
 def _forced_tool(payload: Mapping[str, Frozen]) -> str | None:

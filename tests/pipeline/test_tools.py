@@ -1,0 +1,85 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which tools does a request still offer to the model once the policy has spoken?"""
+
+import string
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from agentguard.canonical import freeze, thaw
+from agentguard.pipeline.tools import removed
+from agentguard.vocabulary import Attachment, HostedTool, ModelCall, OfferedTool
+
+names = st.text(string.ascii_lowercase, min_size=1, max_size=3)
+
+
+def call(body: dict[str, Any]) -> ModelCall:
+    """Return a call that offers every item of ``tools`` by its name."""
+    tools = body.get("tools", [])
+    return ModelCall(
+        id="c",
+        operation="chat",
+        verb="POST",
+        path="/p",
+        origin="o",
+        model="m",
+        payload=freeze(body),
+        function_tools=tuple(
+            OfferedTool(name=each["name"], pointer=f"/tools/{index}")
+            for index, each in enumerate(tools)
+        ),
+    )
+
+
+def at(payload: Any, pointer: str) -> Any:
+    """Return what a JSON pointer leads to."""
+    for step in pointer.split("/")[1:]:
+        payload = payload[int(step)] if isinstance(payload, (list, tuple)) else payload[step]
+    return payload
+
+
+@settings(deadline=None)
+@given(st.lists(names, min_size=1, max_size=6), st.sets(st.integers(0, 5)))
+def test_what_is_left_points_to_what_it_meant(offered: list[str], gone: set[int]) -> None:
+    """After any removal each tool left still points to its own definition."""
+    before = call({"tools": [{"name": name} for name in offered]})
+    after = removed(before, frozenset(f"/tools/{index}" for index in gone if index < len(offered)))
+    left = [name for index, name in enumerate(offered) if index not in gone]
+    assert [each.name for each in after.function_tools] == left
+    assert [at(after.payload, each.pointer)["name"] for each in after.function_tools] == left
+
+
+def test_places_behind_a_removed_item_move_up() -> None:
+    """Hosted tools, attachments and what the model wrote keep their places."""
+    body = {
+        "items": [
+            {"tools": [{"name": "a"}, {"name": "b"}, {"file": "x"}]},
+            {"tools": [{"name": "c"}]},
+        ]
+    }
+    before = replace(
+        call({}),
+        payload=freeze(body),
+        model_authored=("/items/1",),
+        hosted_tools=(
+            HostedTool(type="b", arguments={}, pointer="/items/0/tools/1", removable=True),
+        ),
+        attachments=(
+            Attachment(pointer="/items/0/tools/2/file", data_class="c", label="x", content=""),
+        ),
+    )
+    after = removed(before, frozenset({"/items/0/tools/0"}))
+    assert at(after.payload, after.hosted_tools[0].pointer)["name"] == "b"
+    assert at(after.payload, after.attachments[0].pointer) == "x"
+    assert after.model_authored == ("/items/1",)
+
+
+@pytest.mark.parametrize("beside", ["tool_choice", "parallel_tool_calls"])
+def test_the_last_tool_takes_along_how_to_choose(beside: str) -> None:
+    """A list that becomes empty goes with what says how to choose from it."""
+    after = removed(call({"tools": [{"name": "a"}], beside: "auto"}), frozenset({"/tools/0"}))
+    assert thaw(after.payload) == {}
