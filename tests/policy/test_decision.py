@@ -34,7 +34,6 @@ from agentguard.vocabulary import (
     PrincipalKind,
     Reason,
     ReceiveOnly,
-    ReferOnly,
     RecordBeforeDispatch,
     ToolCall,
 )
