@@ -9,7 +9,18 @@ from enum import StrEnum
 import pytest
 
 from agentguard import vocabulary
-from agentguard.vocabulary import Chain, KnownValue, ModelCall, Principal, PrincipalKind, ToolCall
+from agentguard.vocabulary import (
+    Attachment,
+    Chain,
+    EncodedText,
+    HostedTool,
+    KnownValue,
+    ModelCall,
+    OfferedTool,
+    Principal,
+    PrincipalKind,
+    ToolCall,
+)
 
 NOUNS = [
     noun

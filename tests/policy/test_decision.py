@@ -317,6 +317,7 @@ def test_a_model_call_hides_every_class_and_offers_what_may_be_run(policy: Compi
     assert decision.obligations == (
         HideClasses(classes=found.classes),
         OfferOnly(tools=frozenset({"pay"})),
+        ReferOnly(references=frozenset()),
     )
     for refused in (
         model_call("gpt-3.5"),
