@@ -35,6 +35,7 @@ from agentguard.vocabulary import (
     Reason,
     ReceiveOnly,
     RecordBeforeDispatch,
+    ReferOnly,
     ToolCall,
 )
 
