@@ -1,0 +1,262 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which members may a request have, at every depth, and what does each of them mean?
+
+A shape reads one value: it refuses what it does not know and notes what it means in a
+``Reading``. Integrations put shapes together into tables that follow the SDK's request types.
+It does not look at what texts say, and it decides nothing about identities.
+
+INVARIANT: what no shape knows is refused, unless the policy lists the member as an extra field
+of the provider (tests/clients/test_shapes.py).
+INVARIANT: a refusal shows members that the tables name and indices, never a caller's word.
+"""
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from typing import NamedTuple, TypeAlias
+
+from agentguard.canonical import Frozen, NotCanonical, escape, freeze
+from agentguard.errors import ContentRefused
+from agentguard.vocabulary import HostedTool, OfferedTool, Reference
+
+MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}")
+EXTRA_FIELDS = "leave it out, or list it under the provider's extra_fields in the policy"
+DATA = "data:"
+
+
+class At(NamedTuple):
+    """A place in a request: its JSON pointer, and what of it may be shown."""
+
+    pointer: str
+    shown: str
+
+    def below(self, name: str) -> "At":
+        """Return the place of a member that a table names."""
+        return At(f"{self.pointer}/{name}", f"{self.shown}/{name}")
+
+    def item(self, index: int) -> "At":
+        """Return the place of an item of a list."""
+        return self.below(str(index))
+
+    def under_key(self, key: str) -> "At":
+        """Return the place of a member whose name the caller chose."""
+        return At(f"{self.pointer}/{escape(key)}", f"{self.shown}/*")
+
+
+TOP = At("", "")
+
+
+class Reading:
+    """What the shapes noted while they read one request.
+
+    Attributes:
+        extra_fields: members beyond the tables that the policy lets through.
+        references: what the provider would use or keep beyond the content.
+        authored: where the model wrote in an earlier turn.
+        offered: the function tools.
+        hosted: the tools that would run at the provider.
+        forced: the function tool that the request makes the model use.
+        expected: provider-side tools of which one must be among the hosted ones.
+    """
+
+    def __init__(self, extra_fields: frozenset[str]) -> None:
+        self.extra_fields = extra_fields
+        self.references: set[Reference] = set()
+        self.authored: list[str] = []
+        self.offered: list[OfferedTool] = []
+        self.hosted: list[HostedTool] = []
+        self.forced: str | None = None
+        self.expected: list[frozenset[str]] = []
+
+    def refuse_unoffered(self) -> None:
+        """Refuse a request that names a provider-side tool that it does not offer.
+
+        Raises:
+            ContentRefused: nothing that was decided stands for the tool.
+        """
+        types = {tool.type for tool in self.hosted}
+        if not all(types & expected for expected in self.expected):
+            raise ContentRefused(
+                "the request names a tool at the provider that it does not offer",
+                remedy="offer the tool in 'tools', where the policy decides it",
+            )
+
+
+Shape: TypeAlias = Callable[[Reading, Frozen, At], None]
+
+
+def refusal(at: At, problem: str, remedy: str | None = None) -> ContentRefused:
+    """Return the refusal of what stands at a place."""
+    where = f"field {at.shown[1:]!r}" if at.shown else "the request"
+    return ContentRefused(f"{where} {problem}", remedy=remedy)
+
+
+def frozen_object(body: object, known: Collection[str]) -> Mapping[str, Frozen]:
+    """Return a request body frozen.
+
+    Args:
+        body: the body as the SDK would serialise it.
+        known: the names of its members that may stand in an error.
+
+    Raises:
+        ContentRefused: it is no JSON object.
+    """
+    try:
+        payload = freeze(body)
+    except NotCanonical as error:
+        # Only the first segment: keys further down come from the caller.
+        field = error.pointer.split("/")[1] if "/" in error.pointer else ""
+        place = f"field {field!r}" if field in known else "the request body"
+        raise ContentRefused(f"{place} cannot be inspected: {error.problem}") from None
+    if not isinstance(payload, Mapping):
+        raise ContentRefused("the request body is no JSON object")
+    return payload
+
+
+def model_name(payload: Mapping[str, Frozen]) -> str:
+    """Return the model that a request names.
+
+    Raises:
+        ContentRefused: it names none, or what is no name.
+    """
+    name = payload.get("model")
+    if not isinstance(name, str) or MODEL_NAME.fullmatch(name) is None:
+        raise ContentRefused("field 'model' does not hold the name of a model")
+    return name
+
+
+def asks_for_stream(payload: Mapping[str, Frozen]) -> bool:
+    """Say whether a request asks for a stream of events.
+
+    Raises:
+        ContentRefused: it neither does nor does not.
+    """
+    stream = payload.get("stream")
+    if stream is None or isinstance(stream, bool):
+        return stream is True
+    raise ContentRefused("field 'stream' is neither true nor false")
+
+
+def anything(reading: Reading, value: Frozen, at: At) -> None:
+    """Read content of any form: a schema, metadata, what a tool returned."""
+
+
+def plain(_reading: Reading, value: Frozen, at: At) -> None:
+    """Read a text, a number, a boolean, null, or a list of them."""
+    if isinstance(value, Mapping):
+        raise refusal(at, "is an object, where the guard knows none")
+    if isinstance(value, tuple) and any(isinstance(item, Mapping | tuple) for item in value):
+        raise refusal(at, "is nested, where the guard knows no more than a list")
+
+
+def members(
+    known: Mapping[str, Shape],
+    *,
+    authored: Collection[str] = (),
+    refused: Mapping[str, str] | None = None,
+) -> Shape:
+    """Return the shape of an object.
+
+    Args:
+        known: the shape of each of its members; null is left to the provider.
+        authored: members in which the model wrote in an earlier turn; ``*`` for all of it.
+        refused: members that stay refused when the policy lists them, each with the reason.
+    """
+    reasons = {} if refused is None else refused
+
+    def read(reading: Reading, value: Frozen, at: At) -> None:
+        if not isinstance(value, Mapping):
+            raise refusal(at, "is no object")
+        for name, member in value.items():
+            if name in reasons and member is not None:
+                raise refusal(at.below(name), reasons[name])
+            shape = known.get(name)
+            if shape is None:
+                if name not in reading.extra_fields and name not in reasons:
+                    raise refusal(at, "has a field that the guard does not know", EXTRA_FIELDS)
+            elif member is not None and shape is not anything:
+                shape(reading, member, at.below(name))
+        if "*" in authored:
+            reading.authored.append(at.pointer)
+        else:
+            reading.authored += (f"{at.pointer}/{name}" for name in authored if name in value)
+
+    return read
+
+
+def each(shape: Shape) -> Shape:
+    """Return the shape of a list."""
+
+    def read(reading: Reading, value: Frozen, at: At) -> None:
+        if not isinstance(value, tuple):
+            raise refusal(at, "is no list")
+        for index, item in enumerate(value):
+            shape(reading, item, at.item(index))
+
+    return read
+
+
+def each_value(shape: Shape) -> Shape:
+    """Return the shape of an object whose keys the caller chose."""
+
+    def read(reading: Reading, value: Frozen, at: At) -> None:
+        if not isinstance(value, Mapping):
+            raise refusal(at, "is no object")
+        for key, item in value.items():
+            shape(reading, item, at.under_key(key))
+
+    return read
+
+
+def text_or(shape: Shape) -> Shape:
+    """Return the shape of what is either a text or something else."""
+
+    def read(reading: Reading, value: Frozen, at: At) -> None:
+        if not isinstance(value, str):
+            shape(reading, value, at)
+
+    return read
+
+
+def by_type(shapes: Mapping[str, Shape], *, remedy: str | None = None) -> Shape:
+    """Return the shape of an object whose member ``type`` says what it is."""
+
+    def read(reading: Reading, value: Frozen, at: At) -> None:
+        kind = value.get("type") if isinstance(value, Mapping) else None
+        shape = shapes.get(kind) if isinstance(kind, str) else None
+        if shape is None:
+            raise refusal(at, "is of a type that the guard does not know", remedy)
+        shape(reading, value, at)
+
+    return read
+
+
+def refers(reference: Reference, shape: Shape = plain) -> Shape:
+    """Return the shape of what makes the provider use or keep something, when it is there."""
+
+    def read(reading: Reading, value: Frozen, at: At) -> None:
+        shape(reading, value, at)
+        if value != ():
+            reading.references.add(reference)
+
+    return read
+
+
+def switch(reference: Reference) -> Shape:
+    """Return the shape of a boolean that makes the provider use or keep something."""
+
+    def read(reading: Reading, value: Frozen, at: At) -> None:
+        if not isinstance(value, bool):
+            raise refusal(at, "is neither true nor false")
+        if value:
+            reading.references.add(reference)
+
+    return read
+
+
+def fetched(reading: Reading, value: Frozen, at: At) -> None:
+    """Read an address that the provider would fetch; a data URI carries its content itself."""
+    if not isinstance(value, str):
+        raise refusal(at, "is no text")
+    if value[: len(DATA)].lower() != DATA:
+        reading.references.add(Reference.URL)
