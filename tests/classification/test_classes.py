@@ -6,21 +6,27 @@ from agentguard.classification import BUILT_IN_CLASSES, OwnClass
 from agentguard.vocabulary import Action
 
 
-def test_secrets_are_one_way_and_personal_data_comes_back() -> None:
-    """By default a secret is never turned back, and personal data may be."""
-    actions = {(one.family, one.action) for one in BUILT_IN_CLASSES}
-    assert actions == {("secret", Action.REDACT), ("pii", Action.TOKENISE)}
+def test_each_family_has_its_treatment() -> None:
+    """Unless a policy says otherwise, each family is treated so, in requests and in answers."""
+    treatment = {(one.family, one.action, one.in_answers) for one in BUILT_IN_CLASSES}
+    assert treatment == {
+        ("secret", Action.REDACT, Action.REDACT),  # never turned back
+        ("pii", Action.TOKENISE, Action.LABEL),
+        ("media", Action.BLOCK, Action.LABEL),
+        ("answer", Action.REDACT, Action.REDACT),
+    }
 
 
 def test_the_names_are_those_of_the_policy() -> None:
     """A policy can name exactly these classes without defining them."""
-    assert {one.name for one in BUILT_IN_CLASSES} == {
-        "api_key",
-        "credential",
-        "email",
-        "jwt",
-        "payment_card",
-        "private_key",
+    names: dict[str, set[str]] = {}
+    for one in BUILT_IN_CLASSES:
+        names.setdefault(one.family, set()).add(one.name)
+    assert names == {
+        "secret": {"api_key", "credential", "jwt", "private_key"},
+        "pii": {"email", "payment_card"},
+        "media": {"image", "audio", "video", "pdf", "binary"},
+        "answer": {"hidden_unicode", "remote_image"},
     }
 
 

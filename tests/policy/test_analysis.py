@@ -163,7 +163,7 @@ def test_what_is_probably_not_meant_is_doubted(
         ),
         (
             rule("1", providers=("p",), models=("m",), operations=("chat", "embeddings")),
-            rule("d", Effect.DENY, providers=("p",), models=("*",)),
+            rule("d", Effect.DENY, providers=("p",), models=("*",), operations=("chat",)),
         ),
     ],
 )

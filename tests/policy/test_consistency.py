@@ -179,8 +179,8 @@ def test_a_sound_policy_has_no_flaw() -> None:
         ({"class_sources": (ClassSource(name="unknown"),)}, "class[0].name", "is not declared"),
         (
             {"classes": (DataClass(name="x", family="y", action=Action.HASH),)},
-            "class",
-            "the family of 'x'",
+            "class.family",
+            "of 'x' must be one of",
         ),
         ({"providers": (PROVIDER, PROVIDER)}, "provider[1].id", "declared twice"),
         ({"providers": (PROVIDER, replace(PROVIDER, id="?"))}, "provider[1].id", "must be a name"),

@@ -13,8 +13,8 @@ from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from agentguard.policy import Idempotency, Path
-from agentguard.vocabulary import Action, Effect, Impact
+from agentguard.policy import HostedDenial, Idempotency, Path
+from agentguard.vocabulary import Action, Effect, Impact, Reference
 
 Tell = Callable[[Path, str], None]
 
@@ -50,6 +50,8 @@ class File(Table):
     approval: Any = None
     class_: Any = Field(default=None, alias="class")
     provider: Any = None
+    hosted_tools: Any = None
+    coverage: Any = None
 
 
 class DeploymentTable(Table):
@@ -81,6 +83,7 @@ class ToolTable(Table):
     receives: Names | None = None
     definition: Name | None = None
     idempotency: Idempotency | None = _Spelled
+    hosted: Names | None = Field(default=None, min_length=1)
 
 
 class RuleTable(Table):
@@ -95,6 +98,10 @@ class RuleTable(Table):
     provider: OneOrMany | None = None
     model: OneOrMany | None = None
     operation: OneOrMany | None = None
+    references: (
+        Annotated[list[Annotated[Reference, Field(strict=False)]], BeforeValidator(_one_or_many)]
+        | None
+    ) = None
     then: Effect | None = _Spelled
     approval: Name | None = None
 
@@ -102,11 +109,14 @@ class RuleTable(Table):
 class ArgumentTable(Table):
     """``args.NAME`` of a rule: one kind of constraint."""
 
-    kinds: ClassVar[tuple[str, ...]] = ("int", "in", "const", "match", "any")
+    kinds: ClassVar[tuple[str, ...]] = ("int", "in", "const", "match", "each", "any")
     integer: list[int] | None = Field(default=None, alias="int")
     options: list[Any] | None = Field(default=None, alias="in")
     const: Any = None
     match: str | None = None
+    each: list[Any] | None = None
+    least: int | None = None
+    most: int | None = None
     any: bool | None = None
     optional: bool = False
 
@@ -136,6 +146,7 @@ class ClassTable(Table):
     needed = ("name",)
     name: Name | None = None
     action: Action | None = _Spelled
+    in_answers: Action | None = _Spelled
     approvers_see: bool | None = None
     patterns: Names | None = None
     values: Names | None = None
@@ -153,6 +164,18 @@ class ProviderTable(Table):
     headers: Names | None = None
 
 
+class HostedToolsTable(Table):
+    """``[hosted_tools]``."""
+
+    denied: HostedDenial | None = _Spelled
+
+
+class CoverageTable(Table):
+    """``[coverage]``."""
+
+    require: Names | None = None
+
+
 T = TypeVar("T", bound=Table)
 
 _EXPECTED = {
@@ -161,6 +184,7 @@ _EXPECTED = {
     "int_type": "must be an integer",
     "bool_type": "must be true or false",
     "list_type": "must be a list",
+    "too_short": "must not be empty",
     "dict_type": "must be a table",
     "model_type": "must be a table",
 }

@@ -9,18 +9,20 @@ Opens nothing: values from files and from the environment are fetched by ``sourc
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
+from agentguard.config.arguments import argument
 from agentguard.config.document import (
     ApprovalTable,
     ApproverTable,
-    ArgumentTable,
     ClassTable,
+    CoverageTable,
     DeploymentTable,
     File,
     GroupTable,
+    HostedToolsTable,
     IdentityTable,
     ProviderTable,
     RuleTable,
@@ -29,22 +31,17 @@ from agentguard.config.document import (
     ToolTable,
     read_table,
 )
+from agentguard.operations import closest, is_operation_name, needs_pairs
 from agentguard.policy import (
-    Anything,
-    ArgumentSpec,
+    ANSWER,
     ClassSource,
-    Const,
-    Constraint,
+    HostedDenial,
     Idempotency,
     IdentitySpec,
-    IntBetween,
-    Match,
-    OneOf,
     Path,
     PolicyDocument,
     ProviderSpec,
     RuleSpec,
-    Scalar,
     ToolSpec,
     parse_host,
     value_digest,
@@ -94,9 +91,7 @@ def read(tables: Mapping[str, Any], built_in: tuple[DataClass, ...], tell: Tell)
     file = read_table(File, tables, (), tell)
     if file.version not in {None, VERSION}:
         tell(("version",), f"must be {VERSION}")
-    deployment = DeploymentTable()
-    if file.deployment is not None:
-        deployment = read_table(DeploymentTable, file.deployment, ("deployment",), tell)
+    deployment = _one(DeploymentTable, file.deployment, "deployment", tell)
     classes = tuple(table for _, table in _each(ClassTable, file.class_, "class", tell))
     document = PolicyDocument(
         name=file.name or "",
@@ -110,14 +105,23 @@ def read(tables: Mapping[str, Any], built_in: tuple[DataClass, ...], tell: Tell)
             _rule(table, path, tell) for path, table in _each(RuleTable, file.rule, "rule", tell)
         ),
         profiles=_profiles(file.approval, tell),
-        classes=_classes(classes, built_in),
+        classes=_classes(classes, built_in, tell),
         class_sources=tuple(map(_source, classes)),
         providers=tuple(
             _provider(table, path, tell)
             for path, table in _each(ProviderTable, file.provider, "provider", tell)
         ),
+        hosted_denial=_one(HostedToolsTable, file.hosted_tools, "hosted_tools", tell).denied
+        or HostedDenial.REFUSE,
+        required_surfaces=frozenset(
+            _one(CoverageTable, file.coverage, "coverage", tell).require or ()
+        ),
     )
     return Reading(document=document, classes=classes, store=deployment.store)
+
+
+def _one(model: type[T], table: object, name: str, tell: Tell) -> T:
+    return model() if table is None else read_table(model, table, (name,), tell)
 
 
 def _each(model: type[T], tables: object, name: str, tell: Tell) -> list[tuple[Path, T]]:
@@ -165,11 +169,15 @@ def _tool(table: ToolTable) -> ToolSpec:
         receives=frozenset(table.receives or ()),
         definition=table.definition,
         idempotency=table.idempotency or Idempotency.NONE,
+        hosted=frozenset(table.hosted or ()),
     )
 
 
 def _rule(table: RuleTable, path: Path, tell: Tell) -> RuleSpec:
     stand_in = Effect.DENY if table.approval is None else Effect.APPROVE
+    for index, name in enumerate(table.operation or ()):
+        if not (is_operation_name(name) or needs_pairs(name)):
+            tell((*path, "operation", index), _not_an_operation(name))
     return RuleSpec(
         id=table.id or "",
         who=tuple(table.who or ()),
@@ -177,57 +185,22 @@ def _rule(table: RuleTable, path: Path, tell: Tell) -> RuleSpec:
         effect=table.then or stand_in,
         tools=tuple(table.tool or ()),
         arguments=tuple(
-            _argument(name, value, (*path, "args", name), tell)
+            argument(name, value, (*path, "args", name), tell)
             for name, value in (table.args or {}).items()
         ),
         providers=tuple(table.provider or ()),
         models=tuple(table.model or ()),
-        operations=("chat",) if table.operation is None else tuple(table.operation),
+        operations=None if table.operation is None else tuple(table.operation),
+        references=tuple(table.references or ()),
         approval=table.approval,
     )
 
 
-def _argument(name: str, value: object, path: Path, tell: Tell) -> ArgumentSpec:
-    table = read_table(ArgumentTable, value, path, tell)
-    constraint: Constraint = Anything()
-    if isinstance(value, Mapping):
-        kinds = [kind for kind in ArgumentTable.kinds if kind in value]
-        if len(kinds) == 1:
-            try:
-                constraint = _constraint(kinds[0], table)
-            except ValueError as error:
-                tell((*path, kinds[0]), str(error))
-        else:
-            expected = ", ".join(map(repr, ArgumentTable.kinds))
-            tell(path, f"must have exactly one of {expected}")
-    return ArgumentSpec(name=name, constraint=constraint, optional=table.optional)
-
-
-def _constraint(kind: str, table: ArgumentTable) -> Constraint:
-    """Return a constraint, or Anything in place of one whose shape was told to be wrong.
-
-    Raises:
-        ValueError: the shape is right but the content is not.
-    """
-    if kind == "int" and table.integer is not None:
-        if len(table.integer) != 2:  # noqa: PLR2004 - a range has two ends
-            raise ValueError("must be [lowest, highest]: both ends are needed")
-        return IntBetween(low=table.integer[0], high=table.integer[1])
-    if kind == "match" and table.match is not None:
-        return Match(pattern=table.match)
-    if kind == "in" and table.options is not None:
-        return OneOf(options=tuple(map(_scalar, table.options)))
-    if kind == "const":
-        return Const(value=_scalar(table.const))
-    if kind == "any" and table.any is False:
-        raise ValueError("must be true; leave the argument out to forbid it")
-    return Anything()
-
-
-def _scalar(value: object) -> Scalar:
-    if isinstance(value, bool | int | float | str):
-        return value
-    raise ValueError("must hold text, numbers, true and false only")
+def _not_an_operation(name: str) -> str:
+    near = closest(name)
+    return f"{name!r} is no operation that a rule can name" + (
+        f"; did you mean {near!r}?" if near else ""
+    )
 
 
 def _profiles(tables: object, tell: Tell) -> tuple[ApprovalProfile, ...]:
@@ -264,22 +237,24 @@ def _duration(text: str | None, path: Path, tell: Tell) -> timedelta:
 
 
 def _classes(
-    tables: tuple[ClassTable, ...], built_in: tuple[DataClass, ...]
+    tables: tuple[ClassTable, ...], built_in: tuple[DataClass, ...], tell: Tell
 ) -> tuple[DataClass, ...]:
     classes = {each.name: each for each in built_in}
-    for table in tables:
+    for index, table in enumerate(tables):
         if table.name is None:
             continue
         base = classes.get(
             table.name, DataClass(name=table.name, family="organisation", action=Action.TOKENISE)
         )
-        classes[table.name] = DataClass(
-            name=table.name,
-            family=base.family,
+        if base.family == ANSWER and table.action is not None:
+            message = "cannot be chosen: it is looked for in answers only; use 'in_answers'"
+            tell(("class", index, "action"), message)
+        see = base.approvers_see if table.approvers_see is None else table.approvers_see
+        classes[table.name] = replace(
+            base,
             action=table.action or base.action,
-            approvers_see=(
-                base.approvers_see if table.approvers_see is None else table.approvers_see
-            ),
+            in_answers=table.in_answers or base.in_answers,
+            approvers_see=see,
         )
     return tuple(classes.values())
 

@@ -50,6 +50,8 @@ from agentguard.vocabulary import (
 
 SALT_BYTES = 32
 
+_AT_THE_PROVIDER = "a tool that runs at the provider"
+
 _REASONS: tuple[tuple[type[BaseException], Reason], ...] = (
     (ApprovalPending, Reason.APPROVAL_PENDING),
     (ApprovalRejected, Reason.APPROVAL_REJECTED),
@@ -111,12 +113,17 @@ def refuse_if_denied(progress: Progress) -> None:
         return
     progress.reason = decision.reason
     if decision.reason is Reason.CLASS_BLOCKED:
-        raise ContentRefused("the call holds data that may not go there", classes=progress.classes)
+        raise ContentRefused(
+            "the call holds data that may not go there",
+            classes=progress.classes,
+            remedy=decision.hint,
+        )
     if decision.rule is not None:
-        raise DeniedByPolicy(f"rule {decision.rule!r} denies the call", rule=decision.rule)
+        what = _AT_THE_PROVIDER if decision.reason is Reason.HOSTED_TOOL else "the call"
+        raise DeniedByPolicy(f"rule {decision.rule!r} denies {what}", rule=decision.rule)
     near = None if decision.nearest is None else str(decision.nearest)
     why = _denial(progress)
-    raise DeniedByPolicy(f"{why}; {near}" if near else why, nearest=near)
+    raise DeniedByPolicy(f"{why}; {near}" if near else why, nearest=near, remedy=decision.hint)
 
 
 def _denial(progress: Progress) -> str:
@@ -124,10 +131,14 @@ def _denial(progress: Progress) -> str:
     attempt, call, decision = progress.attempt, progress.call, progress.decision
     actor = "nobody" if attempt.caller is None else attempt.caller.chain.actor.id
     what = f"{attempt.boundary.value} {(attempt if call is None else call).target!r}"
+    if isinstance(call, ModelCall):
+        what = f"{call.pair} with {what}" if call.model else call.pair
     if decision is not None and decision.reason is Reason.UNKNOWN_IDENTITY:
         return f"the policy does not declare {actor!r}"
     if decision is not None and decision.reason is Reason.UNKNOWN_PROVIDER:
-        return f"the policy names no provider for the host that {what} would be called at"
+        return f"the policy names no provider for the host that {what} would go to"
+    if decision is not None and decision.reason is Reason.HOSTED_TOOL:
+        what = f"{_AT_THE_PROVIDER} in {what}"
     return f"no rule allows {what} for {actor!r}"
 
 

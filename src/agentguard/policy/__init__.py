@@ -6,11 +6,12 @@ A policy is parsed elsewhere into a ``PolicyDocument``; here it is checked, comp
 """
 
 from agentguard.policy.analysis import doubts_about
-from agentguard.policy.consistency import Flaw, Path, flaws_of, key_of
+from agentguard.policy.consistency import flaws_of
 from agentguard.policy.constraints import (
     Anything,
     Const,
     Constraint,
+    Each,
     IntBetween,
     Match,
     OneOf,
@@ -18,8 +19,12 @@ from agentguard.policy.constraints import (
 )
 from agentguard.policy.decision import Policy, compile_policy
 from agentguard.policy.document import (
+    ANSWER,
+    DEFAULT_OPERATIONS,
+    MEDIA,
     ArgumentSpec,
     ClassSource,
+    HostedDenial,
     Idempotency,
     IdentitySpec,
     PolicyDocument,
@@ -28,15 +33,21 @@ from agentguard.policy.document import (
     ToolSpec,
     value_digest,
 )
+from agentguard.policy.flaws import Flaw, Path, key_of
 from agentguard.policy.origins import parse_host
 
 __all__ = [
+    "ANSWER",
+    "DEFAULT_OPERATIONS",
+    "MEDIA",
     "Anything",
     "ArgumentSpec",
     "ClassSource",
     "Const",
     "Constraint",
+    "Each",
     "Flaw",
+    "HostedDenial",
     "Idempotency",
     "IdentitySpec",
     "IntBetween",

@@ -9,11 +9,12 @@ Looks at rules that overlap, that can never apply, or that are wider than they n
 from collections.abc import Iterator
 from itertools import combinations
 
-from agentguard.policy.consistency import Flaw
 from agentguard.policy.constraints import are_disjoint
 from agentguard.policy.document import PolicyDocument, RuleSpec
+from agentguard.policy.flaws import Flaw
 from agentguard.policy.globs import is_glob
-from agentguard.policy.table import CompiledRule, compile_rules
+from agentguard.policy.hosted_types import KNOWN_TYPES
+from agentguard.policy.rules import CompiledRule, compile_rules
 from agentguard.vocabulary import Effect, Impact
 
 
@@ -33,6 +34,7 @@ def doubts_about(document: PolicyDocument) -> tuple[Flaw, ...]:
                 *_shadowed(rule, rules),
             )
         )
+    doubts += _unknown_types(document)
     doubts += _overlaps(rules, places)
     return tuple(doubts)
 
@@ -60,6 +62,13 @@ def _deny_for_nobody(rule: RuleSpec) -> Iterator[tuple[str, str]]:
         yield "then", "denies autonomous calls only; add for = ['user:*'] in a rule for the others"
 
 
+def _unknown_types(document: PolicyDocument) -> Iterator[Flaw]:
+    for index, tool in enumerate(document.tools):
+        for name in sorted(tool.hosted - KNOWN_TYPES):
+            message = f"{name!r} is no type of hosted tool that agentguard knows; is it misspelt?"
+            yield Flaw(("tool", index, "hosted"), message)
+
+
 def _shadowed(rule: CompiledRule, rules: list[CompiledRule]) -> Iterator[tuple[str, str]]:
     if rule.spec.effect is Effect.DENY:
         return
@@ -69,7 +78,7 @@ def _shadowed(rule: CompiledRule, rules: list[CompiledRule]) -> Iterator[tuple[s
         if other.spec.effect is Effect.DENY
         and other.is_unconditional
         and other.covers_persons_of(rule)
-        and set(other.spec.operations) >= set(rule.spec.operations)
+        and _covers_operations(other, rule)
     ]
     targets = (*rule.spec.tools, *rule.spec.providers)
     shadows: set[str] = set()
@@ -81,6 +90,12 @@ def _shadowed(rule: CompiledRule, rules: list[CompiledRule]) -> Iterator[tuple[s
     if shadows:
         names = ", ".join(map(repr, sorted(shadows)))
         yield "then", f"the rule can never apply: it is always denied by {names}"
+
+
+def _covers_operations(deny: CompiledRule, rule: CompiledRule) -> bool:
+    if deny.operations is None:
+        return True
+    return rule.operations is not None and deny.operations >= rule.operations
 
 
 def _overlaps(rules: list[CompiledRule], places: dict[str, int]) -> Iterator[Flaw]:

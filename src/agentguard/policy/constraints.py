@@ -239,6 +239,69 @@ class Match:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Each:
+    """A list of *least* to *most* items, both included, each of them one of the *options*.
+
+    For a deny rule one item that may be an option is enough, and so is an empty list, since
+    leaving a list of names empty often means every name.
+    """
+
+    options: tuple[Scalar, ...]
+    most: int
+    least: int = 1
+    demand: str = field(init=False, repr=False, compare=False)
+    _item: OneOf = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Refuse counts that admit nothing.
+
+        Raises:
+            ValueError: there is no option, one that has no canonical form, or a count that
+                cannot be used.
+        """
+        item = OneOf(options=self.options)
+        if not 0 <= self.least <= self.most <= LARGEST_INTEGER or not self.most:
+            raise ValueError(f"a list cannot hold from {self.least} to {self.most} items")
+        count = _counted(self.most)
+        if self.least < self.most:
+            count = f"{self.least} to {count}"
+        shown = item.demand.removeprefix("must be one of ")
+        _set(self, demand=f"must be a list of {count} of {shown}", _item=item)
+
+    def problem_with(self, value: Frozen) -> str | None:
+        """Return what is demanded if *value* does not satisfy it, else None."""
+        if (
+            type(value) is tuple
+            and self.least <= len(value) <= self.most
+            and all(self._item.problem_with(item) is None for item in value)
+        ):
+            return None
+        return self.demand
+
+    def rules_out(self, value: Frozen) -> bool:
+        """Say whether *value* is a list that certainly holds none of the options."""
+        return type(value) is tuple and bool(value) and all(map(self._item.rules_out, value))
+
+    def form(self) -> dict[str, Frozen]:
+        """Return the constraint as it enters the policy's digest."""
+        options = tuple(tagged(option) for option in self.options)
+        return {"each": options, "least": self.least, "most": self.most}
+
+    def shares_a_value_with(self, other: "Each") -> bool:
+        """Say whether some list satisfies both."""
+        if max(self.least, other.least) > min(self.most, other.most):
+            return False
+        if not self.least and not other.least:
+            return True
+        theirs = OneOf(options=other.options)
+        return any(theirs.problem_with(option) is None for option in self.options)
+
+
+def _counted(number: int) -> str:
+    return "1 item" if number == 1 else f"{number} items"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Anything:
     """Any JSON value."""
 
@@ -260,7 +323,7 @@ class Anything:
         return {"any": True}
 
 
-Constraint: TypeAlias = IntBetween | OneOf | Const | Match | Anything
+Constraint: TypeAlias = IntBetween | OneOf | Const | Match | Each | Anything
 
 
 def are_disjoint(left: Constraint, right: Constraint) -> bool:
@@ -273,6 +336,8 @@ def are_disjoint(left: Constraint, right: Constraint) -> bool:
             return all(other.problem_with(value) is not None for value in values)
     if isinstance(left, IntBetween) and isinstance(right, IntBetween):
         return left.high < right.low or right.high < left.low
+    if isinstance(left, Each) and isinstance(right, Each):
+        return not left.shares_a_value_with(right)
     return type(left) is not type(right)
 
 

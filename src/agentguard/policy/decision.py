@@ -17,10 +17,14 @@ from functools import lru_cache
 from types import MappingProxyType
 
 from agentguard.errors import ConfigError, Problem
-from agentguard.policy.consistency import flaws_of, key_of
-from agentguard.policy.document import PolicyDocument, ProviderSpec, RuleSpec, ToolSpec
-from agentguard.policy.nearest import nearest_for_model, nearest_for_tool
-from agentguard.policy.table import Reach, Row, Table, build_table, compile_rules, received_by
+from agentguard.policy.consistency import flaws_of
+from agentguard.policy.document import MEDIA, PolicyDocument, ProviderSpec, RuleSpec, ToolSpec
+from agentguard.policy.flaws import key_of
+from agentguard.policy.hosted import HostedTools, hosted_tools
+from agentguard.policy.matching import match_model, match_tool
+from agentguard.policy.nearest import nearest_for_model, nearest_for_tool, remedy_for_model
+from agentguard.policy.rules import asked, compile_rules
+from agentguard.policy.table import Reach, Row, Table, build_table, received_by
 from agentguard.vocabulary import (
     Action,
     ApprovalProfile,
@@ -31,18 +35,24 @@ from agentguard.vocabulary import (
     Effect,
     Facts,
     HideClasses,
+    Kind,
     ModelCall,
     Nearest,
+    Obligation,
     OfferOnly,
     Principal,
     Reason,
     ReceiveOnly,
+    RecordBeforeDispatch,
     ReferOnly,
     ToolCall,
+    WithoutTools,
 )
 
 _OFFERS_REMEMBERED = 4096
 _ORIGINS_REMEMBERED = 256
+# Everything else has its intent on disk before it is sent.
+_CHANGES_NOTHING = frozenset({Kind.INFERENCE, Kind.READ, Kind.LOCAL})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -59,6 +69,7 @@ class Policy:
         owners: who owns an identity, by the identity's id.
         identities: the declared identities.
         rules: the rules as written.
+        required_surfaces: the client libraries that must be guarded for the guard to start.
     """
 
     name: str
@@ -70,7 +81,9 @@ class Policy:
     owners: Mapping[str, str]
     identities: frozenset[str]
     rules: tuple[RuleSpec, ...]
+    required_surfaces: frozenset[str]
     _table: Table
+    _hosted: HostedTools
     _received: Mapping[str, frozenset[str]]
     _hide: HideClasses
     _offers: Callable[[str, str | None], frozenset[str]]
@@ -113,6 +126,7 @@ class Policy:
                         constraint="content",
                         problem=f"must hold nothing of class {name!r}",
                     ),
+                    _labelling(data_class),
                 )
         return decision
 
@@ -136,27 +150,16 @@ class Policy:
 
     def _decide_tool(self, call: ToolCall, reach: list[Reach], person: str | None) -> Decision:
         tool = self.tools.get(call.tool)
-        if tool is None:
+        if tool is None or tool.hosted:
             return self._deny(Reason.NOT_ALLOWLISTED)
-        arguments = call.resolved
         pinned = tool.definition is None or tool.definition == call.definition
-        strictest: Row | None = None
-        unmatched: Reach | None = None
-        for each in reach:
-            for row in each.tools.get(call.tool, ()):
-                rule = row.rule
-                if rule.acts_for(person) and (
-                    rule.catches(arguments) if row.denies else pinned and rule.permits(arguments)
-                ):
-                    if strictest is None or row.order < strictest.order:
-                        strictest = row
-                    break
-            else:
-                unmatched = unmatched or each
-        if strictest is not None and (unmatched is None or strictest.denies):
-            return strictest.decision
-        rows = () if unmatched is None else unmatched.tools.get(call.tool, ())
-        near = nearest_for_tool(rows, self._table.by_tool.get(call.tool), tool, call, person)
+        found = match_tool(reach, call.tool, call.resolved, person, pinned=pinned)
+        row = found.deciding
+        if row is not None:
+            return row.decision
+        rows = () if found.unmatched is None else found.unmatched.tools.get(call.tool, ())
+        fallback = self._table.by_tool.get(call.tool)
+        near = nearest_for_tool(rows, fallback, call.resolved, person, pinned=pinned)
         return self._deny(Reason.NOT_ALLOWLISTED, near)
 
     def _decide_model(
@@ -168,33 +171,50 @@ class Policy:
     ) -> Decision:
         provider = self._serving(call.origin)
         if provider is None:
-            return self._deny(Reason.UNKNOWN_PROVIDER)
-        strictest: Row | None = None
-        unmatched: Reach | None = None
-        for each in reach:
-            for row in each.providers.get(provider.id, ()):
-                if row.rule.acts_for(person) and row.rule.is_about(call.operation, call.model):
-                    if strictest is None or row.order < strictest.order:
-                        strictest = row
-                    break
-            else:
-                unmatched = unmatched or each
-        if strictest is not None and strictest.denies:
-            return strictest.decision
-        if strictest is not None and unmatched is None:
-            offer = OfferOnly(tools=self._offered(subjects, person))
-            refer = ReferOnly(references=frozenset())
-            return replace(strictest.decision, obligations=(self._hide, offer, refer))
-        rows = () if unmatched is None else unmatched.providers.get(provider.id, ())
-        fallback = self._table.by_provider.get(provider.id)
-        return self._deny(Reason.NOT_ALLOWLISTED, nearest_for_model(rows, fallback, call, person))
+            return self._deny(
+                Reason.UNKNOWN_PROVIDER, hint="list the host under hosts of a [[provider]]"
+            )
+        wanted = asked(call)
+        found = match_model(reach, provider.id, wanted, call.references, person)
+        row = found.deciding
+        if row is None:
+            rows = () if found.unmatched is None else found.unmatched.providers.get(provider.id, ())
+            fallback = self._table.by_provider.get(provider.id)
+            near = nearest_for_model(rows, fallback, wanted, person)
+            hint = remedy_for_model(provider.id, call, near)
+            return self._deny(Reason.NOT_ALLOWLISTED, near, hint)
+        if row.denies:
+            return row.decision
+        verdict = self._hosted.judge(call.hosted_tools, reach, person)
+        if verdict.refusal is not None:
+            return verdict.refusal
+        duties: list[Obligation] = [
+            self._hide,
+            OfferOnly(tools=self._offered(subjects, person)),
+            ReferOnly(references=found.references),
+        ]
+        if verdict.removed:
+            duties.append(WithoutTools(pointers=verdict.removed))
+        if verdict.writes or call.kind not in _CHANGES_NOTHING:
+            duties.append(RecordBeforeDispatch())
+        return replace(row.decision, obligations=tuple(duties))
 
     def _offered(self, subjects: Iterable[Principal], person: str | None) -> frozenset[str]:
         offers = [self._offers(principal.id, person) for principal in subjects]
         return offers[0] if len(offers) == 1 else frozenset.intersection(*offers)
 
-    def _deny(self, reason: Reason, nearest: Nearest | None = None) -> Decision:
-        return Decision(effect=Effect.DENY, policy=self.digest, reason=reason, nearest=nearest)
+    def _deny(
+        self, reason: Reason, nearest: Nearest | None = None, hint: str | None = None
+    ) -> Decision:
+        return Decision(
+            effect=Effect.DENY, policy=self.digest, reason=reason, nearest=nearest, hint=hint
+        )
+
+
+def _labelling(data_class: DataClass | None) -> str | None:
+    if data_class is None or data_class.family != MEDIA:
+        return None
+    return f"let it pass, counted: [[class]] name = {data_class.name!r}, action = 'label'"
 
 
 def compile_policy(document: PolicyDocument) -> Policy:
@@ -223,12 +243,14 @@ def compile_policy(document: PolicyDocument) -> Policy:
         ),
         identities=frozenset(each.id for each in document.identities),
         rules=document.rules,
+        required_surfaces=document.required_surfaces,
         _table=table,
+        _hosted=hosted_tools(document, table, digest),
         _received=MappingProxyType(
             {tool.name: received_by(tool, document) for tool in document.tools}
         ),
         _hide=HideClasses(classes=MappingProxyType({each.name: each for each in document.classes})),
-        _offers=_offers(table),
+        _offers=_offers(table, frozenset(tool.name for tool in document.tools if tool.hosted)),
         _serving=_serving(document.providers),
     )
 
@@ -241,13 +263,17 @@ def _serving(providers: tuple[ProviderSpec, ...]) -> Callable[[str], ProviderSpe
     return serving
 
 
-def _offers(table: Table) -> Callable[[str, str | None], frozenset[str]]:
+def _offers(table: Table, hosted: frozenset[str]) -> Callable[[str, str | None], frozenset[str]]:
     @lru_cache(maxsize=_OFFERS_REMEMBERED)
     def offers(identity: str, person: str | None) -> frozenset[str]:
         reach = table.reach.get(identity)
         if reach is None:
             return frozenset()
-        return frozenset(name for name, rows in reach.tools.items() if _is_open(rows, person))
+        return frozenset(
+            name
+            for name, rows in reach.tools.items()
+            if name not in hosted and _is_open(rows, person)
+        )
 
     return offers
 

@@ -17,12 +17,17 @@ from enum import StrEnum
 from agentguard.canonical import Frozen, canonical_bytes, digest
 from agentguard.policy.constraints import Constraint
 from agentguard.policy.origins import HostEntry, parse_host, parse_origin
-from agentguard.vocabulary import ApprovalProfile, DataClass, Effect, Impact
+from agentguard.vocabulary import ApprovalProfile, DataClass, Effect, Impact, Reference
 
 ANYBODY = "user:*"
 GROUP = "group:"
 EVERY_CLASS = "*"
-FAMILIES = frozenset({"secret", "pii", "organisation"})
+TEXT_FAMILIES = frozenset({"secret", "pii", "organisation"})
+MEDIA = "media"
+ANSWER = "answer"
+FAMILIES = TEXT_FAMILIES | {MEDIA, ANSWER}
+DEFAULT_OPERATIONS = ("chat",)
+SURFACES = frozenset({"openai", "anthropic"})
 
 
 class Idempotency(StrEnum):
@@ -31,6 +36,13 @@ class Idempotency(StrEnum):
     KEY = "key"
     NATURAL = "natural"
     NONE = "none"
+
+
+class HostedDenial(StrEnum):
+    """What becomes of a request that names a hosted tool which is not allowed."""
+
+    REFUSE = "refuse"
+    REMOVE = "remove"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +63,7 @@ class ToolSpec:
         receives: the data classes and families it may receive; ``*`` is every class.
         definition: the pinned digest of its definition, None if it is not pinned.
         idempotency: what makes a second run harmless.
+        hosted: the provider's types of a tool that runs at the provider; empty for a function.
     """
 
     name: str
@@ -58,6 +71,7 @@ class ToolSpec:
     receives: frozenset[str] = frozenset()
     definition: str | None = None
     idempotency: Idempotency = Idempotency.NONE
+    hosted: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,8 +127,11 @@ class RuleSpec:
         tools: the tools it is about.
         arguments: what their arguments may be, in the order of the file.
         providers: the providers it is about.
-        models: names and globs of models.
-        operations: operations in the words of the semantic conventions.
+        models: names and globs of models; empty in a rule that allows for calls that name no
+            model, in a rule that denies for every call.
+        operations: names of the semantic conventions, kinds, and pairs of verb and path; None
+            where the file names none.
+        references: what an allowed call may make the provider use or keep.
         approval: the approval profile, for a rule that asks.
     """
 
@@ -126,8 +143,16 @@ class RuleSpec:
     arguments: tuple[ArgumentSpec, ...] = ()
     providers: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
-    operations: tuple[str, ...] = ("chat",)
+    operations: tuple[str, ...] | None = None
+    references: tuple[Reference, ...] = ()
     approval: str | None = None
+
+    @property
+    def effective_operations(self) -> tuple[str, ...] | None:
+        """The operations that the rule is about; None is every operation."""
+        if self.operations is None and self.effect is not Effect.DENY:
+            return DEFAULT_OPERATIONS
+        return self.operations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +181,11 @@ def value_digest(value: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyDocument:
-    """The policy tables of a file; ``classes`` holds the built-in classes as well."""
+    """The policy tables of a file; ``classes`` holds the built-in classes as well.
+
+    ``hosted_denial`` says what becomes of hosted tools that are not allowed, ``required_surfaces``
+    which client libraries must be guarded for the guard to start.
+    """
 
     name: str
     identities: tuple[IdentitySpec, ...] = ()
@@ -167,6 +196,8 @@ class PolicyDocument:
     classes: tuple[DataClass, ...] = ()
     class_sources: tuple[ClassSource, ...] = ()
     providers: tuple[ProviderSpec, ...] = ()
+    hosted_denial: HostedDenial = HostedDenial.REFUSE
+    required_surfaces: frozenset[str] = frozenset()
 
     @property
     def digest(self) -> str:
@@ -184,6 +215,8 @@ class PolicyDocument:
                     "classes": {each.name: _class_form(each) for each in self.classes},
                     "class_sources": {each.name: _source_form(each) for each in self.class_sources},
                     "providers": {each.id: _provider_form(each) for each in self.providers},
+                    "hosted_tools": {"denied": self.hosted_denial.value},
+                    "coverage": {"require": _sorted(self.required_surfaces)},
                 }
             )
         )
@@ -199,10 +232,12 @@ def _tool_form(tool: ToolSpec) -> Frozen:
         "receives": _sorted(tool.receives),
         "definition": tool.definition,
         "idempotency": tool.idempotency.value,
+        "hosted": _sorted(tool.hosted),
     }
 
 
 def _rule_form(rule: RuleSpec) -> Frozen:
+    operations = rule.effective_operations
     return {
         "who": _sorted(rule.who),
         "for": _sorted(rule.persons),
@@ -214,7 +249,8 @@ def _rule_form(rule: RuleSpec) -> Frozen:
         },
         "providers": _sorted(rule.providers),
         "models": _sorted(rule.models),
-        "operations": _sorted(rule.operations),
+        "operations": None if operations is None else _sorted(operations),
+        "references": _sorted(each.value for each in rule.references),
         "approval": rule.approval,
     }
 
@@ -233,6 +269,7 @@ def _class_form(data_class: DataClass) -> Frozen:
     return {
         "family": data_class.family,
         "action": data_class.action.value,
+        "in_answers": data_class.in_answers.value,
         "approvers_see": data_class.approvers_see,
     }
 

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 
 from agentguard.canonical import Frozen
-from agentguard.policy.document import ToolSpec
-from agentguard.policy.table import CompiledRule, Rows
-from agentguard.vocabulary import ModelCall, Nearest, ToolCall
+from agentguard.policy.flaws import key_of
+from agentguard.policy.rules import PAIR_ONLY, Asked, CompiledRule
+from agentguard.policy.table import Rows
+from agentguard.vocabulary import ModelCall, Nearest
 
 MOST_RULES_COMPARED = 100
 _MOST_NAMES_SHOWN = 8
@@ -23,43 +24,66 @@ _LONGEST_NAME_SHOWN = 64
 Failure = tuple[int, str, str]
 
 
+def _looks_like_a_name(name: str) -> bool:
+    return name.isidentifier() and len(name) <= _LONGEST_NAME_SHOWN
+
+
 def nearest_for_tool(
-    rows: Rows, fallback: CompiledRule | None, tool: ToolSpec, call: ToolCall, person: str | None
+    rows: Rows,
+    fallback: CompiledRule | None,
+    arguments: Mapping[str, Frozen],
+    person: str | None,
+    *,
+    pinned: bool = True,
+    repeats: Callable[[str], bool] = _looks_like_a_name,
 ) -> Nearest | None:
     """Return the rule that came closest to letting a tool run.
 
     Args:
         rows: the rows of the actor for the tool.
         fallback: some rule that lets somebody run the tool.
-        tool: the tool as declared.
-        call: the call that was denied.
+        arguments: the arguments of the call that was denied.
         person: the person it was made for.
+        pinned: whether the tool's definition is the one that the policy pins, if it pins one.
+        repeats: which names of unlisted arguments may be repeated.
     """
-    pinned = tool.definition is None or tool.definition == call.definition
 
     def failure(rule: CompiledRule) -> Failure:
         if not rule.acts_for(person):
             return 0, "for", _persons_demanded(rule)
         if not pinned:
             return 1, "definition", "must be the one that the policy pins"
-        return _argument_failure(rule, call.resolved)
+        return _argument_failure(rule, arguments, repeats)
 
     return _closest(rows, fallback, failure)
 
 
 def nearest_for_model(
-    rows: Rows, fallback: CompiledRule | None, call: ModelCall, person: str | None
+    rows: Rows, fallback: CompiledRule | None, call: Asked, person: str | None
 ) -> Nearest | None:
     """Return the rule that came closest to letting a model be called; see nearest_for_tool."""
 
     def failure(rule: CompiledRule) -> Failure:
         if not rule.acts_for(person):
             return 0, "for", _persons_demanded(rule)
-        if call.operation not in rule.spec.operations:
-            return 1, "operation", _one_of(rule.spec.operations)
-        return 2, "model", _one_of(rule.spec.models)
+        if not rule.names_operation(call):
+            return 1, "operation", _one_of(rule.spec.effective_operations or ())
+        return 2, "model", _model_demanded(rule)
 
     return _closest(rows, fallback, failure)
+
+
+def remedy_for_model(provider: str, call: ModelCall, near: Nearest | None) -> str | None:
+    """Return the line of the policy that would allow an operation, None if that is not it.
+
+    Verb, path template and operation come from a table that is shipped, not from the call.
+    """
+    name = call.pair if call.kind in PAIR_ONLY else call.operation
+    if near is None:
+        return f"allow it in a rule with provider = {provider!r} and operation = [{name!r}]"
+    if near.constraint == "operation":
+        return f"add {name!r} to the operation of rule {near.rule!r}"
+    return None
 
 
 def _closest(
@@ -78,31 +102,35 @@ def _closest(
     return Nearest(rule=fallback.spec.id, constraint="who", problem=_one_of(fallback.spec.who))
 
 
-def _argument_failure(rule: CompiledRule, arguments: Mapping[str, Frozen]) -> Failure:
+def _argument_failure(
+    rule: CompiledRule, arguments: Mapping[str, Frozen], repeats: Callable[[str], bool]
+) -> Failure:
     satisfied = 2
     for each in rule.spec.arguments:
         if each.name not in arguments:
             if not each.optional:
                 problem = f"is missing and {each.constraint.demand}"
-                return satisfied, f"args.{each.name}", problem
+                return satisfied, key_of(("args", each.name)), problem
         elif (problem_found := each.constraint.problem_with(arguments[each.name])) is not None:
-            return satisfied, f"args.{each.name}", problem_found
+            return satisfied, key_of(("args", each.name)), problem_found
         satisfied += 1
     unlisted = sorted(arguments.keys() - {each.name for each in rule.spec.arguments})
-    return satisfied, _unlisted(unlisted), "is not listed in the rule and must be absent"
-
-
-def _unlisted(names: list[str]) -> str:
-    # Names of arguments can come from a model; only those that look like names are repeated.
-    first = names[0] if names else ""
-    shown = first.isidentifier() and len(first) <= _LONGEST_NAME_SHOWN
-    return f"args.{first}" if shown else "args"
+    # Names of arguments can come from a model or a caller; text in their place is not repeated.
+    first = next(iter(unlisted), "")
+    place = key_of(("args", first)) if repeats(first) else "args"
+    return satisfied, place, "is not listed in the rule and must be absent"
 
 
 def _persons_demanded(rule: CompiledRule) -> str:
     if rule.acts_for(None):
         return "must be nobody: the rule is about autonomous calls only"
     return _one_of(rule.spec.persons)
+
+
+def _model_demanded(rule: CompiledRule) -> str:
+    if rule.spec.models:
+        return _one_of(rule.spec.models)
+    return "must be absent: the rule names no model"
 
 
 def _one_of(names: Iterable[str]) -> str:

@@ -125,6 +125,8 @@ class Decision:
         rule: the rule that decided, None on default deny.
         reason: why the call is not simply allowed; None for allow.
         nearest: on default deny, the rule that came closest.
+        hint: the line of the policy that would allow the call, if one can be named; it holds
+            nothing of the call that the policy or a shipped table does not hold.
         obligations: what the guard must do, or else refuse.
     """
 
@@ -133,4 +135,5 @@ class Decision:
     rule: str | None = None
     reason: Reason | None = None
     nearest: Nearest | None = None
+    hint: str | None = None
     obligations: tuple[Obligation, ...] = ()

@@ -1,0 +1,155 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""Does a rule name what is not declared, or say what a rule cannot say?"""
+
+from collections.abc import Callable, Iterator, Mapping
+
+from agentguard.policy.document import ANYBODY, GROUP, PolicyDocument, RuleSpec, ToolSpec
+from agentguard.policy.flaws import NAME, Flaw, Path, declared_identities, duplicates, is_person
+from agentguard.policy.globs import Glob, is_glob
+from agentguard.vocabulary import Effect, Kind
+
+_KINDS = frozenset(kind.value for kind in Kind)
+_PAIR_ONLY = frozenset({Kind.SOCKET.value, Kind.CREDENTIAL.value, Kind.ADMIN.value})
+
+
+def rule_flaws(document: PolicyDocument) -> Iterator[Flaw]:
+    """Find the flaws of a document's rules."""
+    yield from duplicates("rule", "id", (each.id for each in document.rules))
+    declared = declared_identities(document)
+    tools = {each.name: each for each in document.tools}
+    providers = frozenset(each.id for each in document.providers)
+    profiles = frozenset(each.name for each in document.profiles)
+    for index, rule in enumerate(document.rules):
+        path: Path = ("rule", index)
+        if not NAME.fullmatch(rule.id):
+            yield Flaw((*path, "id"), f"must be a name, not {rule.id!r}")
+        yield from _who(path, rule, document.groups, declared)
+        yield from _persons(path, rule, document.groups)
+        yield from _target(path, rule, tools, providers)
+        yield from _model_call(path, rule)
+        yield from _approval(path, rule, profiles)
+        yield from _held(path, rule, tools)
+        yield from _duplicates_of_arguments(path, rule)
+
+
+def _who(
+    path: Path, rule: RuleSpec, groups: Mapping[str, tuple[str, ...]], declared: frozenset[str]
+) -> Iterator[Flaw]:
+    path = (*path, "who")
+    if not rule.who:
+        yield Flaw(path, "must name somebody")
+    for name in rule.who:
+        if name.startswith(GROUP):
+            yield from _group(path, name, groups, "declared", declared.__contains__)
+        elif is_glob(name):
+            if not any(map(Glob(name).matches, declared)):
+                yield Flaw(path, f"no declared identity fits {name!r}")
+        elif name not in declared:
+            yield Flaw(path, f"identity {name!r} is not declared")
+
+
+def _persons(path: Path, rule: RuleSpec, groups: Mapping[str, tuple[str, ...]]) -> Iterator[Flaw]:
+    path = (*path, "for")
+    for name in rule.persons:
+        if name.startswith(GROUP):
+            yield from _group(path, name, groups, "a person", is_person)
+        elif name != ANYBODY and not is_person(name):
+            yield Flaw(path, f"{name!r} is not a person: expected 'user:...', a group or 'user:*'")
+
+
+def _group(
+    path: Path,
+    name: str,
+    groups: Mapping[str, tuple[str, ...]],
+    wanted: str,
+    fits: Callable[[str], bool],
+) -> Iterator[Flaw]:
+    members = groups.get(name.removeprefix(GROUP))
+    if members is None:
+        yield Flaw(path, f"group {name!r} is not declared")
+        return
+    for member in members:
+        if not fits(member):
+            yield Flaw(path, f"member {member!r} of {name!r} is not {wanted}")
+
+
+def _target(
+    path: Path, rule: RuleSpec, tools: Mapping[str, ToolSpec], providers: frozenset[str]
+) -> Iterator[Flaw]:
+    if bool(rule.tools) == bool(rule.providers):
+        problem = "both" if rule.tools else "neither"
+        yield Flaw(path, f"must name either 'tool' or 'provider', but names {problem}")
+    for name in rule.tools:
+        if name not in tools:
+            yield Flaw((*path, "tool"), f"tool {name!r} is not declared")
+    for name in rule.providers:
+        if name not in providers:
+            yield Flaw((*path, "provider"), f"provider {name!r} is not declared")
+    if rule.arguments and not rule.tools:
+        yield Flaw((*path, "args"), "belong to a rule that names a tool")
+
+
+def _model_call(path: Path, rule: RuleSpec) -> Iterator[Flaw]:
+    """Find flaws in what a rule says about model calls."""
+    given = {
+        "model": bool(rule.models),
+        "operation": rule.operations is not None,
+        "references": bool(rule.references),
+    }
+    if not rule.providers:
+        for key, is_given in given.items():
+            if is_given:
+                yield Flaw((*path, key), "belongs to a rule that names a provider")
+        return
+    if rule.operations == ():
+        yield Flaw((*path, "operation"), "must name an operation")
+    if rule.effect is Effect.DENY:
+        if rule.references:
+            yield Flaw((*path, "references"), "belongs to then = 'allow' only")
+        return
+    for name in rule.operations or ():
+        if name in _PAIR_ONLY:
+            message = f"{name!r} is allowed by pair only: name each, such as 'POST /path'"
+            yield Flaw((*path, "operation"), message)
+    if not rule.models and any(map(_takes_a_model, rule.effective_operations or ())):
+        message = "must name a model, since the rule names an operation that takes one"
+        yield Flaw((*path, "model"), message)
+
+
+def _takes_a_model(operation: str) -> bool:
+    """Say so of a name of the semantic conventions; what a pair takes is not known here."""
+    return operation == Kind.INFERENCE or (operation not in _KINDS and " " not in operation)
+
+
+def _held(path: Path, rule: RuleSpec, tools: Mapping[str, ToolSpec]) -> Iterator[Flaw]:
+    """Find rules that would hold what cannot be held."""
+    if rule.effect is not Effect.APPROVE:
+        return
+    for name in rule.tools:
+        hosted = tools[name].hosted if name in tools else frozenset()
+        if hosted:
+            message = (
+                f"tool {name!r} runs at the provider and cannot be held: use 'allow' or 'deny'"
+            )
+            if "mcp" in hosted:
+                message += "; demand args.require_approval = { const = 'always' }"
+            yield Flaw((*path, "then"), message)
+
+
+def _approval(path: Path, rule: RuleSpec, profiles: frozenset[str]) -> Iterator[Flaw]:
+    asks = rule.effect is Effect.APPROVE
+    if asks and rule.providers:
+        yield Flaw((*path, "then"), "must be 'allow' or 'deny' in a rule for model calls")
+    if asks and rule.approval is None:
+        yield Flaw((*path, "approval"), "is needed with then = 'approve'")
+    if not asks and rule.approval is not None:
+        yield Flaw((*path, "approval"), "belongs to then = 'approve' only")
+    if rule.approval is not None and rule.approval not in profiles:
+        yield Flaw((*path, "approval"), f"approval profile {rule.approval!r} is not declared")
+
+
+def _duplicates_of_arguments(path: Path, rule: RuleSpec) -> Iterator[Flaw]:
+    names = [each.name for each in rule.arguments]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        yield Flaw((*path, "args", name), "is declared twice")

@@ -1,0 +1,210 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""Is this rule about this call?
+
+Expands the groups and globs of a rule once, at load, and answers for one rule at a time.
+Which rules are asked says ``table``; which of them decides says ``matching``.
+
+INVARIANT: what can only be allowed by its pair is allowed by no name, kind or missing word, and a
+rule that denies is evaded by none of them (tests/policy/test_rules.py).
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from agentguard.canonical import Frozen
+from agentguard.policy.constraints import Anything
+from agentguard.policy.document import ANYBODY, GROUP, PolicyDocument, RuleSpec
+from agentguard.policy.globs import Glob, is_glob
+from agentguard.vocabulary import Effect, Kind, ModelCall, Reference
+
+Check: TypeAlias = tuple[str, Callable[[Frozen], str | None], Callable[[Frozen], bool], bool]
+Order: TypeAlias = tuple[int, int, str, int, str]
+
+_STRICTNESS = {Effect.DENY: 0, Effect.APPROVE: 1, Effect.ALLOW: 2}
+
+# What can only be allowed by naming the very pair, so that no name or kind lets it in unnoticed.
+PAIR_ONLY = frozenset({Kind.SOCKET, Kind.CREDENTIAL, Kind.ADMIN})
+# Where a provider may choose a model that the request does not name.
+_RUNS_A_MODEL = frozenset({Kind.INFERENCE, Kind.REMOTE_RUN, Kind.SOCKET, Kind.CREDENTIAL})
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """A model call in the words that rules use; made once for each decision.
+
+    Attributes:
+        names: what an allowing rule may call the operation by.
+        every_name: what a denying rule may call it by.
+        model: the model, empty where the call names none.
+        runs_a_model: whether a model may run that the call does not name.
+    """
+
+    names: frozenset[str]
+    every_name: frozenset[str]
+    model: str
+    runs_a_model: bool
+
+
+def asked(call: ModelCall) -> Asked:
+    """Return a model call in the words that rules use."""
+    every_name = frozenset({call.pair, call.kind.value, call.operation})
+    by_pair_only = call.kind in PAIR_ONLY
+    return Asked(
+        frozenset({call.pair}) if by_pair_only else every_name,
+        every_name,
+        call.model,
+        call.kind in _RUNS_A_MODEL,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CompiledRule:
+    """A rule whose groups and globs are expanded.
+
+    Attributes:
+        spec: the rule as written.
+        order: sorts the strictest rule first: deny, then approve with the larger need, then
+            allow; ties by profile, by the fewer references, and by rule id.
+        who: the declared identities it names.
+        persons: the persons it names.
+        anybody: whether it names every person.
+        checks: for each argument its name, its two questions, and whether it may be missing.
+        operations: what it calls operations by; None is every operation.
+        models: the models it names, globs apart.
+        model_globs: the globs over models.
+        references: what a call that it allows may make the provider use or keep.
+    """
+
+    spec: RuleSpec
+    order: Order
+    who: frozenset[str]
+    persons: frozenset[str]
+    anybody: bool
+    checks: tuple[Check, ...]
+    operations: frozenset[str] | None
+    models: frozenset[str]
+    model_globs: tuple[Glob, ...]
+    references: frozenset[Reference]
+
+    def acts_for(self, person: str | None) -> bool:
+        """Say whether the rule is about calls made for this person; None is an autonomous call."""
+        if person is None:
+            return not self.anybody and not self.persons
+        return self.anybody or person in self.persons
+
+    def covers_persons_of(self, other: "CompiledRule") -> bool:
+        """Say whether every call that *other* is about, as to the person, is one of this rule."""
+        if other.acts_for(None) or self.acts_for(None):
+            return other.acts_for(None) and self.acts_for(None)
+        return self.anybody or (not other.anybody and other.persons <= self.persons)
+
+    @property
+    def is_unconditional(self) -> bool:
+        """Whether the rule lays no condition on the arguments or the model."""
+        if self.spec.providers:
+            return not self.spec.models or self.names_model("")
+        return all(isinstance(each.constraint, Anything) for each in self.spec.arguments)
+
+    def permits(self, arguments: Mapping[str, Frozen]) -> bool:
+        """Say whether every argument is listed and satisfied, and none that is needed is missing."""
+        seen = 0
+        for name, problem_with, _, optional in self.checks:
+            if name not in arguments:
+                if not optional:
+                    return False
+            elif problem_with(arguments[name]) is not None:
+                return False
+            else:
+                seen += 1
+        return seen == len(arguments)
+
+    def catches(self, arguments: Mapping[str, Frozen]) -> bool:
+        """Say whether a deny rule applies: no constraint is certainly unsatisfied."""
+        for name, _, rules_out, _ in self.checks:
+            if name in arguments and rules_out(arguments[name]):
+                return False
+        return True
+
+    def is_about(self, call: Asked) -> bool:
+        """Say whether a rule for model calls is about this operation and this model."""
+        return self.names_operation(call) and self.covers_model(call)
+
+    def names_operation(self, call: Asked) -> bool:
+        """Say whether a rule for model calls is about this operation."""
+        if self.operations is None:
+            return True
+        names = call.every_name if self.spec.effect is Effect.DENY else call.names
+        return not self.operations.isdisjoint(names)
+
+    def covers_model(self, call: Asked) -> bool:
+        """Say whether a rule for model calls is about the model of a call, or about its lack.
+
+        A rule that denies is also about a model that the call leaves to the provider.
+        """
+        if self.names_model(call.model):
+            return True
+        if self.spec.effect is Effect.DENY:
+            return not self.spec.models or (not call.model and call.runs_a_model)
+        return not self.spec.models and not call.model
+
+    def names_model(self, model: str) -> bool:
+        """Say whether a rule for model calls names this model; only ``*`` names none, too."""
+        return model in self.models or any(glob.matches(model) for glob in self.model_globs)
+
+
+def expand(names: Iterable[str], document: PolicyDocument) -> frozenset[str]:
+    """Return the ids behind ids, groups and globs over declared identities."""
+    declared = [identity.id for identity in document.identities]
+    found: set[str] = set()
+    for name in names:
+        if name.startswith(GROUP):
+            found.update(document.groups.get(name.removeprefix(GROUP), ()))
+        elif is_glob(name):
+            found.update(filter(Glob(name).matches, declared))
+        else:
+            found.add(name)
+    return frozenset(found)
+
+
+def compile_rules(document: PolicyDocument) -> tuple[CompiledRule, ...]:
+    """Return the rules of a document, expanded, strictest first."""
+    needs = {profile.name: profile.need for profile in document.profiles}
+    cache: dict[tuple[str, ...], frozenset[str]] = {}
+
+    def expanded(names: tuple[str, ...]) -> frozenset[str]:
+        if names not in cache:
+            cache[names] = expand(names, document)
+        return cache[names]
+
+    rules = [
+        CompiledRule(
+            spec=spec,
+            order=(
+                _STRICTNESS[spec.effect],
+                -needs.get(spec.approval or "", 0),
+                spec.approval or "",
+                len(set(spec.references)),
+                spec.id,
+            ),
+            who=expanded(spec.who),
+            persons=expanded(tuple(name for name in spec.persons if name != ANYBODY)),
+            anybody=ANYBODY in spec.persons,
+            checks=tuple(
+                (each.name, each.constraint.problem_with, each.constraint.rules_out, each.optional)
+                for each in spec.arguments
+            ),
+            operations=_operations(spec),
+            models=frozenset(name for name in spec.models if not is_glob(name)),
+            model_globs=tuple(Glob(name) for name in spec.models if is_glob(name)),
+            references=frozenset(spec.references),
+        )
+        for spec in document.rules
+    ]
+    return tuple(sorted(rules, key=lambda rule: rule.order))
+
+
+def _operations(spec: RuleSpec) -> frozenset[str] | None:
+    operations = spec.effective_operations
+    return None if operations is None else frozenset(operations)
