@@ -109,10 +109,15 @@ class EncodedText:
     Attributes:
         pointer: where it stands in the payload.
         prefix: what stands before the base64, such as ``data:text/plain;base64,``.
+        original: how the request holds it, prefix included.
+        label: what stands for it in the text around it, the item 0 of the list that holds it;
+            empty for a text that is encoded as a whole.
     """
 
     pointer: str = field(repr=False)
     prefix: str = field(repr=False)
+    original: str = field(default="", repr=False)
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
