@@ -201,7 +201,7 @@ def test_a_supplied_http_client_stays_its_owners(
             client._client.get(address)
         return http_client.get(address).status_code
 
-    assert with_supplied(twin, supplied(twin.kind), story) == 404
+    assert with_supplied(twin, supplied(twin.kind), story) == 401
     assert [request.path for request in provider.journal] == ["/v1/chat/completions", "/v1/models"]
     assert provider.connections == 1
 

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from openai.types.chat import completion_create_params
 
-from agentguard.testing.chat_request import FIELDS, RequestInvalid, parse_chat_request
+from agentguard.testing.chat_request import FIELDS, parse_chat_request
+from agentguard.testing.demands import RequestInvalid
 
 USER = {"role": "user", "content": "hi"}
 CALL = {"id": "c1", "type": "function", "function": {"name": "t", "arguments": "{}"}}
@@ -38,6 +39,7 @@ def request(**fields: Any) -> bytes:
         request(tools=[{"type": "custom", "custom": {"name": "t"}}]),
         request(tools=None, tool_choice="none"),
         request(metadata={"a": "b"}, user="u", stream=False, n=1),
+        request(stream=True, stream_options={"include_usage": True}, n=2),
         request(response_format={"type": "json_object"}),
         request(response_format={"type": "json_schema", "json_schema": {"name": "x"}}),
     ],
@@ -88,8 +90,9 @@ def test_a_well_formed_request_is_taken(body: bytes) -> None:
          "tools[0].function.parameters"),
         (request(tool_choice="auto"), "tool_choice"),
         (request(tool_choice={"type": "function", "function": {"name": "t"}}), "tool_choice"),
-        (request(stream=True), "stream"),
-        (request(n=2), "n"),
+        (request(stream="yes"), "stream"),
+        (request(n=9), "n"),
+        (request(stream_options={}), "stream_options"),
         (request(metadata={"a": 1}), "metadata"),
         (request(metadata={str(key): "" for key in range(17)}), "metadata"),
         (request(response_format={"type": "xml"}), "response_format.type"),

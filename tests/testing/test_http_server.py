@@ -12,8 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentguard.testing.http_server import LoopbackServer, Reply
+from agentguard.testing.http_server import LoopbackServer
 from agentguard.testing.received import Journal, Received
+from agentguard.testing.replies import Reply
 
 
 @contextlib.contextmanager

@@ -216,33 +216,34 @@ def test_a_delay_holds_the_answer_back(provider: LoopbackProvider, client: OpenA
 @pytest.mark.parametrize(
     "reach",
     [
-        lambda client: client.embeddings.create(model="m", input="canary"),
-        lambda client: client.responses.create(model="m", input="canary"),
-        lambda client: client.models.list(),
-        lambda client: client.files.delete("canary"),
+        lambda client: client.vector_stores.create(name="canary"),
+        lambda client: client.responses.retrieve("canary"),
+        lambda client: client.conversations.delete("canary"),
+        lambda client: client.chat.completions.list(metadata={"x": "canary"}),
+        lambda client: client.get("/chat/completions", cast_to=object),
         lambda client: client.post("/anything", cast_to=object, body={"x": "canary"}),
     ],
-    ids=["embeddings", "responses", "models", "files", "unknown"],
+    ids=["vector_stores", "stored_response", "delete", "list", "get", "unknown"],
 )
-def test_other_paths_are_not_found_and_journalled(
+def test_an_endpoint_without_a_shape_answers_with_something(
     provider: LoopbackProvider, client: OpenAI, reach: Callable[[OpenAI], object]
 ) -> None:
-    """Every path but chat completions is a 404 in OpenAI's shape, and is kept."""
-    with pytest.raises(openai.NotFoundError) as caught:
-        reach(client)
-    assert caught.value.code == "unknown_url"
+    """Every endpoint answers, is kept, and takes no answer that was scripted for a model."""
+    provider.script([Answer("kept")])
+    reach(client)
     assert len(provider.journal) == 1
+    assert say(client) == "kept"
 
 
-def test_another_verb_on_the_chat_path_is_refused(
-    provider: LoopbackProvider, client: OpenAI
-) -> None:
-    """A GET of the chat path is a 405, never an answer."""
-    provider.script([Answer("never given")])
-    with pytest.raises(openai.APIStatusError) as caught:
-        client.get("/chat/completions", cast_to=object)
-    assert caught.value.status_code == 405
-    assert say(client) == "never given"
+def test_an_answer_is_scripted_for_one_endpoint(provider: LoopbackProvider, client: OpenAI) -> None:
+    """An answer for one endpoint is given there, once, and before any other."""
+    provider.script([failure(500, "as told")], at="POST /embeddings")
+    provider.script([Answer(body={"id": "mine"})], at="GET /vector_stores/vs_1")
+    assert say(client) == "hello"
+    with pytest.raises(openai.InternalServerError, match="as told"):
+        client.embeddings.create(model="m", input="a")
+    assert client.embeddings.create(model="m", input="a").data
+    assert client.vector_stores.retrieve("vs_1").id == "mine"
 
 
 def test_a_missing_key_is_refused(provider: LoopbackProvider, client: OpenAI) -> None:
@@ -270,13 +271,6 @@ def test_an_unknown_field_needs_the_extra_fields() -> None:
             else:
                 create(model="m", messages=HELLO, extra_body={"top_k": 3})
                 assert json.loads(provider.journal[0].body)["top_k"] == 3
-
-
-def test_streaming_is_refused(client: OpenAI) -> None:
-    """A request for a stream is a 400 that names the field."""
-    with pytest.raises(openai.BadRequestError) as caught:
-        client.chat.completions.create(model="m", messages=HELLO, stream=True)
-    assert caught.value.param == "stream"
 
 
 def test_no_answer_left_is_an_error_that_is_not_retried() -> None:

@@ -10,6 +10,7 @@ Nothing here is imported by the guard itself.
 from agentguard.testing.answers import (
     Answer,
     Responder,
+    StreamEnd,
     ToolRequest,
     dropped,
     echo,
@@ -17,13 +18,16 @@ from agentguard.testing.answers import (
     redirect,
 )
 from agentguard.testing.loopback import LoopbackProvider
+from agentguard.testing.multipart import Part
 from agentguard.testing.received import Received
 
 __all__ = [
     "Answer",
     "LoopbackProvider",
+    "Part",
     "Received",
     "Responder",
+    "StreamEnd",
     "ToolRequest",
     "dropped",
     "echo",

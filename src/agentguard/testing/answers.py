@@ -2,20 +2,36 @@
 # SPDX-License-Identifier: Apache-2.0
 """What does the loopback provider answer?
 
-The answers that a test can ask for, and the JSON bodies that stand for them on the wire.
-It neither listens nor decides which answer comes next.
+The answers that a test can ask for, whatever the API in which they are said.
+How an answer stands on the wire is written per API in ``openai_api`` and ``anthropic_api``.
 
 INVARIANT: a repr holds no content (tests/testing/test_answers.py).
+INVARIANT: the deltas of a text, put together, are the text (tests/testing/test_answers.py).
 """
 
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from http import HTTPStatus
+from enum import StrEnum
 from typing import Any, TypeAlias
 
-CHARACTERS_A_TOKEN = 4
+
+class StreamEnd(StrEnum):
+    """How a stream ends.
+
+    All but the first end it after ``Answer.end_after`` events.
+    """
+
+    COMPLETE = "complete"
+    BREAK = "break"
+    """The connection is closed in the middle of the body."""
+    ERROR = "error"
+    """An error event is sent, in the shape of the API, and the stream is over."""
+    ENDLESS = "endless"
+    """The last event is sent again and again until the client closes."""
+    STALL = "stall"
+    """Nothing more is sent, and the connection stays open until the client closes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +65,17 @@ class Answer:
         headers: further response headers, such as ``location`` and ``retry-after``.
         delay: how long the provider waits before it answers.
         drop: close the connection instead of answering.
+        refusal: what the model says instead, where the API has a place for refusals.
+        reasoning: the summary of its reasoning, where the API has a place for it.
+        body: sent as it is in place of what the API would say; an object is sent as JSON.
+        pieces: the deltas of the content in a stream; without ``content`` they are the content.
+        cut: how many characters a delta has where no pieces are given.
+        events: sent in a stream in place of the answer's own; bytes are sent as they are.
+        chunk_bytes: the body of a stream goes out in chunks of so many bytes, wherever events
+            and characters begin; None for one chunk an event.
+        ending: how a stream ends.
+        end_after: after how many events it ends, if it does not end complete; None for half.
+        pause: how long the provider waits before each chunk of a stream.
     """
 
     content: str | None = field(default=None, repr=False)
@@ -57,6 +84,35 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     delay: timedelta = timedelta(0)
     drop: bool = False
+    refusal: str | None = field(default=None, repr=False, kw_only=True)
+    reasoning: str | None = field(default=None, repr=False, kw_only=True)
+    body: Any = field(default=None, repr=False, kw_only=True)
+    pieces: tuple[str, ...] = field(default=(), repr=False, kw_only=True)
+    cut: int = field(default=4, kw_only=True)
+    events: tuple[Mapping[str, Any] | bytes, ...] = field(default=(), repr=False, kw_only=True)
+    chunk_bytes: int | None = field(default=None, kw_only=True)
+    ending: StreamEnd = field(default=StreamEnd.COMPLETE, kw_only=True)
+    end_after: int | None = field(default=None, kw_only=True)
+    pause: timedelta = field(default=timedelta(0), kw_only=True)
+
+    def __post_init__(self) -> None:
+        if self.cut < 1 or (self.chunk_bytes is not None and self.chunk_bytes < 1):
+            raise ValueError("a delta and a chunk hold at least one character or byte")
+        if self.pieces and self.content not in (None, "".join(self.pieces)):
+            raise ValueError("the pieces must be the content")
+
+    @property
+    def text(self) -> str | None:
+        """What the model says, in one piece."""
+        return "".join(self.pieces) if self.pieces else self.content
+
+    def text_deltas(self) -> tuple[str, ...]:
+        """Return the deltas of what the model says."""
+        return self.pieces or self.deltas(self.content or "")
+
+    def deltas(self, text: str) -> tuple[str, ...]:
+        """Return *text* cut into deltas."""
+        return tuple(text[at : at + self.cut] for at in range(0, len(text), self.cut))
 
 
 Responder: TypeAlias = Callable[[Mapping[str, Any]], Answer]
@@ -86,93 +142,24 @@ def dropped() -> Answer:
 
 
 def echo(request: Mapping[str, Any]) -> Answer:
-    """Answer with the text of the last user message."""
-    for message in reversed(request["messages"]):
-        if message["role"] == "user":
-            return Answer(content=message_text(message))
+    """Answer with the last text of the user, in whichever API the request is made.
+
+    That is the last user message of ``messages`` or of ``input``, or the ``prompt``.
+    """
+    turns = request.get("messages") or request.get("input") or request.get("prompt") or ""
+    if isinstance(turns, str):
+        return Answer(content=turns)
+    for turn in reversed(turns):
+        if isinstance(turn, str):
+            return Answer(content=turn)
+        if isinstance(turn, Mapping) and turn.get("role") == "user":
+            return Answer(content=message_text(turn))
     return Answer(content="")
 
 
 def message_text(message: Mapping[str, Any]) -> str:
-    """Return the text of a chat message, its text parts joined."""
+    """Return the text of a message, its text parts joined."""
     content = message.get("content")
     if isinstance(content, str):
         return content
     return "".join(part.get("text", "") for part in content or ())
-
-
-def answer_body(
-    answer: Answer, request: Mapping[str, Any], *, number: int, created: int
-) -> dict[str, Any] | None:
-    """Return the JSON body of *answer*, None where the status has no body.
-
-    Args:
-        answer: what is said.
-        request: the request that it answers.
-        number: counts the answers of one provider; the ids in the body are made of it.
-        created: the time of the answer, seconds since the epoch.
-    """
-    if answer.status >= HTTPStatus.BAD_REQUEST:
-        return error_body(answer.status, answer.content or "the provider was told to fail")
-    if answer.status >= HTTPStatus.MULTIPLE_CHOICES:
-        return None
-    choice = {
-        "index": 0,
-        "message": _message(answer, number),
-        "logprobs": None,
-        "finish_reason": "tool_calls" if answer.tool_calls else "stop",
-    }
-    return {
-        "id": f"chatcmpl-{number}",
-        "object": "chat.completion",
-        "created": created,
-        "model": request["model"],
-        "choices": [choice],
-        "usage": _usage(answer, request),
-        "service_tier": "default",
-        "system_fingerprint": None,
-    }
-
-
-def _message(answer: Answer, number: int) -> dict[str, Any]:
-    message: dict[str, Any] = {
-        "role": "assistant",
-        "content": answer.content,
-        "refusal": None,
-        "annotations": [],
-    }
-    if answer.tool_calls:
-        message["tool_calls"] = [
-            {
-                "id": f"call_{number}_{index}",
-                "type": "function",
-                "function": {"name": tool.name, "arguments": tool.text},
-            }
-            for index, tool in enumerate(answer.tool_calls)
-        ]
-    return message
-
-
-def _usage(answer: Answer, request: Mapping[str, Any]) -> dict[str, int]:
-    """Return a count of tokens that grows with the text; no tokeniser stands behind it."""
-    said = len(answer.content or "") + sum(len(tool.text) for tool in answer.tool_calls)
-    completion = 1 + said // CHARACTERS_A_TOKEN
-    prompt = 1 + len(json.dumps(request["messages"])) // CHARACTERS_A_TOKEN
-    return {
-        "prompt_tokens": prompt,
-        "completion_tokens": completion,
-        "total_tokens": prompt + completion,
-    }
-
-
-def error_body(
-    status: int, message: str, *, param: str | None = None, code: str | None = None
-) -> dict[str, Any]:
-    """Return an error as OpenAI's API shapes it."""
-    if status == HTTPStatus.TOO_MANY_REQUESTS:
-        kind = "rate_limit_error"
-    elif status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        kind = "server_error"
-    else:
-        kind = "invalid_request_error"
-    return {"error": {"message": message, "type": kind, "param": param, "code": code}}

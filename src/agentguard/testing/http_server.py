@@ -8,44 +8,31 @@ It knows nothing of models or of what a request means.
 
 INVARIANT: what a client sent is recorded even when it is no HTTP, or more than was asked for
 (tests/testing/test_http_server.py).
+INVARIANT: a stream is written until its end or until the client has closed
+(tests/testing/test_streams.py).
 """
 
 import io
-import json
 import re
+import select
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 
+from agentguard.testing.answers import StreamEnd
 from agentguard.testing.received import Journal, Received, RecordedSocket
+from agentguard.testing.replies import EventStream, Reply
 
 _ACCEPT_POLL_SECONDS = 0.02
 _DRAIN_SECONDS = 0.5
 _JOIN_SECONDS = 5.0
+_STALL_POLL_SECONDS = 0.01
 _LONGEST_LINE = 65536
 _CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,8}")
 _LENGTH = re.compile(r"[0-9]{1,12}")
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What is written back.
-
-    Attributes:
-        status: the HTTP status.
-        body: sent as JSON; None for no body.
-        headers: further headers.
-        drop: close the connection instead of replying.
-    """
-
-    status: int
-    body: Mapping[str, Any] | None = field(default=None, repr=False)
-    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    drop: bool = False
 
 
 class LoopbackServer(ThreadingHTTPServer):
@@ -63,6 +50,7 @@ class LoopbackServer(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Connection)
         self.journal = journal
         self.reply_to = reply_to
+        self.stopping = threading.Event()
         self._lock = threading.Lock()
         self._open: dict[socket.socket, threading.Thread] = {}
         self._accepting = threading.Thread(
@@ -78,6 +66,7 @@ class LoopbackServer(ThreadingHTTPServer):
 
     def stop(self) -> None:
         """Close every connection and wait for every thread."""
+        self.stopping.set()
         self.shutdown()
         self._accepting.join(_JOIN_SECONDS)
         with self._lock:
@@ -123,7 +112,7 @@ class _Connection(BaseHTTPRequestHandler):
         super().setup()
         self.rfile.close()
         recorded = RecordedSocket(self.connection, self.server.journal)
-        self.rfile = io.BufferedReader(recorded)
+        self.rfile = self.recorded = io.BufferedReader(recorded)
 
     def finish(self) -> None:
         self._drain()
@@ -154,7 +143,11 @@ class _Connection(BaseHTTPRequestHandler):
             body=body,
         )
         self.server.journal.add(received)
-        self._write(self.server.reply_to(received))
+        early = True
+        try:
+            early = not self._write(self.server.reply_to(received))
+        finally:
+            received.reply_end.note(early=early and not self.server.stopping.is_set())
 
     def _read_body(self) -> bytes:
         self.wfile.flush()  # a client that expects "100 Continue" waits for it
@@ -179,21 +172,62 @@ class _Connection(BaseHTTPRequestHandler):
             pass  # trailers, up to an empty line
         return b""
 
-    def _write(self, reply: Reply) -> None:
+    def _write(self, reply: Reply) -> bool:
+        """Write a reply and say whether the client stayed to its end."""
         if reply.drop:
             self.close_connection = True
-            return
-        body = b"" if reply.body is None else json.dumps(reply.body).encode()
-        headers = {"content-type": "application/json", "content-length": str(len(body))}
+            return True
+        headers = {"content-type": reply.content_type}
+        if reply.stream is None:
+            headers["content-length"] = str(len(reply.content))
+        else:
+            headers |= {"transfer-encoding": "chunked", "cache-control": "no-cache"}
         if self.close_connection:
             headers["connection"] = "close"
         self.send_response(reply.status)
         for name, value in (headers | dict(reply.headers)).items():
             self.send_header(name, value)
         self.end_headers()
+        if self.command != "HEAD" and reply.stream is not None:
+            return self._write_stream(reply.stream)
         if self.command != "HEAD":
-            self.wfile.write(body)
+            self.wfile.write(reply.content)
         self.wfile.flush()
+        return True
+
+    def _write_stream(self, stream: EventStream) -> bool:
+        """Write a stream chunk by chunk and say whether the client stayed to its end."""
+        self.wfile.flush()
+        pause = stream.pause.total_seconds()
+        for chunk in stream.chunks():
+            if self._closed_within(pause):
+                return False
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))
+            self.wfile.flush()
+        while stream.ending is StreamEnd.STALL:
+            if self._closed_within(_STALL_POLL_SECONDS):
+                return False
+        if stream.ending is StreamEnd.BREAK:
+            self.close_connection = True
+            return True
+        self.wfile.write(b"0\r\n\r\n")
+        self.wfile.flush()
+        return True
+
+    def _closed_within(self, seconds: float) -> bool:
+        """Wait, and say whether the client has closed or the server stops."""
+        end = time.monotonic() + seconds
+        while not self.server.stopping.is_set():
+            left = max(0.0, end - time.monotonic())
+            readable, _, _ = select.select([self.connection], [], [], left)
+            if readable and not self.recorded.peek(1):
+                self.close_connection = True
+                return True
+            if readable or left == 0.0:
+                self.server.stopping.wait(left)
+                return False
+        self.close_connection = True
+        return True
 
     def _drain(self) -> None:
         """Record what the client still sends after the last reply."""

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How does a model provider run inside a test?
 
-A real HTTP server on 127.0.0.1 that speaks chat completions without streaming and journals
-every byte; every other path is answered with 404 and journalled too.
+A real HTTP server on 127.0.0.1 that speaks the APIs of OpenAI, Azure and Anthropic and journals
+every byte; an endpoint that it does not know is answered with an object that the SDKs can parse.
 It makes no connection of its own and listens on no other address.
 
 INVARIANT: a request stands in the journal before it is answered
@@ -13,27 +13,36 @@ INVARIANT: a request stands in the journal before it is answered
 import re
 import threading
 import time
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import timedelta
+from http import HTTPStatus
 from types import TracebackType
 from typing import Any, Self
 
-from agentguard.testing.answers import Answer, Responder, answer_body, error_body
-from agentguard.testing.chat_request import RequestInvalid, parse_chat_request
-from agentguard.testing.http_server import LoopbackServer, Reply
+from agentguard.testing.answers import Answer, Responder
+from agentguard.testing.demands import RequestInvalid
+from agentguard.testing.error_bodies import anthropic_error, openai_error
+from agentguard.testing.exchange import Exchange
+from agentguard.testing.http_server import LoopbackServer
 from agentguard.testing.received import Journal, Received
+from agentguard.testing.replies import Reply
+from agentguard.testing.routes import Route, route_of
+from agentguard.testing.sightings import sightings
+from agentguard.testing.stored_files import StoredFiles
 
-CHAT_PATH = "/v1/chat/completions"
-
-_BEARER = re.compile(r"Bearer \S+", re.IGNORECASE)
+_AUTHORIZATION = re.compile(r"Bearer \S+|AWS4-HMAC-SHA256 .+", re.IGNORECASE)
+_KEY_HEADERS = ("api-key", "x-api-key")
 
 
 class LoopbackProvider:
     """A model provider on loopback that keeps every byte it received.
 
-    Scripted answers are given first, in order, one for each valid chat request; when there are
-    none left, *respond* answers; without it the request is answered with 500.
+    Scripted answers are given first, in order, one for each valid request that a model answers
+    (chat, responses, completions, messages, transcriptions, images); when there are none left,
+    *respond* answers; without it the request is answered with 500.
+    Every other endpoint answers by itself, unless answers were scripted for it alone.
 
         with LoopbackProvider(respond=echo) as provider:
             client = OpenAI(base_url=provider.base_url, api_key="test")
@@ -52,6 +61,8 @@ class LoopbackProvider:
         self._journal = Journal()
         self._lock = threading.Lock()
         self._script: deque[Answer] = deque()
+        self._scripts: defaultdict[str, deque[Answer]] = defaultdict(deque)
+        self._files = StoredFiles()
         self._answered = 0
         self._server: LoopbackServer | None = None
         self._closed = threading.Event()
@@ -123,60 +134,115 @@ class LoopbackProvider:
         """
         return self._journal.wait_for(count, timeout)
 
-    def script(self, answers: Iterable[Answer]) -> None:
-        """Append answers that are given before *respond* is asked."""
+    def saw(self, canary: str | bytes) -> tuple[str, ...]:
+        """Return where *canary* arrived, in the clear or decoded; nothing if it never did.
+
+        Looked into are path, query, headers and body of every request, and in them what was
+        written for a URL, in JSON, in JSON Lines, in base64 or hex, compressed, or in the parts
+        of a form; and every raw byte.
+        """
+        return sightings(canary, self.journal, self.received_bytes())
+
+    def put_file(self, content: bytes, *, filename: str = "file", purpose: str = "batch") -> str:
+        """Lay a file down at the provider, as if it were there before, and return its id."""
+        created = int(time.time())
+        return self._files.add(content, filename=filename, purpose=purpose, created=created).id
+
+    def script(self, answers: Iterable[Answer], *, at: str | None = None) -> None:
+        """Append answers that are given before *respond* is asked.
+
+        Args:
+            answers: given in order, one for a request.
+            at: the endpoint that they are for, such as ``"POST /files"``; None for every
+                endpoint that a model answers.
+        """
         with self._lock:
-            self._script.extend(answers)
+            (self._script if at is None else self._scripts[at]).extend(answers)
 
     def __repr__(self) -> str:
         with self._lock:
-            waiting = len(self._script)
+            waiting = len(self._script) + sum(map(len, self._scripts.values()))
         return f"LoopbackProvider({self._journal!r}, {waiting} scripted answers left)"
 
     def _reply_to(self, received: Received) -> Reply:
         """Decide what is said to a request that stands in the journal."""
-        problem = _problem_with(received)
-        if problem is not None:
-            return problem
+        route = route_of(received)
+        if not _has_key(received):
+            return _error(route, 401, "no API key was provided", code="invalid_api_key")
         try:
-            request = parse_chat_request(received.body, self._extra_fields)
+            request = route.shape.parse(received, self._extra_fields)
         except RequestInvalid as invalid:
-            return _error(400, str(invalid), param=invalid.param, code=invalid.code)
+            return _error(route, 400, str(invalid), param=invalid.param, code=invalid.code)
         try:
-            return self._answer(request)
+            return self._reply(received, route, request)
         except Exception as raised:  # noqa: BLE001 - a responder may raise anything
-            return _error(500, f"the responder raised {type(raised).__name__}")
+            return _error(route, 500, f"the responder raised {type(raised).__name__}")
 
-    def _answer(self, request: Mapping[str, Any]) -> Reply:
+    def _reply(self, received: Received, route: Route, request: Mapping[str, Any]) -> Reply:
         with self._lock:
             self._answered += 1
             number = self._answered
-            answer = self._script.popleft() if self._script else None
-        if answer is None and self._respond is not None:
-            answer = self._respond(request)
+        answer = self._next_answer(route, request)
         if answer is None:
-            return _error(500, "no answer is left for this request", code="no_answer")
+            return _error(route, 500, "no answer is left for this request", code="no_answer")
         self._closed.wait(answer.delay.total_seconds())
-        body = answer_body(answer, request, number=number, created=int(time.time()))
-        headers = {"x-request-id": f"req_{number}", **answer.headers}
-        return Reply(answer.status, body, headers, drop=answer.drop)
+        exchange = Exchange(
+            received=received,
+            request=request,
+            path=route.path,
+            matched=route.matched,
+            number=number,
+            created=int(time.time()),
+            files=self._files,
+            respond=self._respond or _say_nothing,
+        )
+        reply = _told(answer, route) or route.shape.reply(exchange, answer)
+        name = "request-id" if route.anthropic else "x-request-id"
+        headers = {name: f"req_{number}", **reply.headers, **answer.headers}
+        return replace(reply, headers=headers, drop=answer.drop)
+
+    def _next_answer(self, route: Route, request: Mapping[str, Any]) -> Answer | None:
+        with self._lock:
+            here = self._scripts.get(route.pair)
+            if here:
+                return here.popleft()
+            if route.shape.model and self._script:
+                return self._script.popleft()
+        if not route.shape.model:
+            return Answer()
+        return None if self._respond is None else self._respond(request)
 
 
-def _problem_with(received: Received) -> Reply | None:
-    """Return the error for a request that is no chat completion, or None."""
-    path = received.path.partition("?")[0]
-    if path != CHAT_PATH:
-        return _error(404, "this provider speaks chat completions only", code="unknown_url")
-    if received.method != "POST":
-        return _error(405, "only POST is allowed here", code="method_not_allowed")
-    if not _BEARER.fullmatch(received.header("authorization") or ""):
-        return _error(401, "no API key was provided", code="invalid_api_key")
-    return None
+def _say_nothing(_request: Mapping[str, Any]) -> Answer:
+    return Answer(content="")
+
+
+def _has_key(received: Received) -> bool:
+    """Say whether a request carries a key in one of the ways of the SDKs."""
+    if _AUTHORIZATION.fullmatch(received.header("authorization") or ""):
+        return True
+    return any(received.header(name) for name in _KEY_HEADERS)
+
+
+def _told(answer: Answer, route: Route) -> Reply | None:
+    """Return the reply that is the same for every endpoint, None if it is the endpoint's own."""
+    if answer.drop or answer.body is not None:
+        return Reply(answer.status, answer.body)
+    if answer.status >= HTTPStatus.BAD_REQUEST:
+        body = _error_body(route, answer.status, answer.text or "the provider was told to fail")
+        return Reply(answer.status, body)
+    return Reply(answer.status) if answer.status >= HTTPStatus.MULTIPLE_CHOICES else None
+
+
+def _error_body(route: Route, status: int, message: str, **detail: str | None) -> dict[str, Any]:
+    if route.anthropic:
+        return anthropic_error(status, message)
+    return openai_error(status, message, **detail)
 
 
 def _error(
-    status: int, message: str, *, param: str | None = None, code: str | None = None
+    route: Route, status: int, message: str, *, param: str | None = None, code: str | None = None
 ) -> Reply:
     """Return an error of the provider's own; a client is told that to retry is of no use."""
-    body = error_body(status, message, param=param, code=code)
+    body = _error_body(route, status, message, param=param, code=code)
     return Reply(status, body, {"x-should-retry": "false"})

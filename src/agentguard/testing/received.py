@@ -4,18 +4,45 @@
 
 Keeps the bytes of every connection as they came off the socket, and beside them the requests
 that were read from those bytes.
-It parses nothing: what is no HTTP at all is kept just the same.
+What is no HTTP at all is kept just the same, and a request is parsed only when it is asked for
+what it holds.
 
 INVARIANT: a byte is kept before anything looks at it (tests/testing/test_received.py).
 INVARIANT: a repr shows counts only (tests/testing/test_received.py).
+INVARIANT: how a reply ended is told once it has ended (tests/testing/test_streams.py).
 """
 
 import io
+import json
 import socket
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
+from urllib.parse import parse_qsl
+
+from agentguard.testing.multipart import Part, parse_parts
+
+_PATIENCE = timedelta(seconds=5)
+
+
+class ReplyEnd:
+    """How the reply to one request ended, as soon as it has."""
+
+    def __init__(self) -> None:
+        self._ended = threading.Event()
+        self._early = False
+
+    def note(self, *, early: bool) -> None:
+        """Note that the reply ended, and whether the client closed before that."""
+        self._early = early
+        self._ended.set()
+
+    def closed_early(self, timeout: timedelta) -> bool:
+        """Wait for the end and say whether the client closed before it."""
+        if not self._ended.wait(timeout.total_seconds()):
+            raise TimeoutError("the reply has not ended in time")
+        return self._early
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -27,12 +54,48 @@ class Received:
         path: the request target with its query.
         headers: names and values in the order of arrival; a name may occur twice.
         body: the bytes of the body, without the framing of chunks.
+        reply_end: how the reply to it ended.
     """
 
     method: str
     path: str
     headers: tuple[tuple[str, str], ...]
     body: bytes
+    reply_end: ReplyEnd = field(default_factory=ReplyEnd, compare=False)
+
+    @property
+    def url_path(self) -> str:
+        """The path without the query, as it came."""
+        return self.path.partition("?")[0]
+
+    @property
+    def query(self) -> tuple[tuple[str, str], ...]:
+        """The names and values of the query, decoded."""
+        return tuple(parse_qsl(self.path.partition("?")[2], keep_blank_values=True))
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON, None if it is none."""
+        try:
+            return json.loads(self.body)
+        except ValueError:
+            return None
+
+    @property
+    def parts(self) -> tuple[Part, ...]:
+        """The parts of a multipart body, none if it is no such body."""
+        return parse_parts(self.header("content-type") or "", self.body)
+
+    def closed_early(self, timeout: timedelta = _PATIENCE) -> bool:
+        """Wait until the reply has ended and say whether the client closed before its end.
+
+        Only a reply that is still being written when the client closes ends early; what fits
+        into the buffers of the connection was written before.
+
+        Raises:
+            TimeoutError: the reply is still being written.
+        """
+        return self.reply_end.closed_early(timeout)
 
     def header(self, name: str) -> str | None:
         """Return the first header called *name*, whatever its case, or None."""
