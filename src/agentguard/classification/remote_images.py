@@ -1,0 +1,126 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""Where does a text make whoever shows it load an image from elsewhere?
+
+Markdown images and the HTML tags that load without a click. What loads is found by what it is
+not: an address that is surely local or holds its own content stays, every other one is found,
+however it is written.
+A finding covers the address. Where the address stands elsewhere, as in ``![alt][label]``, it
+covers the exclamation mark, without which there is no image.
+
+INVARIANT: an address that a browser would ask another host for is found
+(tests/classification/test_remote_images.py).
+"""
+
+import re
+from collections.abc import Iterator
+
+from agentguard.vocabulary import Finding
+
+REMOTE_IMAGE = "remote_image"
+# A tag that is longer is found by its beginning, so that no end can be pushed out of sight.
+LONGEST_TAG = 8192
+
+_LOCAL = re.compile(
+    r"(?i:data|cid|blob|attachment|sandbox):\S*|(?!//)[\w./~%@+,-]*(?:[?#][\w./~%@+=,-]*)?"
+)
+# Brackets decide what is an image; what is escaped is none, and a blank line ends all that is open.
+_BRACKET = re.compile(r"\\[!-/:-@\[-`{-~]|!\[|\[|\]|\n[ \t]*\n")
+_DEFINITION = re.compile(r"\[([^\[\]]{1,999})\]:")
+_TARGET = re.compile(r"\(\s*(<[^<>\n]*>?|[^\s()]*(?:\([^\s()]*\)[^\s()]*)*)")
+# Inside these a bracket may be no bracket, so that the image could end elsewhere.
+_OBSCURING = re.compile(r"[`<]")
+# ``(?![a-z])`` in a regular expression, ``vec![1]`` and ``x![0]`` in programs.
+_IN_PROGRAM = re.compile(r"[\w)\]?<]")
+
+_TAG = re.compile(
+    r"(?i)<(?:img|image|feimage|picture|source|input|video|audio|embed|iframe|object)[\s/]"
+)
+_QUOTE_OR_END = re.compile(r"[\"'>]")
+_ATTRIBUTE = re.compile(r"([^\s\"'<>/=]+)\s*=\s*(?:\"([^\"]*)\"?|'([^']*)'?|([^\s\"'>][^\s>]*))")
+_LOADING = frozenset(
+    ("src", "srcset", "poster", "data", "href", "xlink:href", "background", "lowsrc", "dynsrc")
+)
+
+
+def remote_images(text: str) -> Iterator[Finding]:
+    """Yield the findings in a text; they do not overlap, and are not sorted."""
+    spans: list[tuple[int, int]] = []
+    if "![" in text:
+        spans += _markdown(text)
+    if "<" in text:
+        spans += _html(text)
+    end = 0
+    for start, stop in sorted(spans):
+        if start >= end:
+            end = stop
+            yield Finding(start=start, end=stop, data_class=REMOTE_IMAGE, detector=REMOTE_IMAGE)
+
+
+def _markdown(text: str) -> Iterator[tuple[int, int]]:
+    open_brackets: list[tuple[int, bool]] = []
+    doubtful: list[tuple[int, str]] = []
+    for token in _BRACKET.finditer(text):
+        kind = token.group()
+        if kind in ("![", "["):
+            open_brackets.append((token.start(), kind == "!["))
+        elif kind == "]" and open_brackets:
+            start, is_image = open_brackets.pop()
+            if is_image and _may_be_code(text, start, token.end()):
+                doubtful.append((start, text[start + 2 : token.start()]))
+            elif is_image:
+                yield from _image(text, start, token.end())
+        elif kind[0] == "\n":
+            open_brackets.clear()
+    if doubtful:
+        defined = {_folded(definition[1]) for definition in _DEFINITION.finditer(text)}
+        yield from ((at, at + 1) for at, label in doubtful if _folded(label) in defined)
+
+
+def _may_be_code(text: str, start: int, end: int) -> bool:
+    """Say whether brackets behind an exclamation mark are an image only if they are defined."""
+    if text[end : end + 1] in ("(", "["):
+        return False
+    return _IN_PROGRAM.match(text[start - 1 : start]) is not None
+
+
+def _folded(label: str) -> str:
+    return " ".join(label.casefold().split())
+
+
+def _image(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield what makes the image remote whose alternative text ends here."""
+    if text[end : end + 1] != "(" or _OBSCURING.search(text, start, end):
+        yield start, start + 1
+    target = _TARGET.match(text, end)
+    if target is not None and not _is_local(target[1].strip("<>")):
+        yield target.span(1)
+
+
+def _html(text: str) -> Iterator[tuple[int, int]]:
+    for tag in _TAG.finditer(text):
+        end = _tag_end(text, tag.end())
+        if end is None:
+            yield tag.start(), tag.start() + 1
+            continue
+        for attribute in _ATTRIBUTE.finditer(text, tag.end() - 1, end):
+            group = attribute.lastindex or 0
+            name, value = attribute[1].lower(), attribute[group]
+            styled = name == "style" and re.search(r"(?i)url|image|\\|&", value)
+            if styled or (name in _LOADING and not _is_local(value)):
+                yield attribute.span(group)
+
+
+def _tag_end(text: str, start: int) -> int | None:
+    """Return where a tag ends, None when that is out of sight."""
+    quote = ""
+    for mark in _QUOTE_OR_END.finditer(text, start, start + LONGEST_TAG):
+        if mark.group() == ">" and not quote:
+            return mark.end()
+        if mark.group() in (quote, "'", '"'):
+            quote = "" if mark.group() == quote else quote or mark.group().replace(">", "")
+    return len(text) if len(text) <= start + LONGEST_TAG else None
+
+
+def _is_local(address: str) -> bool:
+    return _LOCAL.fullmatch(address) is not None
