@@ -18,7 +18,7 @@ from agentguard.integrations.openai.chat import (
     model_call,
     named_model,
 )
-from agentguard.vocabulary import ModelCall, OfferedTool
+from agentguard.vocabulary import HostedTool, ModelCall, OfferedTool, Reference
 
 CANARY = "jane.doe@customers.example"
 
@@ -95,25 +95,35 @@ REFUSED: dict[str, Any] = {
     "messages that are text": body(messages="hi"),
     "a message that is text": body(messages=["hi"]),
     "unknown role": message(role="tester"),
-    "old role": message(role="function"),
     "no role": body(messages=[{"content": "hi"}]),
     "no model": {"messages": [{"role": "user", "content": "hi"}]},
     "a model that is no name": body(model=f"m {CANARY}"),
-    "a model that searches": body(model="gpt-4o-search-preview"),
-    "a model that searches, dated": body(model="gpt-4o-mini-search-preview-2025-03-11"),
-    "a model that is a search API": body(model="gpt-5-search-api"),
     "unknown field": body(note=CANARY),
-    "web search": body(web_search_options={}),
-    "functions": body(functions=[{"name": "f"}]),
-    "function_call": body(function_call="auto"),
     "audio": body(audio={"voice": "alloy"}),
     "audio modality": body(modalities=["text", "audio"]),
-    "stored": body(store=True),
-    "streamed": body(stream=True),
     "streamed by a number": body(stream=1),
-    "an image": part(type="image_url", image_url={"url": "data:image/png;base64,AAAA"}),
-    "an audio part": part(type="input_audio", input_audio={"data": "AAAA"}),
-    "a file": part(type="file", file={"file_id": "f-1"}),
+    "stored by a number": body(store=1),
+    "an old function that is text": body(functions=["f"]),
+    "an old function without a name": body(functions=[{"description": "d"}]),
+    "an unknown field of an old function": body(functions=[{"name": "f", "url": "x"}]),
+    "an old choice without a name": body(function_call={}),
+    "an image that is text": part(type="image_url", image_url="https://x.example/a.png"),
+    "an image whose address is no text": part(type="image_url", image_url={"url": 4}),
+    "an unknown field of an image": part(type="image_url", image_url={"uri": "x"}),
+    "a file by its address": part(type="file", file={"file_url": "https://x.example/a.pdf"}),
+    "a call of an unknown type": called(type="mcp"),
+    "a custom call and a function": called(type="custom", custom={"name": "f"}),
+    "a custom tool without a name": body(tools=[{"type": "custom", "custom": {}}]),
+    "a tool without a type": body(tools=[{"function": {"name": "f"}}]),
+    "a tool with two names": tool(custom={"name": "g"}),
+    "a choice among tools that are text": body(
+        tool_choice={"type": "allowed_tools", "allowed_tools": {"tools": ["f"]}}
+    ),
+    "a choice of a tool that is not offered": body(
+        tool_choice={"type": "allowed_tools", "allowed_tools": {"tools": [{"type": "mcp"}]}}
+    ),
+    "web search that is text": body(web_search_options="yes"),
+    "a dot in a member of a hosted tool": body(tools=[{"type": "web_search", "a.b": 1}]),
     "an unknown part": part(type="hologram"),
     "a part without type": part(text="hi"),
     "a part that is text": message(content=["hi"]),
@@ -122,21 +132,15 @@ REFUSED: dict[str, Any] = {
     "content that is an object": message(content={"text": "hi"}),
     "an unknown field of a message": message(images=["AAAA"]),
     "earlier audio": message(role="assistant", audio={"id": "a-1"}),
-    "an old call": message(role="assistant", function_call={"name": "f", "arguments": "{}"}),
-    "a custom call": called(type="custom", custom={"name": "f", "input": "x"}),
     "an unknown field of a call": called(approval="yes"),
     "calls that are an object": message(role="assistant", tool_calls={}),
     "a call that is text": message(role="assistant", tool_calls=["f"]),
     "tools that are an object": body(tools={}),
-    "a hosted tool": body(tools=[{"type": "web_search"}]),
-    "a connector": body(tools=[{"type": "mcp", "server_url": "https://x.example"}]),
-    "a custom tool": body(tools=[{"type": "custom", "custom": {"name": "f"}}]),
     "a tool that is text": body(tools=["f"]),
     "a tool without a function": body(tools=[{"type": "function"}]),
     "a tool without a name": body(tools=[{"type": "function", "function": {}}]),
     "an unknown field of a tool": tool(allowed_callers=["programmatic"]),
     "an unknown field of a function": tool(function={"name": "f", "server_url": "x"}),
-    "a choice among tools": body(tool_choice={"type": "allowed_tools", "allowed_tools": {}}),
     "a choice that is a hosted tool": body(tool_choice={"type": "web_search"}),
     "a choice without a name": body(tool_choice={"type": "function"}),
     "an unknown choice": body(tool_choice="always"),
@@ -179,6 +183,113 @@ def test_a_listed_extra_field_passes(given_body: Any) -> None:
     with pytest.raises(ContentRefused):
         read(given_body)
     assert thaw(read(given_body, extra_fields=frozenset({"top_k"})).payload) == given_body
+
+
+SEARCHING = ["gpt-4o-search-preview", "gpt-4o-mini-search-preview-2025-03-11", "gpt-5-search-api"]
+
+
+@pytest.mark.parametrize("model", SEARCHING)
+def test_a_model_that_searches_is_a_tool_at_the_provider(model: str) -> None:
+    """Such a model goes to the policy as a hosted tool that cannot be taken out."""
+    assert read(body(model=model)).hosted_tools == (
+        HostedTool(type="search_model", arguments={}, pointer="/model", removable=False),
+    )
+
+
+def test_what_runs_at_the_provider_goes_to_the_policy_whole() -> None:
+    """A hosted tool carries its definition flattened; the web search options are one, too."""
+    location = {"type": "approximate", "approximate": {"city": "Rome"}}
+    call = read(
+        body(
+            tools=[{"type": "web_search", "filters": {"allowed_domains": ["a.example"]}}],
+            web_search_options={"search_context_size": "low", "user_location": location},
+        )
+    )
+    tool, options = sorted(call.hosted_tools, key=lambda each: each.type)
+    assert (tool.type, tool.pointer, tool.removable) == ("web_search", "/tools/0", True)
+    assert tool.arguments == {"filters.allowed_domains": ("a.example",)}
+    assert (options.type, options.pointer) == ("web_search_options", "/web_search_options")
+    assert not options.removable
+    assert options.arguments == {
+        "search_context_size": "low",
+        "user_location.type": "approximate",
+        "user_location.approximate.city": "Rome",
+    }
+
+
+def test_every_form_of_a_function_is_offered_by_its_name() -> None:
+    """Functions, custom tools, the old form and a choice among tools name tools of the caller."""
+    named = [{"type": "function", "function": {"name": "f"}}]
+    call = read(
+        body(
+            tools=[*named, {"type": "custom", "custom": {"name": "c", "format": {"type": "text"}}}],
+            functions=[{"name": "o", "parameters": {}}],
+            tool_choice={
+                "type": "allowed_tools",
+                "allowed_tools": {"mode": "auto", "tools": named},
+            },
+        )
+    )
+    assert {(each.name, each.pointer) for each in call.function_tools} == {
+        ("f", "/tools/0"),
+        ("c", "/tools/1"),
+        ("o", "/functions/0"),
+        ("f", "/tool_choice/allowed_tools/tools/0"),
+    }
+    assert call.hosted_tools == ()
+
+
+FORCED: dict[str, Any] = {
+    "a function": {"tool_choice": {"type": "function", "function": {"name": "f"}}},
+    "a custom tool": {"tool_choice": {"type": "custom", "custom": {"name": "f"}}},
+    "an old function": {"function_call": {"name": "f"}},
+}
+
+
+@pytest.mark.parametrize("choice", FORCED.values(), ids=FORCED)
+def test_a_choice_that_forces_a_tool_is_noted(choice: Any) -> None:
+    """Whichever form forces a tool, the call says which."""
+    assert read(body(**choice)).forced_tool == "f"
+
+
+REACHING: dict[str, tuple[Any, set[Reference]]] = {
+    "kept": (body(store=True), {Reference.STORE}),
+    "not kept": (body(store=False), set()),
+    "fetched": (part(type="image_url", image_url={"url": "https://x.example"}), {Reference.URL}),
+    "fetched otherwise": (part(type="image_url", image_url={"url": "gs://x/y"}), {Reference.URL}),
+    "carried": (part(type="image_url", image_url={"url": "data:image/png;base64,AA=="}), set()),
+    "a recording": (part(type="input_audio", input_audio={"data": "AA==", "format": "wav"}), set()),
+    "a file kept": (part(type="file", file={"file_id": "file-1"}), {Reference.FILE}),
+    "a file carried": (part(type="file", file={"file_data": "AA==", "filename": "a"}), set()),
+}
+
+
+@pytest.mark.parametrize(("given_body", "references"), REACHING.values(), ids=REACHING)
+def test_what_reaches_beyond_the_request_is_noted(
+    given_body: Any, references: set[Reference]
+) -> None:
+    """Whatever the provider would keep, fetch or take from elsewhere is a reference."""
+    call = read(given_body)
+    assert call.references == references
+    assert thaw(call.payload) == given_body
+    assert call.keeps is None
+
+
+@pytest.mark.parametrize("stream", [True, False, None])
+def test_a_stream_is_noted(stream: bool | None) -> None:  # noqa: FBT001 - a value of the field
+    """The call says whether events are asked for."""
+    assert read(body(stream=stream)).streams is (stream is True)
+
+
+def test_a_call_of_a_custom_tool_and_an_old_call_may_be_sent_back() -> None:
+    """What the model called earlier is part of the history, in every form."""
+    calls = [{"id": "1", "type": "custom", "custom": {"name": "c", "input": "x"}}]
+    said = [
+        {"role": "assistant", "tool_calls": calls},
+        {"role": "assistant", "function_call": {"name": "f", "arguments": "{}"}},
+        {"role": "function", "name": "f", "content": "4"},
+    ]
+    assert read(body(messages=said)).model_authored == ("/messages/0", "/messages/1")
 
 
 @pytest.mark.parametrize("field", sorted(REFUSED_FIELDS))
