@@ -28,6 +28,7 @@ from agentguard.vocabulary import (
     Decision,
     Effect,
     Facts,
+    Kind,
     ModelCall,
     Principal,
     PrincipalKind,
@@ -102,6 +103,18 @@ EFFECTS = st.sampled_from([(Effect.ALLOW, None), (Effect.DENY, None)])
 ASKING = st.sampled_from([(Effect.APPROVE, name) for name in ("leads", "both", "also")])
 
 
+MODELS = st.sampled_from([("gpt-4o",), ("gpt*",), ("o1", "*4o"), ("*",)])
+SHARED = st.sampled_from(
+    [None, ("chat",), ("chat", "embeddings"), ("inference",), ("upload",), ("WS /realtime",)]
+)
+ALLOWED = st.fixed_dictionaries({"models": MODELS, "operations": SHARED}) | st.fixed_dictionaries(
+    {"operations": st.sampled_from([("upload",), ("POST /files",), ("WS /realtime",)])}
+)
+DENIED = st.fixed_dictionaries(
+    {"models": MODELS | st.just(()), "operations": SHARED | st.just(("socket",))}
+)
+
+
 @st.composite
 def rule_specs(draw: st.DrawFn) -> RuleSpec:
     """Rules for tools and, less often, for models."""
@@ -113,8 +126,7 @@ def rule_specs(draw: st.DrawFn) -> RuleSpec:
             persons=draw(PERSONS),
             effect=effect,
             providers=("openai",),
-            models=draw(st.sampled_from([("gpt-4o",), ("gpt*",), ("o1", "*4o")])),
-            operations=draw(st.sampled_from([("chat",), ("chat", "embeddings")])),
+            **draw(DENIED if effect is Effect.DENY else ALLOWED),
         )
     effect, approval = draw(EFFECTS | ASKING)
     return RuleSpec(
@@ -145,9 +157,17 @@ CALLS = st.one_of(
         st.dictionaries(st.sampled_from(["x", "y", "z"]), VALUES, max_size=2),
     ),
     st.builds(
-        lambda model, operation: model_call(model, operation=operation),
-        st.sampled_from(["gpt-4o", "gpt-3", "o1"]),
-        st.sampled_from(["chat", "embeddings"]),
+        lambda model, parts: model_call(model, **parts),
+        st.sampled_from(["gpt-4o", "gpt-3", "o1", ""]),
+        st.sampled_from(
+            [
+                {"operation": "chat"},
+                {"operation": "embeddings", "path": "/embeddings"},
+                {"operation": "POST /files", "kind": Kind.UPLOAD, "path": "/files"},
+                {"operation": "POST /batches", "kind": Kind.REMOTE_RUN, "path": "/batches"},
+                {"operation": "x", "kind": Kind.SOCKET, "verb": "WS", "path": "/realtime"},
+            ]
+        ),
     ),
 )
 
@@ -182,15 +202,31 @@ def names_caller(spec: RuleSpec, actor: str, person: str | None) -> bool:
     return any(name == "user:*" or stands_for(name, person) for name in spec.persons)
 
 
+def names_operation(spec: RuleSpec, call: ModelCall) -> bool:
+    """Whether a rule is about the operation of a model call."""
+    denies = spec.effect is Effect.DENY
+    named = spec.operations
+    if named is None:
+        return denies or call.operation == "chat"
+    if f"{call.verb} {call.path}" in named:
+        return True
+    return (denies or call.kind is not Kind.SOCKET) and (
+        call.operation in named or call.kind.value in named
+    )
+
+
 def names_model(spec: RuleSpec, call: ModelCall) -> bool:
-    """Whether a rule is about this model call."""
-    fits = any(
-        model == call.model
+    """Whether a rule is about the model of a model call."""
+    if not spec.models:
+        return spec.effect is Effect.DENY or not call.model
+    if not call.model and spec.effect is Effect.DENY and call.kind is not Kind.UPLOAD:
+        return True  # the provider would choose one
+    return any(
+        model in (call.model, "*")
         or (model == "gpt*" and call.model.startswith("gpt"))
         or (model == "*4o" and call.model.endswith("4o"))
         for model in spec.models
     )
-    return "openai" in spec.providers and fits and call.operation in spec.operations
 
 
 def forbids(spec: RuleSpec, arguments: dict[str, Frozen]) -> bool:
@@ -221,7 +257,9 @@ def naive_applies(
     if not names_caller(spec, actor, person):
         return False
     if isinstance(call, ModelCall):
-        return names_model(spec, call)
+        return (
+            "openai" in spec.providers and names_operation(spec, call) and names_model(spec, call)
+        )
     if call.tool not in spec.tools:
         return False
     reading = forbids if spec.effect is Effect.DENY else permits

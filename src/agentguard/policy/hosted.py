@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from agentguard.policy.document import HostedDenial, PolicyDocument, ToolSpec
-from agentguard.policy.hosted_types import KNOWN_MEMBERS, KNOWN_TYPES
+from agentguard.policy.hosted_types import KNOWN_TYPES, is_documented_member
 from agentguard.policy.matching import Found, match_tool
 from agentguard.policy.nearest import nearest_for_tool
 from agentguard.policy.rules import CompiledRule
@@ -86,7 +86,7 @@ class HostedTools:
             self.by_tool.get(tool.name),
             named.arguments,
             person,
-            repeats=KNOWN_MEMBERS.__contains__,
+            repeats=is_documented_member,
         )
         hint = f"allow tool {tool.name!r} in a rule that lists the members of its definition"
         return self._denied(nearest=near, hint=hint)

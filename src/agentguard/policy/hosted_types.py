@@ -36,39 +36,32 @@ KNOWN_TYPES = frozenset(
     }
 )  # fmt: skip
 
-KNOWN_MEMBERS = frozenset(
+# Of a definition, joined by dots where a member has members.
+_MEMBER_NAMES = frozenset(
     {
-        # openai
-        "action", "allowed_callers", "allowed_tools", "allowed_tools.read_only",
-        "allowed_tools.tool_names", "approval_request_id", "approve", "authorization",
-        "background", "complexity", "connector_id", "container", "container.file_ids",
-        "container.memory_limit", "container.network_policy.allowed_domains",
-        "container.network_policy.domain_secrets", "container.network_policy.type",
-        "container.type", "defer_loading", "description", "display_height", "display_width",
-        "environment", "environment.container_id", "environment.file_ids",
-        "environment.memory_limit", "environment.network_policy.allowed_domains",
-        "environment.network_policy.domain_secrets", "environment.network_policy.type",
-        "environment.skills", "environment.type", "execution", "external_web_access", "filters",
-        "filters.allowed_domains", "filters.filters", "filters.key", "filters.type",
-        "filters.value", "frame_count", "frame_duration_ms", "headers", "input_fidelity",
-        "input_image_mask.file_id", "input_image_mask.image_url", "max_num_results", "model",
-        "moderation", "output_compression", "output_format", "parameters", "partial_images",
-        "quality", "ranking_options.hybrid_search.embedding_weight",
-        "ranking_options.hybrid_search.text_weight", "ranking_options.ranker",
-        "ranking_options.score_threshold", "reason", "require_approval",
-        "require_approval.always.read_only", "require_approval.always.tool_names",
-        "require_approval.never.read_only", "require_approval.never.tool_names",
-        "search_content_types", "search_context_size", "server_description", "server_label",
-        "server_url", "size", "svg.model", "svg.reasoning", "svg.reasoning.effort", "tunnel_id",
-        "user_location", "user_location.approximate.city", "user_location.approximate.country",
-        "user_location.approximate.region", "user_location.approximate.timezone",
-        "user_location.city", "user_location.country", "user_location.region",
-        "user_location.timezone", "user_location.type", "vector_store_ids",
-        # anthropic
-        "allowed_domains", "authorization_token", "blocked_domains", "cache_control.ttl",
-        "cache_control.type", "citations.enabled", "display_height_px", "display_number",
-        "display_width_px", "enable_zoom", "input_examples", "max_characters",
-        "max_content_tokens", "max_uses", "mcp_server_name", "name", "strict",
-        "tool_configuration.allowed_tools", "tool_configuration.enabled", "url",
+        "action", "allowed_callers", "allowed_domains", "allowed_tools", "always",
+        "approval_request_id", "approve", "approximate", "authorization", "authorization_token",
+        "background", "blocked_domains", "cache_control", "caching", "citations", "city",
+        "client_tool_results", "complexity", "configs", "connector_id", "container",
+        "container_id", "country", "default_config", "defer_loading", "description",
+        "display_height", "display_height_px", "display_number", "display_width",
+        "display_width_px", "domain_secrets", "effort", "embedding_weight", "enable_zoom",
+        "enabled", "environment", "execution", "external_web_access", "file_id", "file_ids",
+        "filters", "frame_count", "frame_duration_ms", "headers", "hybrid_search", "image_url",
+        "input_examples", "input_fidelity", "input_image_mask", "key", "max_characters",
+        "max_content_tokens", "max_num_results", "max_tokens", "max_uses", "mcp_server_name",
+        "memory_limit", "model", "moderation", "name", "network_policy", "never",
+        "output_compression", "output_format", "parameters", "partial_images", "quality",
+        "ranker", "ranking_options", "read_only", "reason", "reasoning", "region",
+        "require_approval", "response_inclusion", "score_threshold", "search_content_types",
+        "search_context_size", "server_description", "server_label", "server_tool_results",
+        "server_url", "size", "skills", "strict", "svg", "text_weight", "timezone",
+        "tool_configuration", "tool_names", "tools", "ttl", "tunnel_id", "type", "url",
+        "url_sources", "use_cache", "user_input", "user_location", "value", "vector_store_ids",
     }
 )  # fmt: skip
+
+
+def is_documented_member(name: str) -> bool:
+    """Say whether a member of a definition has a name that a provider documents."""
+    return all(part in _MEMBER_NAMES for part in name.split("."))

@@ -6,7 +6,8 @@ Expands the groups and globs of a rule once, at load, and answers for one rule a
 Which rules are asked says ``table``; which of them decides says ``matching``.
 
 INVARIANT: what can only be allowed by its pair is allowed by no name, kind or missing word, and a
-rule that denies is evaded by none of them (tests/policy/test_rules.py).
+rule that denies is evaded by none of them (tests/policy/test_model_calls.py,
+tests/policy/test_table.py).
 """
 
 from collections.abc import Callable, Iterable, Mapping
