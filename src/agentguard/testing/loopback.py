@@ -29,7 +29,7 @@ from agentguard.testing.http_server import LoopbackServer
 from agentguard.testing.received import Journal, Received
 from agentguard.testing.replies import Reply
 from agentguard.testing.routes import Route, route_of
-from agentguard.testing.sightings import sightings
+from agentguard.testing.sightings import request_places, sightings
 from agentguard.testing.stored_files import StoredFiles
 
 _AUTHORIZATION = re.compile(r"Bearer \S+|AWS4-HMAC-SHA256 .+", re.IGNORECASE)
@@ -141,7 +141,7 @@ class LoopbackProvider:
         written for a URL, in JSON, in JSON Lines, in base64 or hex, compressed, or in the parts
         of a form; and every raw byte.
         """
-        return sightings(canary, self.journal, self.received_bytes())
+        return sightings(canary, request_places(self.journal), self.received_bytes())
 
     def put_file(self, content: bytes, *, filename: str = "file", purpose: str = "batch") -> str:
         """Lay a file down at the provider, as if it were there before, and return its id."""

@@ -15,7 +15,7 @@ import json
 import re
 import zlib
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import unquote_to_bytes
 
 from agentguard.testing.received import Received
@@ -30,28 +30,28 @@ _ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})")
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
-def sightings(
-    canary: str | bytes, requests: Iterable[Received], raw: bytes = b""
-) -> tuple[str, ...]:
+Place: TypeAlias = tuple[str, bytes]
+"""Where something arrived, and what arrived there."""
+
+
+def sightings(canary: str | bytes, places: Iterable[Place], raw: bytes = b"") -> tuple[str, ...]:
     """Return where *canary* arrived.
 
     Args:
         canary: what is looked for; a text is looked for as UTF-8.
-        requests: what was received.
-        raw: every byte that was received, with what is no request.
+        places: where to look.
+        raw: every byte that was received, in case that it stands in none of the places.
 
     Returns:
-        The places, such as ``request 0: header x-team``, in the order of arrival.
+        The names of the places, in their order.
+
+    Raises:
+        ValueError: the canary is empty.
     """
     wanted = canary.encode() if isinstance(canary, str) else canary
     if not wanted:
         raise ValueError("a canary holds at least one byte")
-    found = [
-        f"request {number}: {place}"
-        for number, request in enumerate(requests)
-        for place, content in _places(request)
-        if holds(content, wanted)
-    ]
+    found = [name for name, content in places if holds(content, wanted)]
     if not found and wanted in raw:
         found.append("the raw bytes")
     return tuple(found)
@@ -62,7 +62,14 @@ def holds(content: bytes, wanted: bytes) -> bool:
     return any(wanted in decoded for decoded in _decoded(content, _DEEPEST, set()))
 
 
-def _places(request: Received) -> Iterator[tuple[str, bytes]]:
+def request_places(requests: Iterable[Received]) -> Iterator[Place]:
+    """Yield every place of the requests, such as ``request 0: header x-team``."""
+    for number, request in enumerate(requests):
+        for name, content in _places(request):
+            yield f"request {number}: {name}", content
+
+
+def _places(request: Received) -> Iterator[Place]:
     path, _, query = request.path.partition("?")
     yield "path", path.encode(errors="surrogateescape")
     yield "query", query.replace("+", " ").encode(errors="surrogateescape")
