@@ -14,7 +14,6 @@ INVARIANT: no text that was found survives in the result, and doing it twice cha
 (tests/redaction/test_payload.py).
 """
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -33,6 +32,8 @@ from agentguard.redaction.placeholders import (
     escaped,
     find_placeholders,
 )
+from agentguard.redaction.spans import without
+from agentguard.redaction.telling import found_behind_key, names_a_credential
 from agentguard.redaction.vault import Vault
 from agentguard.vocabulary import Action, DataClass, Finding
 
@@ -45,7 +46,6 @@ DEEPEST_JSON_TEXT = 8
 MOST_ROUNDS = 6
 # Keys and words such as roles and types come again and again in one payload.
 LONGEST_REMEMBERED = 32
-LONGEST_TELLING = 256
 LAST_SHOWN = 4
 SHORTEST_SHOWN = 9
 SECRET = "secret"  # noqa: S105 - the name of a family of classes
@@ -53,8 +53,6 @@ SECRET = "secret"  # noqa: S105 - the name of a family of classes
 LONGEST_SOURCE = 512
 # A key this long, unlike those that only name a member, may be a piece of what is looked for.
 SHORTEST_TELLING = 16
-
-_CREDENTIAL_KEY = re.compile(r"(?i)key|secret|token|passw|pwd|auth|cred|connection")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -257,7 +255,7 @@ class _Walk:
     def _is_telling(self, key: str) -> bool:
         telling = self._telling.get(key)
         if telling is None:
-            telling = self._telling[key] = _CREDENTIAL_KEY.search(key) is not None
+            telling = self._telling[key] = names_a_credential(key)
         return telling
 
     def _plain(self, text: str, key: str, place: _Place, *, piece: bool = True) -> str:
@@ -272,7 +270,7 @@ class _Walk:
         safe = self._without_forgeries(text, authored=authored) if "[[" in text else text
         found = [(spot.start, spot.end, spot.data_class) for spot in self._find(safe)]
         if telling:
-            found = _united(found, self._found_behind_key(key, safe))
+            found = _united(found, found_behind_key(key, safe, self._find))
         if across:
             found = _united(found, across)
         if found:
@@ -297,7 +295,7 @@ class _Walk:
         kept = find_placeholders(text) if authored else []
         parts: list[str] = []
         behind = 0
-        for start, end, name in _without(found, kept):
+        for start, end, name in without(found, kept):
             parts += (text[behind:start], self._hidden(name, text[start:end]))
             behind = end
         return "".join((*parts, text[behind:]))
@@ -307,16 +305,6 @@ class _Walk:
             PLACEHOLDER.fullmatch(placeholder) is not None
             and self._vault.issued(placeholder) is not None
         )
-
-    def _found_behind_key(self, key: str, text: str) -> list[Span]:
-        """Find what only its key gives away, such as the value of ``aws_secret_access_key``."""
-        head = f'{key[-LONGEST_TELLING:]}="'  # a longer name says no more, at each value's cost
-        shift = len(head)
-        spans = (
-            (max(spot.start - shift, 0), min(spot.end - shift, len(text)), spot.data_class)
-            for spot in self._find(f'{head}{text}"')
-        )
-        return [span for span in spans if span[0] < span[1]]
 
     def _hidden(self, name: str, value: str) -> str:
         data_class = self._actions.get(name)
@@ -372,24 +360,6 @@ def _united(first: list[Span], second: list[Span]) -> list[Span]:
         else:
             united.append(span)
     return united
-
-
-def _without(found: list[Span], kept: list[Span]) -> list[Span]:
-    """Cut what must stay out of the spans; both lists are sorted."""
-    if not kept:
-        return found
-    rest: list[Span] = []
-    for start, end, name in found:
-        begin = start
-        for first, last, _ in kept:
-            if last <= begin or first >= end:
-                continue
-            if begin < first:
-                rest.append((begin, first, name))
-            begin = last
-        if begin < end:
-            rest.append((begin, end, name))
-    return rest
 
 
 def _refuse_late_placeholders(tree: Tree, text: str) -> None:

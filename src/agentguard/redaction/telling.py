@@ -1,0 +1,34 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""What does only the name of a member give away?
+
+Such as the value of ``aws_secret_access_key``, which looks like any other forty characters.
+
+INVARIANT: what is found behind a name lies inside the value (tests/redaction/test_telling.py).
+"""
+
+import re
+from collections.abc import Callable, Sequence
+
+from agentguard.redaction.pieces import Span
+from agentguard.vocabulary import Finding
+
+LONGEST_TELLING = 256
+
+_CREDENTIAL_KEY = re.compile(r"(?i)key|secret|token|passw|pwd|auth|cred|connection")
+
+
+def names_a_credential(key: str) -> bool:
+    """Say whether the value of a member of this name is to be looked at together with it."""
+    return _CREDENTIAL_KEY.search(key) is not None
+
+
+def found_behind_key(key: str, text: str, find: Callable[[str], Sequence[Finding]]) -> list[Span]:
+    """Return what is found in the value *text* when it is read behind its name, sorted."""
+    head = f'{key[-LONGEST_TELLING:]}="'  # a longer name says no more, at each value's cost
+    shift = len(head)
+    spans = (
+        (max(spot.start - shift, 0), min(spot.end - shift, len(text)), spot.data_class)
+        for spot in find(f'{head}{text}"')
+    )
+    return [span for span in spans if span[0] < span[1]]
