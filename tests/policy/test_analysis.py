@@ -130,6 +130,14 @@ DENY = rule("d", Effect.DENY)
             "rule[0].then",
             "can never apply",
         ),
+        (
+            (
+                rule("1", providers=("p",), models=("m",), operations=("upload", "chat")),
+                rule("d", Effect.DENY, providers=("p",)),
+            ),
+            "rule[0].then",
+            "can never apply",
+        ),
     ],
 )
 def test_what_is_probably_not_meant_is_doubted(
@@ -170,3 +178,12 @@ def test_what_is_probably_not_meant_is_doubted(
 def test_what_can_be_meant_is_not_doubted(rules: tuple[RuleSpec, ...]) -> None:
     """Rules that exclude each other, and narrow rules, raise no doubt."""
     assert doubts(*rules) == []
+
+
+def test_a_type_of_hosted_tool_that_nobody_documents_is_doubted() -> None:
+    """A type that is probably misspelt is told with the tool that lists it."""
+    types = frozenset({"web_search", "web_serach"})
+    tool = ToolSpec(name="search", impact=Impact.READ_ONLY, hosted=types)
+    (doubt,) = doubts_about(replace(DOCUMENT, tools=(tool,)))
+    assert key_of(doubt.path) == "tool[0].hosted"
+    assert doubt.message.startswith("'web_serach' is no type")

@@ -14,6 +14,7 @@ from agentguard.policy import (
     Anything,
     ArgumentSpec,
     ClassSource,
+    Idempotency,
     IdentitySpec,
     PolicyDocument,
     ProviderSpec,
@@ -23,7 +24,15 @@ from agentguard.policy import (
     flaws_of,
     key_of,
 )
-from agentguard.vocabulary import Action, ApprovalProfile, Approver, DataClass, Effect, Impact
+from agentguard.vocabulary import (
+    Action,
+    ApprovalProfile,
+    Approver,
+    DataClass,
+    Effect,
+    Impact,
+    Reference,
+)
 
 
 def key(fill: int, length: int = 32) -> str:
@@ -68,6 +77,54 @@ def chats(**change: Any) -> dict[str, Any]:
 def profiles(**change: Any) -> dict[str, Any]:
     """A change of the approval profile."""
     return {"profiles": (replace(PROFILE, **change),)}
+
+
+RECOGNISED: dict[str, dict[str, Any]] = {
+    "patterns": {"patterns": ("x",)},
+    "values": {"value_digests": ("0",)},
+    "values_file": {"values_file": "x.txt"},
+    "values_from_env": {"environment": ("X",)},
+}
+Case = tuple[dict[str, Any], str, str]
+
+
+def hosted(place: str, message: str, *types: set[str], **change: Any) -> Case:
+    """A flaw of tools that run at the provider."""
+    shown = types or ({"web"},)
+    tools = (
+        replace(TOOL, name=name, hosted=frozenset(each), **change)
+        for name, each in zip("tu", shown, strict=False)
+    )
+    return {"tools": tuple(tools)}, place, message
+
+
+def treated(key: str, message: str, family: str, **change: Any) -> Case:
+    """A flaw of a class that is treated so."""
+    fitting = {"media": Action.BLOCK, "answer": Action.REDACT}.get(family, Action.TOKENISE)
+    shape: dict[str, Any] = {"name": "email", "family": family, "action": fitting}
+    classes = {"classes": (DataClass(**(shape | change)),)}
+    return {**classes, "class_sources": (ClassSource(name="email"),)}, f"class[0].{key}", message
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"rules": (RULE, replace(CHAT, models=(), operations=("read", "POST /files")))},
+        {"rules": (RULE, replace(CHAT, models=(), effect=Effect.DENY))},
+        {"rules": (RULE, replace(CHAT, effect=Effect.DENY, operations=("socket", "admin")))},
+        {"rules": (RULE, replace(CHAT, operations=("WS /realtime",), references=tuple(Reference)))},
+        {"classes": (DataClass(name="image", family="media", action=Action.LABEL),)},
+        {
+            "classes": (
+                DataClass(name="x", family="answer", action=Action.REDACT, in_answers=Action.BLOCK),
+            )
+        },
+        {"required_surfaces": frozenset({"openai", "anthropic"})},
+    ],
+)
+def test_what_a_policy_may_say_is_no_flaw(change: dict[str, Any]) -> None:
+    """Rules, classes and surfaces that can be meant raise no flaw."""
+    assert flaws_of(replace(DOCUMENT, **change)) == ()
 
 
 def test_a_sound_policy_has_no_flaw() -> None:
@@ -134,6 +191,20 @@ def test_a_sound_policy_has_no_flaw() -> None:
         ),
         (chats(providers=("q",)), "rule[1].provider", "provider 'q' is not declared"),
         (chats(models=()), "rule[1].model", "must name a model"),
+        (chats(models=(), operations=("read", "embeddings")), "rule[1].model", "must name a"),
+        (chats(models=(), operations=("inference",)), "rule[1].model", "must name a model"),
+        *(
+            (chats(operations=("chat", kind)), "rule[1].operation", f"{kind!r} is allowed by pair")
+            for kind in ("socket", "credential", "admin")
+        ),
+        (rules(operations=("chat",)), "rule[0].operation", "belongs to a rule that names a"),
+        (rules(references=(Reference.FILE,)), "rule[0].references", "belongs to a rule that"),
+        (
+            chats(effect=Effect.DENY, references=(Reference.FILE,)),
+            "rule[1].references",
+            "belongs to then = 'allow'",
+        ),
+        (chats(effect=Effect.DENY, operations=()), "rule[1].operation", "must name an operation"),
         (chats(operations=()), "rule[1].operation", "must name an operation"),
         (
             chats(arguments=(ArgumentSpec(name="x", constraint=Anything()),)),
@@ -173,6 +244,53 @@ def test_a_sound_policy_has_no_flaw() -> None:
             "approval.leads.approvers[1].key",
             "key of another approver",
         ),
+        hosted("tool[1].hosted", "'web' is a type of tool 't', too", {"web"}, {"web"}),
+        hosted("tool[0].hosted", "must hold types of tools", {"a b"}),
+        hosted("tool[0].receives", "runs at the provider", receives=frozenset({"pii"})),
+        hosted("tool[0].definition", "runs at the provider", definition="sha256:" + "0" * 64),
+        hosted("tool[0].idempotency", "runs at the provider", idempotency=Idempotency.KEY),
+        (
+            {
+                "tools": (replace(TOOL, hosted=frozenset({"web"})),),
+                **rules(effect=Effect.APPROVE, approval="leads"),
+            },
+            "rule[0].then",
+            "runs at the provider and cannot be held: use 'allow' or 'deny'",
+        ),
+        (
+            {
+                "tools": (replace(TOOL, hosted=frozenset({"mcp"})),),
+                **rules(effect=Effect.APPROVE, approval="leads"),
+            },
+            "rule[0].then",
+            "demand args.require_approval = { const = 'always' }",
+        ),
+        treated("action", "must be 'block' or 'label'", "media", action=Action.REDACT),
+        treated("in_answers", "must be 'label'", "media", in_answers=Action.BLOCK),
+        treated("action", "cannot be chosen", "answer", action=Action.BLOCK),
+        treated("action", "cannot be 'label'", "pii", action=Action.LABEL),
+        treated("in_answers", "'label', 'redact' or 'block'", "pii", in_answers=Action.HASH),
+        treated("approvers_see", "no tool receives it", "media", approvers_see=True),
+        *(
+            (
+                {
+                    "classes": (DataClass(name="image", family="media", action=Action.BLOCK),),
+                    "class_sources": (ClassSource(name="image", **recognised),),
+                },
+                f"class[0].{key}",
+                "'image' is recognised by its form",
+            )
+            for key, recognised in RECOGNISED.items()
+        ),
+        (
+            {
+                "classes": (DataClass(name="image", family="media", action=Action.LABEL),),
+                "tools": (replace(TOOL, receives=frozenset({"image"})),),
+            },
+            "tool[0].receives",
+            "not a data class of text",
+        ),
+        ({"required_surfaces": frozenset({"opnai"})}, "coverage.require", "'opnai' is not one of"),
         ({"class_sources": (ClassSource(name="email"),) * 2}, "class[1].name", "declared twice"),
         ({"class_sources": (ClassSource(name="pii"),)}, "class[0].name", "name of a family"),
         ({"class_sources": (ClassSource(name="Card-1"),)}, "class[0].name", "lower-case letters"),

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentguard.canonical import LARGEST_INTEGER, Frozen, freeze
-from agentguard.policy import Anything, Const, Constraint, IntBetween, Match, OneOf
+from agentguard.policy import Anything, Const, Constraint, Each, IntBetween, Match, OneOf
 from agentguard.policy.constraints import are_disjoint
 
 JSON_VALUES: st.SearchStrategy[Frozen] = st.recursive(
@@ -19,6 +19,7 @@ JSON_VALUES: st.SearchStrategy[Frozen] = st.recursive(
     | st.integers(-3, 8)
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.sampled_from([0.0, 1.0, 5.0, "usd", "eur", "USD", "ORD-00012345"])
+    | st.lists(st.sampled_from(["usd", "eur", 1, True, 5]), max_size=3).map(freeze)
     | st.text(max_size=4),
     lambda inner: (
         st.lists(inner, max_size=2).map(freeze)
@@ -39,6 +40,9 @@ CONSTRAINTS: st.SearchStrategy[Constraint] = st.sampled_from(
         Const(value="ORD-00012345"),
         Match(pattern="ORD-[0-9]{8}"),
         Match(pattern="[a-z]*"),
+        Each(options=("usd", "eur"), most=2),
+        Each(options=(1, True), least=0, most=1),
+        Each(options=("usd", 5), least=2, most=3),
         Anything(),
     ]
 )
@@ -135,6 +139,64 @@ def test_options_must_exist_and_be_finite() -> None:
         Const(value=2**60)
 
 
+DOMAINS = Each(options=("docs.example", "help.example"), most=3)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        (),
+        ("evil.example",),
+        ("docs.example", "evil.example"),
+        ("docs.example",) * 4,
+        (("docs.example",),),
+        ("docs.example", None),
+        "docs.example",
+        None,
+        freeze({"docs.example": 1}),
+    ],
+)
+def test_a_list_beyond_the_options_is_refused(value: Frozen) -> None:
+    """One item that is no option, too many, or none at all does not satisfy a list."""
+    assert DOMAINS.problem_with(value) == (
+        "must be a list of 1 to 3 items of 'docs.example', 'help.example'"
+    )
+
+
+def test_a_list_of_options_satisfies() -> None:
+    """Any of the options, in any order and also twice, satisfy a list within its ends."""
+    for value in (("docs.example",), ("help.example", "docs.example"), ("docs.example",) * 3):
+        assert DOMAINS.problem_with(value) is None
+    assert Each(options=("a",), least=0, most=1).problem_with(()) is None
+    assert Each(options=(1,), most=1).problem_with((True,)) == "must be a list of 1 item of 1"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        (),
+        ("docs.example", "evil.example"),
+        ("docs.example",) * 9,
+        ("evil.example", 7),
+        "evil.example",
+        None,
+    ],
+)
+def test_one_option_in_a_list_is_enough_for_a_deny_rule(value: Frozen) -> None:
+    """Neither other items, nor their number, nor an empty list lead out of a deny rule."""
+    assert not DOMAINS.rules_out(value)
+    assert DOMAINS.rules_out(("evil.example", "bad.example"))
+
+
+@pytest.mark.parametrize(("least", "most"), [(2, 1), (-1, 1), (0, 0), (0, LARGEST_INTEGER + 1)])
+def test_a_list_that_cannot_be_meant_is_refused(least: int, most: int) -> None:
+    """Counts that are reversed, negative, nothing or too large are refused."""
+    with pytest.raises(ValueError, match="a list cannot hold"):
+        Each(options=("a",), least=least, most=most)
+    with pytest.raises(ValueError, match="at least one option"):
+        Each(options=(), most=1)
+
+
 @settings(deadline=None)
 @given(constraint=CONSTRAINTS, value=JSON_VALUES)
 def test_no_value_satisfies_and_fails_for_certain(constraint: Constraint, value: Frozen) -> None:
@@ -210,6 +272,14 @@ def test_disjointness_is_seen_where_it_can_be() -> None:
     assert are_disjoint(Match(pattern="[a-z]"), Const(value="7"))
     assert not are_disjoint(Match(pattern="a"), Match(pattern="b"))
     assert not are_disjoint(Anything(), small)
+    assert are_disjoint(DOMAINS, Const(value="docs.example"))
+    assert are_disjoint(DOMAINS, small)
+    assert are_disjoint(DOMAINS, Each(options=("other.example",), most=1))
+    assert are_disjoint(DOMAINS, Each(options=("docs.example",), least=4, most=5))
+    assert not are_disjoint(DOMAINS, Each(options=("docs.example", "x"), most=1))
+    assert not are_disjoint(
+        Each(options=("a",), least=0, most=1), Each(options=("b",), least=0, most=1)
+    )
 
 
 def test_the_digest_form_keeps_types_apart() -> None:

@@ -12,6 +12,8 @@ from agentguard.policy import (
     ArgumentSpec,
     ClassSource,
     Const,
+    Each,
+    HostedDenial,
     Idempotency,
     IdentitySpec,
     IntBetween,
@@ -21,7 +23,15 @@ from agentguard.policy import (
     ToolSpec,
     value_digest,
 )
-from agentguard.vocabulary import Action, ApprovalProfile, Approver, DataClass, Effect, Impact
+from agentguard.vocabulary import (
+    Action,
+    ApprovalProfile,
+    Approver,
+    DataClass,
+    Effect,
+    Impact,
+    Reference,
+)
 
 RULE = RuleSpec(
     id="r",
@@ -124,9 +134,33 @@ def test_the_order_of_tables_and_names_does_not_change_the_digest() -> None:
         {"class_sources": (replace(SOURCE, patterns=("x",)),)},
         {"providers": (replace(PROVIDER, hosts=("a.example",)),)},
         {"providers": (replace(PROVIDER, headers=frozenset({"x-team"})),)},
+        {"classes": (replace(CLASS, in_answers=Action.BLOCK),)},
+        {"tools": (replace(TOOL, hosted=frozenset({"web_search"})), DOCUMENT.tools[1])},
+        {"hosted_denial": HostedDenial.REMOVE},
+        {"required_surfaces": frozenset({"openai"})},
+        *(
+            {"rules": (replace(RULE, **change), DOCUMENT.rules[1])}
+            for change in (
+                {"operations": ("chat", "embeddings")},
+                {"references": (Reference.FILE,)},
+                {"arguments": (ArgumentSpec(name="x", constraint=Each(options=(1,), most=2)),)},
+                {"arguments": (ArgumentSpec(name="x", constraint=Each(options=(1,), most=3)),)},
+            )
+        ),
         {"providers": (replace(PROVIDER, extra_fields=frozenset({"top_k"})),)},
     ],
 )
 def test_every_change_of_what_the_policy_says_changes_the_digest(change: dict[str, Any]) -> None:
     """Whatever the policy says otherwise gives another digest."""
     assert replace(DOCUMENT, **change).digest != DOCUMENT.digest
+
+
+def test_what_a_rule_leaves_out_is_what_it_would_say() -> None:
+    """A rule that allows is about chat if it names nothing, one that denies about everything."""
+
+    def digest(effect: Effect, operations: tuple[str, ...] | None) -> str:
+        rule = replace(RULE, effect=effect, approval=None, operations=operations)
+        return replace(DOCUMENT, rules=(rule,)).digest
+
+    assert digest(Effect.ALLOW, None) == digest(Effect.ALLOW, ("chat",))
+    assert digest(Effect.DENY, None) != digest(Effect.DENY, ("chat",))
