@@ -18,6 +18,8 @@ from agentguard.policy import (
     Scalar,
 )
 
+_QUOTED = 'args."filters.allowed_domains"'
+
 
 def argument(name: str, value: object, path: Path, tell: Tell) -> ArgumentSpec:
     """Return the argument that ``args.NAME`` of a rule means.
@@ -28,22 +30,29 @@ def argument(name: str, value: object, path: Path, tell: Tell) -> ArgumentSpec:
         path: where it stands.
         tell: takes each problem with its path.
     """
+    if isinstance(value, Mapping) and any(isinstance(each, Mapping) for each in value.values()):
+        tell(path, f"holds a table: write the name in quotes, as in {_QUOTED}")
+        return ArgumentSpec(name=name, constraint=Anything())
     table = read_table(ArgumentTable, value, path, tell)
     constraint: Constraint = Anything()
-    if isinstance(value, Mapping):
-        kinds = [kind for kind in ArgumentTable.kinds if kind in value]
-        if len(kinds) == 1:
-            try:
-                constraint = _constraint(kinds[0], table)
-            except ValueError as error:
-                tell((*path, kinds[0]), str(error))
-            for bound in ("least", "most"):
-                if bound in value and kinds[0] != "each":
-                    tell((*path, bound), "belongs to 'each'")
-        else:
-            expected = ", ".join(map(repr, ArgumentTable.kinds))
-            tell(path, f"must have exactly one of {expected}")
+    kinds = [kind for kind in ArgumentTable.kinds if isinstance(value, Mapping) and kind in value]
+    if len(kinds) == 1:
+        try:
+            constraint = _constraint(kinds[0], table)
+        except ValueError as error:
+            tell((*path, kinds[0]), str(error))
+        _refuse_bounds(kinds[0], table, path, tell)
+    elif isinstance(value, Mapping):
+        expected = ", ".join(map(repr, ArgumentTable.kinds))
+        tell(path, f"must have exactly one of {expected}")
     return ArgumentSpec(name=name, constraint=constraint, optional=table.optional)
+
+
+def _refuse_bounds(kind: str, table: ArgumentTable, path: Path, tell: Tell) -> None:
+    bounds = {"least": table.least, "most": table.most}
+    for key, bound in bounds.items():
+        if bound is not None and kind != "each":
+            tell((*path, key), "belongs to 'each'")
 
 
 def _constraint(kind: str, table: ArgumentTable) -> Constraint:
