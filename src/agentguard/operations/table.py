@@ -9,7 +9,7 @@ so that it is refused like one that is not listed.
 This module does not decide whether an operation is allowed.
 
 INVARIANT: a path matches one template or none: no encoding, empty segment or dot makes it match
-another than the one that a server would see (tests/operations/test_table.py).
+another than the one that a server would see (tests/operations/test_operations_table.py).
 """
 
 import csv

@@ -49,13 +49,17 @@ SPECIAL: dict[str, Callable[[str], dict[str, Any]]] = {
     "audio.voices.create": lambda canary: {"prompt": canary, "type": "prompt"},
     "beta.agents.automations.create": lambda canary: {"expression": canary, "timezone": "UTC"},
     "beta.agents.environments.files.create": lambda canary: {"data": canary},
-    "beta.agents.environments.files.prepare": lambda _: {"files": {"/workspace/canary": _HERE}},
-    "beta.agents.environments.files.prepare_directory": lambda _: {
+    "beta.agents.environments.files.prepare": lambda canary: {
+        "files": {f"/workspace/{canary}": _HERE},
+    },
+    "beta.agents.environments.files.prepare_directory": lambda canary: {
         "root": _HERE.parent,
-        "destination": "/workspace",
+        "destination": f"/workspace/{canary}",
         "include": [_HERE.name],
     },
-    "beta.agents.environments.files.upload": lambda _: {"path": "/workspace/canary"},
+    "beta.agents.environments.files.upload": lambda canary: {
+        "path": f"/workspace/{canary}",
+    },
     "responses.stream": lambda canary: {"input": canary, "model": "m"},
     "uploads.upload_file_chunked": lambda canary: {
         "file": canary.encode(),

@@ -147,20 +147,20 @@ def template(path: str) -> str:
     return "/" + "/".join("{}" if _MARK in unquote(each) else each for each in segments)
 
 
-def regenerated(rows: Iterable[Mapping[str, str]], sdk: str) -> list[Row]:
-    """Return the rows of a table as the installed SDK would have them.
+def regenerated(
+    rows: Iterable[Mapping[str, str]], found: Mapping[Pair, Found], version: str
+) -> list[Row]:
+    """Return the rows of a table as they are with what one version of the SDK can send.
 
     A pair that is there keeps its kind, name and effect, and gets the members that are new. One
     that is new has no kind. One that is no longer there gets the version in ``until``.
     """
-    version, found = version_of(sdk), found_in(sdk)
     known: dict[Pair, Row] = {(row["verb"], row["path"]): dict(row) for row in rows}
     for pair, what in found.items():
         known[pair] = _joined(known.get(pair) or _blank(pair, version), what, version)
     for pair in set(known) - set(found):
-        row = known[pair]
-        if covers(row, version):
-            row["until"] = version
+        if covers(known[pair], version):
+            known[pair]["until"] = version
     return [known[pair] for pair in sorted(known, key=lambda pair: (pair[1], pair[0]))]
 
 
@@ -204,24 +204,33 @@ def covers(row: Mapping[str, str], version: str) -> bool:
     return begun and (not row["until"] or _before(version, row["until"]))
 
 
-def differences(rows: Iterable[Mapping[str, str]], sdk: str) -> list[str]:
-    """Return what a table does not say, or says wrongly, about the installed SDK."""
-    known = {(row["verb"], row["path"]): dict(row) for row in rows}
+def differences(
+    before: Iterable[Mapping[str, str]], after: Iterable[Mapping[str, str]]
+) -> list[str]:
+    """Return what a table does not say, or says wrongly, as sentences.
+
+    Args:
+        before: its rows.
+        after: the same rows regenerated.
+    """
+    known = {(row["verb"], row["path"]): row for row in before}
     problems = []
-    for row in regenerated(known.values(), sdk):
+    for row in after:
         pair = f"{row['verb']} {row['path']}"
-        before = known.get((row["verb"], row["path"]))
-        if before is None:
+        old = known.get((row["verb"], row["path"]))
+        if old is None:
             problems.append(f"{pair} is not in the table")
-        elif row["kind"] == UNCLASSIFIED:
+            continue
+        if row["kind"] == UNCLASSIFIED:
             problems.append(f"{pair} is not classified")
-        elif row["until"] != before["until"]:
-            problems.append(f"{pair} is no longer sent")
-        problems += [
-            f"{pair}: {column} lacks {' '.join(sorted(new))}"
-            for column in ("content", "closed", "query")
-            if before and (new := set(row[column].split()) - set(before[column].split()))
-        ]
+        if row["until"] != old["until"]:
+            problems.append(f"{pair} is {'no longer' if row['until'] else 'still'} sent")
+        for column in ("content", "closed", "query"):
+            new = sorted(set(row[column].split()) - set(old[column].split()))
+            problems += [f"{pair} lacks {name} in {column}" for name in new]
+        for column in ("body", "streams", "binary"):
+            if row[column] != old[column]:
+                problems.append(f"{pair} has {row[column]} for {column}")
     return problems
 
 
