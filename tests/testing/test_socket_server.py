@@ -98,7 +98,7 @@ def test_a_canary_is_seen_wherever_it_came(server: LoopbackSocket) -> None:
     """A value in the handshake or in a frame is seen, and another is not."""
     client = client_of(server)
     with client.realtime.connect(model="canary-1", extra_headers={"x": "canary-2"}) as connection:
-        connection.send({"type": "session.update", "session": {"instructions": "\u00e4 canary-3"}})
+        connection.session.update(session={"type": "realtime", "instructions": "\u00e4 canary-3"})
         server.wait_for(1)
     assert server.saw("canary-1") == ("request 0: query",)
     assert server.saw("canary-2") == ("request 0: header x",)
@@ -119,7 +119,7 @@ def test_the_async_client_works_the_same(server: LoopbackSocket) -> None:
 
     async def run() -> list[str]:
         async with AsyncOpenAI(base_url=server.base_url, api_key="test") as client:
-            return await asyncio.gather(say(client, "one"), say(client, "two"))
+            return list(await asyncio.gather(say(client, "one"), say(client, "two")))
 
     assert asyncio.run(run()) == ["one", "two"]
     assert {frame.connection for frame in server.frames} == {0, 1}

@@ -6,7 +6,7 @@ A reply as it goes onto the wire: status, headers and a body, or a stream of eve
 It knows neither an API nor how sockets are written.
 
 INVARIANT: the chunks of a stream, put together, are its frames
-(tests/testing/test_replies.py).
+(tests/testing/test_streams.py).
 """
 
 import json
