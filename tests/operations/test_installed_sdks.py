@@ -124,8 +124,9 @@ def test_a_pair_that_is_not_listed_is_found() -> None:
 
 def test_a_pair_that_vanished_is_found() -> None:
     """A row that no method of the installed version sends differs, until it says since when."""
+    # What this version of the SDK no longer sends is out of the way.
+    rows = regenerated(read_rows("openai"), found("openai"), "9.9")
     sent = {pair: what for pair, what in found("openai").items() if pair != FILES}
-    rows = read_rows("openai")
     assert compared(rows, sent, "9.9") == ["POST /files is no longer sent"]
     after = regenerated(rows, sent, "9.9")
     assert row_of(FILES, after)["until"] == "9.9"

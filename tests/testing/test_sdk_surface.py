@@ -32,6 +32,7 @@ CLIENTS = ("OpenAI", "AsyncOpenAI", "AzureOpenAI", "AsyncAzureOpenAI")
 # How many public methods a version has, plain, in the raw and in the streaming wrapper.
 COUNTED = {
     ("OpenAI", "3.54.0"): (436, 399, 398),
+    ("OpenAI", "3.51.0"): (436, 399, 398),
     ("OpenAI", "2.45.0"): (312, 284, 283),
     ("Anthropic", "2.12.0"): (390, 383, 382),
     # Three of its methods are async only: they poll for work and run tools in this process.
