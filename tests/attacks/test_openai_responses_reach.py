@@ -149,6 +149,10 @@ REACHING: dict[str, tuple[dict[str, Any], set[Reference]]] = {
         tool(type="shell", environment={"type": "container_reference", "container_id": "c"}),
         {Reference.CONTAINER},
     ),
+    "a skill for a shell": (
+        tool(type="shell", environment={"skills": [{"type": "skill_reference", "skill_id": "s"}]}),
+        {Reference.ASSISTANT},
+    ),
     "files to search": (
         tool(type="file_search", vector_store_ids=["v"]), {Reference.VECTOR_STORE},
     ),

@@ -11,9 +11,10 @@ INVARIANT: an item of a list of tools is offered, hosted or refused
 Source: the API reference, and ``openai`` 3.54's request types.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from agentguard.canonical import Frozen
+from agentguard.clients.generic import flattened
 from agentguard.clients.shapes import (
     At,
     Reading,
@@ -40,39 +41,11 @@ REFERRING: Mapping[str, Shape] = {
     "container_id": refers(Reference.CONTAINER),
     "file_id": refers(Reference.FILE),
     "file_ids": refers(Reference.FILE),
+    "skill_id": refers(Reference.ASSISTANT),
     "vector_store_ids": refers(Reference.VECTOR_STORE),
     "image_url": fetched,
     "file_url": fetched,
 }
-
-
-def flattened(definition: Mapping[str, Frozen], at: At) -> Mapping[str, Frozen]:
-    """Return a tool's definition without its type; members of members are joined by dots.
-
-    Raises:
-        ContentRefused: a member has a dot in its name, so that it could pass for another.
-    """
-    found: dict[str, Frozen] = {}
-    for name, value in definition.items():
-        if "." in name:
-            raise refusal(at, "has a member with a dot in its name")
-        if name == "type":
-            continue
-        if isinstance(value, Mapping) and value:
-            found |= {f"{name}.{inner}": item for inner, item in _leaves(value, at)}
-        else:
-            found[name] = value
-    return found
-
-
-def _leaves(value: Mapping[str, Frozen], at: At) -> Iterator[tuple[str, Frozen]]:
-    for name, item in value.items():
-        if "." in name:
-            raise refusal(at, "has a member with a dot in its name")
-        if isinstance(item, Mapping) and item:
-            yield from ((f"{name}.{inner}", leaf) for inner, leaf in _leaves(item, at))
-        else:
-            yield name, item
 
 
 def _callers(reading: Reading, value: Frozen, at: At) -> None:
@@ -257,7 +230,7 @@ def _host(reading: Reading, kind: str, value: Frozen, at: At, *, removable: bool
     reading.hosted.append(
         HostedTool(
             type=kind,
-            arguments=flattened(definition, at),
+            arguments=flattened(definition),
             pointer=at.pointer,
             removable=removable,
         )
