@@ -27,7 +27,7 @@ from agentguard.testing.openai_api import (
 from agentguard.testing.other_replies import MODELS, OTHER
 from agentguard.testing.received import Received
 
-_BASE = re.compile(r"/openai/deployments/[^/]+(?=/)|(?:/[^/]*)*?/v1(?:beta)?(?=/)|/openai(?=/)")
+_BASE = re.compile(r"/openai/deployments/[^/]+(?=/)|(?:/[^/]*)*/v1(?:beta)?(?=/)|/openai(?=/)")
 _ONE = "([^/]+)"
 
 _OPENAI: tuple[tuple[str, str, Shape], ...] = (
