@@ -15,6 +15,7 @@ import pickle
 import threading
 from collections.abc import Callable, Iterator
 from enum import Enum
+from pathlib import Path
 from typing import Any, get_type_hints
 
 import pytest
@@ -267,6 +268,20 @@ def test_a_copied_mark_does_not_make_a_function_guarded(
     with pytest.raises(CallRefused):
         guarded("ORD-00012345", 40, TO)
     assert ran == []
+
+
+def test_a_function_is_not_taken_for_a_tool_that_runs_at_the_provider(policy_file: Path) -> None:
+    """A function under the name of a hosted tool is an error, since no rule for it is about it."""
+    text = policy_file.read_text(encoding="utf-8")
+    named = 'name = "delete_account"\nimpact = "irreversible"'
+    assert named in text
+    policy_file.write_text(text.replace(named, f'{named}\nhosted = ["shell"]'), encoding="utf-8")
+
+    def delete_account(account: str) -> str:
+        return account
+
+    with Guard.from_file(policy_file) as made, pytest.raises(ConfigError, match="at the provider"):
+        made.tool(delete_account)
 
 
 def test_a_guarded_function_is_not_taken_for_another_tool_or_guard(

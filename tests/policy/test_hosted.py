@@ -70,20 +70,25 @@ NARROW = rule(
 WITHIN = {DOMAINS: ["docs.example"]}
 
 
-def named(type_: str, removable: bool = True, index: int = 0, **members: object) -> HostedTool:  # noqa: FBT001, FBT002 - a table of cases
-    """A hosted tool as a request names it; ``__`` in a member's name is a dot."""
-    frozen = {name.replace("__", "."): freeze(value) for name, value in members.items()}
+def named(
+    type_: str,
+    members: Mapping[str, object] = MappingProxyType({}),
+    *,
+    index: int = 0,
+    removable: bool = True,
+) -> HostedTool:
+    """A hosted tool as a request names it."""
     return HostedTool(
         type=type_,
-        arguments=MappingProxyType(frozen),
+        arguments=MappingProxyType({name: freeze(value) for name, value in members.items()}),
         pointer=f"/tools/{index}",
         removable=removable,
     )
 
 
-def search(arguments: Mapping[str, object] = WITHIN, **changes: Any) -> HostedTool:
+def search(members: Mapping[str, object] = MappingProxyType(WITHIN), index: int = 0) -> HostedTool:
     """A web search."""
-    return named("web_search", **changes, **{k.replace(".", "__"): v for k, v in arguments.items()})
+    return named("web_search", members, index=index)
 
 
 def decide(found: Policy, *tools: HostedTool, agents: tuple[str, ...] = ("agent:a",)) -> Decision:
@@ -123,7 +128,7 @@ def compiled(policy: Compiled) -> Compiled:
 @pytest.mark.parametrize("type_", sorted(SEARCH.hosted))
 def test_an_allowed_type_within_its_constraints_passes(compiled: Compiled, type_: str) -> None:
     """Each type of a hosted tool is let through as far as a rule describes its definition."""
-    decision = decide(compiled(NARROW), named(type_, filters__allowed_domains=["docs.example"]))
+    decision = decide(compiled(NARROW), named(type_, WITHIN))
     assert (decision.effect, decision.rule) == (Effect.ALLOW, "chat")
     assert not any(isinstance(each, WithoutTools) for each in decision.obligations)
     assert RecordBeforeDispatch() not in decision.obligations
@@ -133,7 +138,9 @@ def test_a_tool_that_writes_is_written_down_first(compiled: Compiled) -> None:
     """A request with a hosted tool that does more than read has its intent on disk before it."""
     label = ArgumentSpec(name="server_label", constraint=Const(value="crm"))
     found = compiled(rule("mcp", tools=("crm",), arguments=(label,)))
-    assert RecordBeforeDispatch() in decide(found, named("mcp", server_label="crm")).obligations
+    assert (
+        RecordBeforeDispatch() in decide(found, named("mcp", {"server_label": "crm"})).obligations
+    )
 
 
 # --- refused -------------------------------------------------------------------------------

@@ -117,6 +117,11 @@ def _check_against_policy(
     known = enforcer.core.policy.tools.get(tool)
     if known is None:
         raise ConfigError(f"the policy has no tool {tool!r}: declare it in a [[tool]] table")
+    if known.hosted:
+        raise ConfigError(
+            f"the policy says that tool {tool!r} runs at the provider: take 'hosted' out of its"
+            " [[tool]] table, or give the function another name"
+        )
     _check_impact(enforcer, tool, impact)
     if known.definition is not None and known.definition != definition:
         raise ConfigError(

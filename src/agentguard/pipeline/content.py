@@ -123,7 +123,8 @@ def _cleaned_model_call(
 
 def _refuse_references(progress: Progress, call: ModelCall) -> None:
     """Refuse a request that makes the provider use or keep more than the policy allows."""
-    refused = sorted(call.references - required(progress, ReferOnly).references)
+    beyond = call.references - required(progress, ReferOnly).references
+    refused = sorted(each.value for each in beyond)
     if refused:
         progress.reason = Reason.REFERENCE
         raise DeniedByPolicy(
