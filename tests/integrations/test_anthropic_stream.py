@@ -14,6 +14,8 @@ from anthropic.types.beta import (
     BetaRawMessageStreamEvent,
 )
 from httpx2 import Headers
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agentguard.integrations.anthropic.stream_messages import (
     BLOCKS,
@@ -186,6 +188,21 @@ def test_an_unknown_delta_is_held_as_a_text_that_grows() -> None:
     assert len(form.ended(stop(3))) == 2
 
 
+def test_an_unknown_text_beside_a_known_one_is_held() -> None:
+    """A member that a newer provider adds to a known delta is not released in pieces."""
+    form = MessagesForm()
+    assert form.slots(delta(0, "text_delta", text="Roses", gloss="red"))[1:] == (
+        Slot("block 0 delta gloss", "/delta/gloss", growing=True, answer=False),
+    )
+    assert list(form.ended(stop(0))) == ["block 0 text", "block 0 delta gloss"]
+
+
+def test_an_event_without_a_type_is_refused() -> None:
+    """Where it cannot be said what an event is, the stream is refused."""
+    with pytest.raises(ValueError, match="without a type"):
+        MessagesForm().slots(Event("ping", {"text": "Roses"}))
+
+
 def test_an_unknown_event_is_held_as_texts_that_grow() -> None:
     """An event that no table knows passes nothing in pieces."""
     form = MessagesForm()
@@ -242,3 +259,65 @@ def test_the_sdk_adds_up_what_a_carrying_event_brings(
     assert carried.name == "content_block_delta"
     message = accumulated([opening, grown, carried, stop(0)])
     assert getattr(message.content[0], member) == "held"
+
+
+WORDS = st.sampled_from(["", "word", "text", "text_delta", "poem_delta", "citations_delta"])
+VALUES = st.recursive(
+    st.none() | st.integers(-1, 3) | WORDS,
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(
+            st.sampled_from(
+                ["type", "text", "thinking", "citation", "citations", "cited_text", "a/b~c"]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=8,
+)
+ODD_EVENTS = st.fixed_dictionaries(
+    {"type": st.sampled_from([*sorted(EVENTS), "poem"]) | VALUES},
+    optional={
+        "index": VALUES,
+        "delta": VALUES,
+        "content_block": VALUES,
+        "message": st.fixed_dictionaries({"content": st.lists(VALUES, max_size=3)}) | VALUES,
+    },
+)
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(ODD_EVENTS, max_size=5))
+def test_every_slot_leads_to_a_text(contents: list[dict[str, Any]]) -> None:
+    """Whatever a provider sends, a slot names a text of its event, or the stream is refused."""
+    form = MessagesForm()
+    for content in contents:
+        odd = Event(None, content)
+        try:
+            slots = form.slots(odd)
+        except ValueError:
+            return
+        for slot in slots:
+            assert isinstance(at_pointer(content, slot.pointer), str)
+            if slot.growing:
+                carried = form.carrying(slot.channel, "held", odd).content
+                assert "held" in strings(carried)
+        form.ended(odd)
+
+
+def at_pointer(value: Any, pointer: str) -> Any:
+    """Return what stands at a pointer."""
+    for step in pointer.split("/")[1:]:
+        name = step.replace("~1", "/").replace("~0", "~")
+        value = value[int(name) if isinstance(value, list) else name]
+    return value
+
+
+def strings(value: Any) -> list[str]:
+    """Return every string of a value."""
+    if isinstance(value, dict):
+        value = list(value.values())
+    if isinstance(value, list):
+        return [text for item in value for text in strings(item)]
+    return [value] if isinstance(value, str) else []

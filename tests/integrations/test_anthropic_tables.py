@@ -8,6 +8,7 @@ choice in it one more.
 
 import types
 from collections.abc import Iterator
+from contextlib import suppress
 from copy import deepcopy
 from typing import Annotated, Any, Literal, NotRequired, Required, Union, get_args, get_origin
 
@@ -21,6 +22,8 @@ from anthropic.types import (
 from anthropic.types.beta import BetaContentBlock, BetaContentBlockParam, BetaToolUnionParam
 from anthropic.types.beta import message_count_tokens_params as beta_count_params
 from anthropic.types.beta import message_create_params as beta_create_params
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import BaseModel
 from typing_extensions import get_type_hints, is_typeddict
 
@@ -236,3 +239,30 @@ def test_the_names_that_types_fix_are_the_sdks() -> None:
     assert {name for names in fixed.values() for name in names} == {
         name for names in NAMES.values() for name in names
     }
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(0, 3) | st.sampled_from(["", "text", "user"]),
+    lambda inner: (
+        st.lists(inner, max_size=2)
+        | st.dictionaries(st.sampled_from(["type", "text", "source", "content"]), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+BODIES = list(bodies())
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.sampled_from(BODIES), st.randoms(use_true_random=False), JSON)
+def test_what_is_of_another_form_is_read_or_refused(body: Any, random: Any, value: Any) -> None:
+    """A request with anything in any place is read or refused; no reader fails on it."""
+    copied = deepcopy(body)
+    node = copied
+    while isinstance(node, dict | list) and node:
+        step = random.choice(list(node) if isinstance(node, dict) else range(len(node)))
+        if not isinstance(node[step], dict | list) or random.random() < 0.3:
+            node[step] = value
+            break
+        node = node[step]
+    with suppress(ContentRefused):
+        assert isinstance(read(copied), ModelCall)

@@ -66,6 +66,8 @@ class MessagesForm:
         Raises:
             ValueError: a text goes on after its end, or cannot be followed.
         """
+        if not isinstance(event.content.get("type"), str):
+            raise ValueError("the stream holds an event without a type")  # noqa: TRY004 - what a provider sends is a value
         return tuple(self._slots(event.content))
 
     def ended(self, event: Event) -> Sequence[str]:
@@ -97,18 +99,22 @@ class MessagesForm:
         elif kind == MESSAGE:
             yield from _whole(content.get("message"))
         elif kind not in EVENTS:
-            yield from self._unknown(content, {}, (), str(kind))
+            yield from self._unknown(content, content, (), f"{kind}")
 
     def _of_delta(self, content: Mapping[str, Any]) -> Iterator[Slot]:
         delta = content.get("delta")
         kind = delta.get("type") if isinstance(delta, dict) else None
-        if isinstance(delta, dict) and kind in WHOLE:
+        known = kind if isinstance(kind, str) else ""
+        if isinstance(delta, dict) and known in WHOLE:
             yield from _citation(delta.get("citation"), "/delta/citation", _name(content))
-        elif isinstance(kind, str) and kind in GROWING:
+        elif known in GROWING:
             for part, text in _texts(delta, GROWING):
                 yield self._grow(content, part, f"/delta/{part.member}", text)
+            own = GROWING[known].member
+            beside = {name: value for name, value in content["delta"].items() if name != own}
+            yield from self._unknown(content, {"delta": beside}, (), _name(content))
         else:
-            yield from self._unknown(content, {}, (), f"{_name(content)} {kind}")
+            yield from self._unknown(content, content, (), f"{_name(content)} {kind}")
 
     def _grow(self, content: Mapping[str, Any], part: Part, pointer: str, text: str) -> Slot:
         skeleton = {"type": DELTA, "index": content.get("index"), "delta": {"type": part.delta}}
@@ -121,7 +127,7 @@ class MessagesForm:
         self, event: Mapping[str, Any], within: Mapping[str, Any], path: tuple[str, ...], name: str
     ) -> Iterator[Slot]:
         """Yield every string of an event or delta that no table knows, as a text that grows."""
-        for member, value in (within if path else event).items():
+        for member, value in within.items():
             here = (*path, member)
             if member == "type":
                 continue

@@ -12,9 +12,10 @@ Source: the Messages API reference, and ``anthropic`` 2.12's request types.
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Mapping
 
 from agentguard.canonical import Frozen
+from agentguard.clients.generic import flattened
 from agentguard.clients.shapes import (
     At,
     Reading,
@@ -84,7 +85,7 @@ def definition(reading: Reading, value: Frozen, at: At) -> None:
 
 
 def _host(reading: Reading, kind: str, value: Mapping[str, Frozen], at: At) -> None:
-    arguments = dict(flattened(value, at, apart=("cache_control",)))
+    arguments = dict(flattened({name: value[name] for name in value if name != "cache_control"}))
     if value.get("cache_control") is not None:
         CACHE(reading, value["cache_control"], at.below("cache_control"))
     if arguments.get("name") in named_by(kind):
@@ -92,33 +93,6 @@ def _host(reading: Reading, kind: str, value: Mapping[str, Frozen], at: At) -> N
     reading.hosted.append(
         HostedTool(type=kind, arguments=arguments, pointer=at.pointer, removable=True)
     )
-
-
-def flattened(
-    value: Mapping[str, Frozen], at: At, *, apart: Collection[str] = ()
-) -> Mapping[str, Frozen]:
-    """Return a tool's definition without its type; members of members are joined by dots.
-
-    Args:
-        value: the definition.
-        at: where it stands.
-        apart: members that are read otherwise.
-
-    Raises:
-        ContentRefused: a member has a dot in its name, so that it could pass for another.
-    """
-    beside = {name: item for name, item in value.items() if name not in ("type", *apart)}
-    return dict(_leaves(beside, at))
-
-
-def _leaves(value: Mapping[str, Frozen], at: At) -> Iterator[tuple[str, Frozen]]:
-    for name, item in value.items():
-        if "." in name:
-            raise refusal(at, "has a member with a dot in its name")
-        if isinstance(item, Mapping) and item:
-            yield from ((f"{name}.{inner}", leaf) for inner, leaf in _leaves(item, at))
-        else:
-            yield name, item
 
 
 def named_by(kind: str) -> tuple[str, ...]:
@@ -131,9 +105,7 @@ def server(reading: Reading, value: Frozen, at: At) -> None:
     if not isinstance(value, Mapping) or value.get("type") not in (None, "url"):
         raise refusal(at, "is no MCP server that the guard knows")
     reading.hosted.append(
-        HostedTool(
-            type=MCP_SERVER, arguments=flattened(value, at), pointer=at.pointer, removable=True
-        )
+        HostedTool(type=MCP_SERVER, arguments=flattened(value), pointer=at.pointer, removable=True)
     )
 
 
@@ -142,7 +114,7 @@ def skill(reading: Reading, value: Frozen, at: At) -> None:
     if not isinstance(value, Mapping):
         raise refusal(at, "is no object")
     source = {"type": value["type"]} if "type" in value else {}
-    arguments = {**flattened(value, at), **source}
+    arguments = {**flattened(value), **source}
     reading.hosted.append(
         HostedTool(type=SKILL, arguments=arguments, pointer=at.pointer, removable=True)
     )
