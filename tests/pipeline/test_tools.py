@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from agentguard.canonical import freeze, thaw
 from agentguard.pipeline.tools import removed
-from agentguard.vocabulary import Attachment, HostedTool, ModelCall, OfferedTool
+from agentguard.vocabulary import Attachment, EncodedText, HostedTool, ModelCall, OfferedTool
 
 names = st.text(string.ascii_lowercase, min_size=1, max_size=3)
 
@@ -83,3 +83,42 @@ def test_the_last_tool_takes_along_how_to_choose(beside: str) -> None:
     """A list that becomes empty goes with what says how to choose from it."""
     after = removed(call({"tools": [{"name": "a"}], beside: "auto"}), frozenset({"/tools/0"}))
     assert thaw(after.payload) == {}
+
+
+def test_the_last_old_function_takes_along_how_to_choose() -> None:
+    """The old form of tools goes like the new one."""
+    body = {"functions": [{"name": "a"}], "function_call": "auto", "tools": [{"name": "b"}]}
+    after = removed(call(body), frozenset({"/functions/0"}))
+    assert thaw(after.payload) == {"tools": [{"name": "b"}]}
+
+
+def test_a_namespace_goes_with_its_last_tool() -> None:
+    """What only held tools is not left behind empty, at any depth; what follows moves up."""
+    inner = {"name": "i", "tools": [{"name": "a"}]}
+    body = {"tools": [{"name": "o", "tools": [inner]}, {"name": "b"}], "tool_choice": "auto"}
+    after = removed(call(body), frozenset({"/tools/0/tools/0/tools/0"}))
+    assert thaw(after.payload) == {"tools": [{"name": "b"}], "tool_choice": "auto"}
+    assert [each.pointer for each in after.function_tools if each.name == "b"] == ["/tools/0"]
+
+
+def test_a_namespace_keeps_the_tools_that_are_left() -> None:
+    """Only a namespace without any tool goes."""
+    body = {"tools": [{"name": "n", "tools": [{"name": "a"}, {"name": "b"}]}]}
+    after = removed(call(body), frozenset({"/tools/0/tools/0"}))
+    assert thaw(after.payload) == {"tools": [{"name": "n", "tools": [{"name": "b"}]}]}
+
+
+def test_what_a_removed_tool_carried_goes_along() -> None:
+    """An image or a text inside a removed tool is not looked for in the tool that moves up."""
+    body = {"tools": [{"name": "a", "mask": "x"}, {"name": "b", "mask": "y"}]}
+    masks = ("/tools/0/mask", "/tools/1/mask")
+    before = replace(
+        call(body),
+        attachments=tuple(
+            Attachment(pointer=mask, data_class="image", label="l", content="") for mask in masks
+        ),
+        encoded=tuple(EncodedText(pointer=mask, prefix="") for mask in masks),
+    )
+    after = removed(before, frozenset({"/tools/0"}))
+    assert [each.pointer for each in after.attachments] == ["/tools/0/mask"]
+    assert [each.pointer for each in after.encoded] == ["/tools/0/mask"]

@@ -9,6 +9,7 @@ INVARIANT: what is left of a call points to the places that it meant
 (tests/pipeline/test_tools.py).
 """
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -19,8 +20,8 @@ from agentguard.pipeline.steps import Progress, obligation, required
 from agentguard.vocabulary import ModelCall, OfferOnly, Reason, WithoutTools
 
 TOOLS = "tools"
-# Without tools a provider refuses what says how to choose among them.
-BESIDE_TOOLS = ("tool_choice", "parallel_tool_calls")
+# Without tools a provider refuses what says how to choose among them; "functions" is the old form.
+BESIDE = {TOOLS: ("tool_choice", "parallel_tool_calls"), "functions": ("function_call",)}
 
 
 def narrowed(progress: Progress, call: ModelCall) -> ModelCall:
@@ -43,7 +44,11 @@ def narrowed(progress: Progress, call: ModelCall) -> ModelCall:
 
 
 def removed(call: ModelCall, pointers: frozenset[str]) -> ModelCall:
-    """Return the call without the tools at these places."""
+    """Return the call without the tools at these places.
+
+    A tool that only held others, such as a namespace, goes with the last of them.
+    """
+    pointers = _with_holders(call.payload, pointers)
     moved = _moved(pointers)
     return replace(
         call,
@@ -59,9 +64,42 @@ def removed(call: ModelCall, pointers: frozenset[str]) -> ModelCall:
             for each in call.hosted_tools
             if each.pointer not in pointers
         ),
-        attachments=tuple(replace(each, pointer=moved(each.pointer)) for each in call.attachments),
-        encoded=tuple(replace(each, pointer=moved(each.pointer)) for each in call.encoded),
+        attachments=tuple(
+            replace(each, pointer=moved(each.pointer))
+            for each in call.attachments
+            if not _lies_below(each.pointer, pointers)
+        ),
+        encoded=tuple(
+            replace(each, pointer=moved(each.pointer))
+            for each in call.encoded
+            if not _lies_below(each.pointer, pointers)
+        ),
     )
+
+
+def _lies_below(pointer: str, pointers: Collection[str]) -> bool:
+    return any(pointer.startswith(f"{each}/") for each in pointers)
+
+
+def _with_holders(payload: Frozen, pointers: frozenset[str]) -> frozenset[str]:
+    """Add the items of lists of tools that would hold no tool any more."""
+    lists = Counter(pointer.rpartition("/")[0] for pointer in pointers)
+    holders = {
+        holder
+        for parent, gone in lists.items()
+        for holder in (parent.rpartition("/")[0],)
+        if holder.rpartition("/")[0].endswith(f"/{TOOLS}") and gone == _length(payload, parent)
+    }
+    return pointers if holders <= pointers else _with_holders(payload, pointers | holders)
+
+
+def _length(node: Frozen, pointer: str) -> int:
+    for step in pointer.split("/")[1:]:
+        if isinstance(node, tuple):
+            node = node[int(step)]
+        elif isinstance(node, Mapping):
+            node = node[step.replace("~1", "/").replace("~0", "~")]
+    return len(node) if isinstance(node, tuple) else 0
 
 
 def _pruned(node: Frozen, pointer: str, pointers: Collection[str]) -> Frozen:
@@ -73,9 +111,10 @@ def _pruned(node: Frozen, pointer: str, pointers: Collection[str]) -> Frozen:
     if not isinstance(node, Mapping):
         return node
     left = {key: _pruned(item, f"{pointer}/{escape(key)}", pointers) for key, item in node.items()}
-    if node.get(TOOLS) and left.get(TOOLS) == ():
-        for name in (TOOLS, *BESIDE_TOOLS):
-            left.pop(name, None)
+    for tools, beside in BESIDE.items():
+        if node.get(tools) and left.get(tools) == ():
+            for name in (tools, *beside):
+                left.pop(name, None)
     return MappingProxyType(left)
 
 
