@@ -116,7 +116,9 @@ def test_thinking_and_inputs_keep_their_placeholders(kind: str, member: str) -> 
 def test_what_comes_whole_is_no_growing_text() -> None:
     """Signatures, compactions and citations come in one piece; a quotation is for the user."""
     form = MessagesForm()
-    assert form.slots(delta(0, "signature_delta", signature="c2lnbmF0dXJl")) == ()
+    assert form.slots(delta(0, "signature_delta", signature="c2lnbmF0dXJl")) == (
+        Slot("block 0 thinking", "/delta/signature", growing=False, answer=False),
+    )
     assert form.slots(delta(0, "compaction_delta", content="So far.")) == ()
     citation = {"type": "char_location", "cited_text": "Hello", "document_title": "A"}
     assert form.slots(delta(0, "citations_delta", citation=citation)) == (
@@ -253,8 +255,8 @@ def test_the_sdk_adds_up_what_a_carrying_event_brings(
 ) -> None:
     """What was held back and is sent in an event of its own reaches the message."""
     form = MessagesForm()
-    (slot,) = form.slots(opening)
-    form.slots(grown)
+    form.slots(opening)
+    (slot,) = form.slots(grown)
     carried = form.carrying(slot.channel, "held", opening if last == "start" else grown)
     assert carried.name == "content_block_delta"
     message = accumulated([opening, grown, carried, stop(0)])

@@ -41,6 +41,7 @@ INPUT = Part("input_json_delta", "partial_json", answer=False)
 GROWING = {part.delta: part for part in (TEXT, THINKING, INPUT)}
 # The SDK puts what these hold in the place of what was there.
 WHOLE = frozenset({"citations_delta", "compaction_delta", "signature_delta"})
+SIGNATURE = "signature"
 BLOCKS = {"text": TEXT, "thinking": THINKING}
 
 
@@ -94,7 +95,9 @@ class MessagesForm:
         elif kind == START:
             block = content.get("content_block")
             for part, text in _texts(block, BLOCKS):
-                yield self._grow(content, part, f"/content_block/{part.member}", text)
+                # A block must have started before anything else can be said of it.
+                if text or part.answer:
+                    yield self._grow(content, part, f"/content_block/{part.member}", text)
             yield from _cited(block, "/content_block", _name(content))
         elif kind == MESSAGE:
             yield from _whole(content.get("message"))
@@ -107,6 +110,10 @@ class MessagesForm:
         known = kind if isinstance(kind, str) else ""
         if isinstance(delta, dict) and known in WHOLE:
             yield from _citation(delta.get("citation"), "/delta/citation", _name(content))
+            if isinstance(delta.get(SIGNATURE), str):
+                # It belongs behind the thinking that it signs, which is held.
+                channel = f"{_name(content)} {THINKING.member}"
+                yield Slot(channel, f"/delta/{SIGNATURE}", growing=False, answer=False)
         elif known in GROWING:
             for part, text in _texts(delta, GROWING):
                 yield self._grow(content, part, f"/delta/{part.member}", text)
