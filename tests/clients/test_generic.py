@@ -221,6 +221,7 @@ def test_what_the_model_wrote_is_known() -> None:
     ("body", "model"),
     [
         ({"session": {"model": "gpt-realtime"}}, "gpt-realtime"),
+        ({"model": {"id": "claude-x", "speed": "fast"}}, "claude-x"),
         ({"model": "a", "nested": {"model": "a"}}, "a"),
         ({"item": {"model": "b"}, "messages": [{"model": "c"}]}, ""),
     ],
@@ -235,6 +236,7 @@ def test_the_model_may_stand_deeper(body: Any, model: str) -> None:
     [
         {"model": "a", "grader": {"model": "b"}},
         {"model": 5},
+        {"model": {"speed": "fast"}},
         {"model": "no name"},
         {
             "tool_choice": {"type": "function", "name": "a"},

@@ -20,8 +20,9 @@ INVARIANT: a label that is no longer what stands in its place refuses the call (
 
 import hashlib
 import re
+from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -29,7 +30,7 @@ from agentguard.canonical import Frozen, escape
 from agentguard.clients.encodings import DATA_URI, Encoded, decoded, encoded_like, whole_data_uri
 from agentguard.clients.formats import BINARY, Seen, seen
 from agentguard.errors import ContentRefused
-from agentguard.vocabulary import Attachment, EncodedText
+from agentguard.vocabulary import Attachment, EncodedText, ModelCall
 
 # Unannounced base64 of this length is looked at.
 LONG = 1024
@@ -38,6 +39,7 @@ SHORTEST_LIKELY = 64
 # A shorter example in a text that does not decode to text is no content.
 SHORTEST_INSIDE = 32
 DEEPEST = 8
+MOST_INSIDE = 1000
 # Real base64 of this length uses more characters than digits, hexadecimal or a drawn line do.
 _FEWEST_CHARACTERS = 17
 
@@ -49,7 +51,9 @@ _SEALED = frozenset(
 )
 _ADDRESS = re.compile(r"(?i)https?://")
 
-_RUN = re.compile(rf"(?<![A-Za-z0-9+/_=.-])(?:[A-Za-z0-9+/_-]|\\+/){{{LONG},}}+={{0,2}}+(?![.=])")
+_RUN = re.compile(
+    rf"(?<![A-Za-z0-9+/_=.\\-])(?:[A-Za-z0-9+/_-]|\\++/){{{LONG},}}+={{0,2}}+(?![.=])"
+)
 _LINES = re.compile(
     r"(?<![A-Za-z0-9+/_=-])(?:[A-Za-z0-9+/]{60,78}\r?\n){13,}+(?:[A-Za-z0-9+/]{1,78}={0,2})?"
 )
@@ -94,6 +98,20 @@ def lifted(payload: Frozen, pointer: str = "") -> Lifted:
     shown = lifting.value(payload, "", None)
     return Lifted(
         payload=shown, attachments=tuple(lifting.attachments), encoded=tuple(lifting.encoded)
+    )
+
+
+def lifted_call(call: ModelCall) -> ModelCall:
+    """Return a call whose payload is lifted; not for one whose form was read, see ``multipart``.
+
+    Raises:
+        ContentRefused: encoded texts hold encoded texts again and again.
+    """
+    shown = lifted(call.payload)
+    if shown.payload is call.payload and not shown.attachments:
+        return call
+    return replace(
+        call, payload=shown.payload, attachments=shown.attachments, encoded=shown.encoded
     )
 
 
@@ -232,6 +250,10 @@ def _is_certain(text: str, key: str, parent: Mapping[str, Frozen] | None) -> boo
     return key == "audio" and isinstance(kind, str) and kind.startswith("input_audio")
 
 
+def _is_decoded(key: str) -> bool:
+    return key in _CERTAIN or key in _LIKELY or key == "url" or key.endswith("_url")
+
+
 def _is_sealed(key: str, parent: Mapping[str, Frozen] | None) -> bool:
     """Say whether a member holds what only the provider itself can read."""
     return key in _SEALED or (parent is not None and parent.get("type") == "redacted_thinking")
@@ -242,7 +264,8 @@ def _whole(text: str, key: str, *, certain: bool) -> Encoded | None:
     uri = whole_data_uri(text)
     if uri is not None:
         readable = decoded(uri) is not None if uri.is_base64 else "%" in uri.body
-        return uri if uri.body and readable else None
+        # Where a provider decodes it, it may do so less strictly than the guard.
+        return uri if uri.body and (readable or (uri.is_base64 and _is_decoded(key))) else None
     bare = Encoded("", text)
     if certain:
         return bare
@@ -265,15 +288,19 @@ def _seen(content: bytes | None, encoded: Encoded) -> Seen | None:
 
 
 def _spots(text: str) -> list[_Spot]:
-    """Return the encoded material in a text, in order, without overlaps."""
-    spots: list[_Spot] = []
-    if "," in text:
-        spots += _uris(text)
+    """Return the encoded material in a text, in order, without overlaps.
+
+    Raises:
+        ContentRefused: there is more of it than anybody puts into one text.
+    """
+    spots = _uris(text) if "," in text else []
     if _may_hold_run(text):
-        spots += _runs(_RUN, text, spots)
+        spots = sorted((*spots, *_runs(_RUN, text, spots)))
     if text.count("\n") > LONG // 78:
-        spots += _runs(_LINES, text, spots)
-    return sorted(spots)
+        spots = sorted((*spots, *_runs(_LINES, text, spots)))
+    if len(spots) > MOST_INSIDE:
+        raise ContentRefused(f"a text holds more than {MOST_INSIDE} encoded parts")
+    return spots
 
 
 def _uris(text: str) -> list[_Spot]:
@@ -291,12 +318,15 @@ def _uris(text: str) -> list[_Spot]:
 
 
 def _runs(pattern: re.Pattern[str], text: str, taken: list[_Spot]) -> list[_Spot]:
-    return [
-        _Spot(*match.span(), Encoded("", match.group()), announced=False)
-        for match in pattern.finditer(text)
-        if _looks_encoded(match.group())
-        and not any(spot.start < match.end() and match.start() < spot.end for spot in taken)
-    ]
+    """Return what a pattern matches beside what is *taken*, which is sorted."""
+    starts = [spot.start for spot in taken]
+    found = []
+    for match in pattern.finditer(text):
+        at = bisect_left(starts, match.end()) - 1
+        free = at < 0 or taken[at].end <= match.start()
+        if free and _looks_encoded(match.group()):
+            found.append(_Spot(*match.span(), Encoded("", match.group()), announced=False))
+    return found
 
 
 def _may_hold_run(text: str) -> bool:

@@ -17,7 +17,7 @@ _TYPE = r"[A-Za-z0-9.+*_-]{1,64}\\*/[A-Za-z0-9.+*_-]{1,96}"
 _HEAD = rf"[Dd][Aa][Tt][Aa]:(?:{_TYPE})?(?:;[^;,\s\"'<>()]{{1,128}}){{0,8}},"
 # What a JSON text may write for a character of base64.
 _UNITS = r"(?:[A-Za-z0-9+/_=-]++|%[0-9A-Fa-f]{2}|\\++/|\\u00(?:2[BbFf]|3[Dd]))*+"
-_ESCAPED = re.compile(r"\\+/|\\u00([0-9A-Fa-f]{2})")
+_ESCAPED = re.compile(r"(?<!\\)\\++/|\\u00([0-9A-Fa-f]{2})")
 _WHITE = str.maketrans("", "", " \t\r\n\f")
 _STANDARD = str.maketrans("-_", "+/")
 _URL_SAFE = str.maketrans("+/", "-_")

@@ -44,8 +44,6 @@ _MAGIC = (
     (b"\x00\x00\x00\x0cJXL \r\n\x87\n", IMAGE),
     (b"ID3", AUDIO),
     (b"fLaC", AUDIO),
-    (b"\xff\xf1", AUDIO),
-    (b"\xff\xf9", AUDIO),
     (b"\x00\x00\x01\xba", VIDEO),
     (b"\x00\x00\x01\xb3", VIDEO),
 )
@@ -54,6 +52,15 @@ _IMAGE_BRANDS = frozenset(
     {b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis"}
 )
 _AUDIO_BRANDS = frozenset({b"M4A ", b"M4B ", b"M4P ", b"F4A "})
+_FRAME_HEADER = 6
+_MPEG_1 = 3
+_MP3_RATES = {
+    _MPEG_1: (44100, 48000, 32000),
+    2: (22050, 24000, 16000),
+    0: (11025, 12000, 8000),
+}
+_MP3_BITRATES = (32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320)
+_MP3_LOW_BITRATES = (8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)
 _BMP_HEADERS = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
 
 
@@ -120,17 +127,28 @@ def _by_structure(content: bytes) -> str:
         return AUDIO
     if head[:2] == b"BM" and _is_bitmap(head):
         return IMAGE
-    return AUDIO if _is_mp3_frame(head) else BINARY
+    return AUDIO if _starts_with_frames(content) else BINARY
 
 
 def _is_bitmap(head: bytes) -> bool:
     return head[6:10] == bytes(4) and int.from_bytes(head[14:18], "little") in _BMP_HEADERS
 
 
-def _is_mp3_frame(head: bytes) -> bool:
-    """Say whether an MPEG audio frame starts here: none of its fields has its reserved value."""
-    if len(head) < 4 or head[0] != 0xFF or head[1] & 0xE0 != 0xE0:  # noqa: PLR2004 - the frame's sync bits
-        return False
-    version, layer = head[1] >> 3 & 3, head[1] >> 1 & 3
-    bitrate, rate = head[2] >> 4, head[2] >> 2 & 3
-    return version != 1 and layer != 0 and bitrate not in (0, 15) and rate != 3  # noqa: PLR2004 - reserved
+def _starts_with_frames(content: bytes) -> bool:
+    """Say whether two frames of MPEG audio stand one behind the other at the start."""
+    length = _frame_length(content)
+    return 0 < length < len(content) and _frame_length(content[length:]) > 0
+
+
+def _frame_length(content: bytes) -> int:
+    """Return the length of the MP3 or AAC frame that starts here, 0 where none does."""
+    if len(content) < _FRAME_HEADER or content[0] != 0xFF:  # noqa: PLR2004 - the sync bits
+        return 0
+    if content[1] & 0xF6 == 0xF0:  # noqa: PLR2004 - the sync bits and the layer of AAC
+        return (content[3] & 3) << 11 | content[4] << 3 | content[5] >> 5
+    version, bitrate = content[1] >> 3 & 3, content[2] >> 4
+    rate = _MP3_RATES.get(version, ())[content[2] >> 2 & 3 :]
+    if content[1] & 0xE6 != 0xE2 or not rate or bitrate in (0, 15):  # noqa: PLR2004 - layer III
+        return 0
+    scale, rates = (144, _MP3_BITRATES) if version == _MPEG_1 else (72, _MP3_LOW_BITRATES)
+    return scale * rates[bitrate - 1] * 1000 // rate[0] + (content[2] >> 1 & 1)

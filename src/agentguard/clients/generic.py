@@ -105,6 +105,8 @@ ANSWERS = (
 )
 # Sent as text, these would be parsed by the provider and not by the guard.
 STRUCTURED = frozenset({"session"})
+# Parts of a form that the SDK itself sends as text without the name of a file.
+TEXT_PARTS = frozenset({"sdp"})
 
 
 def model_call(
@@ -180,7 +182,7 @@ def _refuse_unknown(
     extra_fields: Collection[str],
     form: Form | None,
 ) -> None:
-    names = [*fields, *(() if form is None else _file_fields(form))]
+    names = [*fields, *(() if form is None else map(_field_of, _files(form)))]
     if any(name not in operation.fields and name not in extra_fields for name in names):
         raise ContentRefused(
             f"the request has a field that {operation.pair} does not document",
@@ -193,12 +195,25 @@ def _refuse_unknown(
             remedy="upload it whole, with files.create",
         )
     if form is not None:
+        _refuse_files_for_fields(form, operation)
         _refuse_text_for_structure(form, fields)
 
 
-def _file_fields(form: Form) -> Iterator[str]:
-    for file in _files(form):
-        yield str(file.get("field")).partition("[")[0]
+def _refuse_files_for_fields(form: Form, operation: Operation) -> None:
+    """Refuse a file that a provider would take for a field which is decided on."""
+    for file, codec in zip(_files(form), form.codecs, strict=True):
+        name = _field_of(file)
+        acts = name in operation.closed or name == "model" or _reference_of(name) is not None
+        nameless = not file.get("name") and codec != JSON and name not in TEXT_PARTS
+        if (acts and name != "files") or nameless:
+            raise ContentRefused(
+                "a field of the form is given as a file, or a file without a name",
+                remedy="give fields as fields, and each file its name",
+            )
+
+
+def _field_of(file: Mapping[str, Frozen]) -> str:
+    return str(file.get("field")).partition("[")[0]
 
 
 def _files(form: Form) -> Iterator[Mapping[str, Frozen]]:
@@ -252,17 +267,22 @@ def _refuse_acting(text: str) -> None:
 
 
 def _model(fields: Mapping[str, Frozen], nested: set[str]) -> str:
-    name = fields.get("model")
-    if name is not None and (not isinstance(name, str) or MODEL_NAME.fullmatch(name) is None):
-        if not isinstance(name, Mapping):
-            raise ContentRefused("field 'model' does not hold the name of a model")
-        name = None
-    models = nested | ({name} if isinstance(name, str) else set())
+    given = fields.get("model")
+    name = _named_model(given)
+    if given is not None and (name is None or MODEL_NAME.fullmatch(name) is None):
+        raise ContentRefused("field 'model' does not hold the name of a model")
+    models = nested if name is None else {*nested, name}
     if len(models) > 1:
         raise ContentRefused(
             "the request names more than one model", remedy="make a request for each"
         )
     return next(iter(models), "")
+
+
+def _named_model(value: Frozen) -> str | None:
+    """Return the name of a model, which may also stand beside settings for it."""
+    name = value.get("id", value.get("name")) if isinstance(value, Mapping) else value
+    return name if isinstance(name, str) else None
 
 
 def _forced(names: set[str]) -> str | None:
@@ -336,9 +356,10 @@ class _Walk:
             if value is None or name in DATA_MEMBERS or name in without:
                 continue
             at = f"{pointer}/{escape(name)}"
-            if name == "model" and not talk and isinstance(value, str):
-                if MODEL_NAME.fullmatch(value):
-                    self.models.add(value)
+            if name == "model" and not talk:
+                named = _named_model(value)
+                if named is not None and MODEL_NAME.fullmatch(named):
+                    self.models.add(named)
             elif not self._acts(name, value, at):
                 self.node(value, name, at, talk=talk or name in TALK)
 
@@ -361,9 +382,7 @@ class _Walk:
         return False
 
     def _text(self, text: str, key: str) -> None:
-        reference = REFERENCES.get(key) or next(
-            (one for pattern, one in ENDINGS if pattern.fullmatch(key)), None
-        )
+        reference = _reference_of(key)
         if ADDRESS_MEMBER.fullmatch(key) and ADDRESS.match(text):
             reference = Reference.URL
         if reference is not None:
@@ -418,6 +437,12 @@ class _Walk:
         if not isinstance(name, str):
             raise ContentRefused("field 'tool_choice' names no tool")
         self.forced.add(name)
+
+
+def _reference_of(member: str) -> Reference | None:
+    """Return what a text in a member refers to by the member's name."""
+    by_ending = (reference for ending, reference in ENDINGS if ending.fullmatch(member))
+    return REFERENCES.get(member) or next(by_ending, None)
 
 
 def _is_authored(item: Frozen) -> bool:

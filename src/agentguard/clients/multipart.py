@@ -8,7 +8,7 @@ A file's content is its text, its label, the lines of a JSONL file, or, in a par
 that is declared as JSON, the value; name and type of a file are content too. Files are read whole here, so that what was looked at is what is sent.
 Nothing is parsed that is already encoded, and the content decides, not the declared type.
 
-INVARIANT: a file that cannot be read once and for all is refused (tests/clients/test_multipart.py).
+INVARIANT: a file that cannot be read once and for all is refused (tests/clients/test_forms.py).
 INVARIANT: what was not changed is sent byte for byte, except that what was read as JSON is written
 anew (same file).
 """
@@ -103,7 +103,9 @@ class _Reading:
         self.encoded: list[EncodedText] = []
         self.calls: list[ModelCall] = []
         self.codecs: list[str] = []
-        self._purpose = purpose
+        if not isinstance(purpose, str | None):
+            raise ContentRefused("field 'purpose' is no text")
+        self._purpose = "" if purpose is None else purpose.strip().lower()
         self._read = read
         self._left = MOST_BYTES
 
