@@ -166,7 +166,7 @@ class _Lifting:
 
     def _text(self, text: str, key: str, parent: Mapping[str, Frozen] | None) -> Frozen:
         certain = _is_certain(text, key, parent)
-        if not certain and len(text) < SHORTEST_LIKELY and "," not in text:
+        if not certain and len(text) < LONG and ":" not in text and key not in _LIKELY:
             return text
         pointer = "/".join(self._path)
         whole = _whole(text, key, certain=certain)
@@ -293,7 +293,7 @@ def _spots(text: str) -> list[_Spot]:
     Raises:
         ContentRefused: there is more of it than anybody puts into one text.
     """
-    spots = _uris(text) if "," in text else []
+    spots = _uris(text) if ":" in text and "," in text else []
     if _may_hold_run(text):
         spots = sorted((*spots, *_runs(_RUN, text, spots)))
     if text.count("\n") > LONG // 78:

@@ -324,6 +324,7 @@ class _Walk:
         self.authored: list[str] = []
         self.models: set[str] = set()
         self.forced: set[str] = set()
+        self._meanings: dict[str, tuple[Reference | None, bool]] = {}
 
     def node(self, node: Frozen, key: str, pointer: str, *, talk: bool) -> None:
         """Walk a value that stands in member *key*, in talk or around it."""
@@ -382,8 +383,12 @@ class _Walk:
         return False
 
     def _text(self, text: str, key: str) -> None:
-        reference = _reference_of(key)
-        if ADDRESS_MEMBER.fullmatch(key) and ADDRESS.match(text):
+        meaning = self._meanings.get(key)
+        if meaning is None:
+            fetches = ADDRESS_MEMBER.fullmatch(key) is not None
+            meaning = self._meanings[key] = (_reference_of(key), fetches)
+        reference, fetches = meaning
+        if fetches and ADDRESS.match(text):
             reference = Reference.URL
         if reference is not None:
             self.references.add(reference)
