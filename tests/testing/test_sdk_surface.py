@@ -6,12 +6,15 @@ import enum
 import inspect
 import io
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Annotated, Any, Literal, NotRequired, Required, TypedDict
 
 import openai
 import pytest
 import typing_extensions
 
+from agentguard.testing import LoopbackProvider
+from agentguard.testing.sdk_arguments import CANARY as CANARY_OF_A_SWEEP
 from agentguard.testing.sdk_arguments import HARMLESS, Values, is_closed
 from agentguard.testing.sdk_operations import addressing
 from agentguard.testing.sdk_recording import Sent, recording, sent_by
@@ -227,3 +230,36 @@ def test_every_method_is_called_and_its_end_noted(name: str, wrapper: str) -> No
     assert swept.called == len(expected & LOCAL)
     assert set(swept.raised) | swept.returned == expected & LOCAL
     assert swept.refused == {}
+
+
+@pytest.mark.parametrize(("name", "silent"), [("OpenAI", 1), ("Anthropic", 0)])
+def test_a_sweep_with_everything_puts_the_canary_everywhere(name: str, silent: int) -> None:
+    """With all arguments every method sends, and the canary stands in all places of a request.
+
+    The websocket of the old beta greets with TLS, so that it sends no request here.
+    """
+    pytest.importorskip("anthropic" if name == "Anthropic" else "openai")
+    everything = partial(arguments, canary=CANARY, optional=True, extras=True)
+    with LoopbackProvider() as provider:
+        made = client(name, provider.base_url)
+        local = LOCAL & {method.name for method in methods(made)}
+        swept = sweep(made, given=everything, only=lambda method: method.name not in local)
+        assert len(provider.journal) >= swept.called - silent
+        received = provider.journal
+    assert any(CANARY in request.url_path for request in received)
+    assert any(CANARY in value for request in received for _, value in request.query)
+    assert any(value == CANARY for request in received for _, value in request.headers)
+    assert any(CANARY.encode() in request.body for request in received)
+    names = {part.filename for request in received for part in request.parts}
+    assert f"{CANARY}.txt" in names
+
+
+@pytest.mark.parametrize("name", ["AsyncOpenAI", "AsyncAnthropic"])
+def test_an_async_sweep_drives_what_it_calls(name: str) -> None:
+    """Every method of an async client that can send does."""
+    pytest.importorskip("anthropic" if name == "AsyncAnthropic" else "openai")
+    with LoopbackProvider() as provider:
+        swept = sweep(client(name, provider.base_url), only=lambda each: each.name not in LOCAL)
+        # The websocket of the old beta greets with TLS.
+        assert len(provider.journal) >= swept.called - (name == "AsyncOpenAI")
+        assert provider.saw(CANARY_OF_A_SWEEP)

@@ -18,6 +18,7 @@ import io
 import types
 import typing
 from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 from typing import Any, Literal
@@ -26,7 +27,7 @@ CANARY = "surface.canary@customers.example"
 HARMLESS = "x1"
 
 # As deep as an optional member of a member is still filled; what is required always is.
-_OPTIONAL_DEPTH = 2
+_OPTIONAL_DEPTH = 4
 _DEEPEST = 8
 _LISTS = (list, set, tuple, collections.abc.Iterable, collections.abc.Sequence)
 _MAPPINGS = (dict, collections.abc.Mapping, collections.abc.MutableMapping)
@@ -68,6 +69,21 @@ SPECIAL: dict[str, Callable[[str], dict[str, Any]]] = {
     },
     "videos.edit": lambda canary: {"video": (f"{canary}.mp4", canary.encode())},
     "videos.extend": lambda canary: {"video": (f"{canary}.mp4", canary.encode())},
+}
+
+
+# What each of these methods does not take together with its other parameters.
+EXCLUDED: dict[str, tuple[str, ...]] = {
+    "beta.agents.sessions.create": ("output_type", "tool_handlers"),
+    "beta.agents.sessions.stream": ("output_type",),
+    "responses.parse": ("text_format",),
+    "responses.stream": ("response_id", "starting_after", "text_format"),
+    "beta.messages.parse": ("output_format",),
+    "beta.messages.stream": ("output_format",),
+    "beta.messages.tool_runner": ("output_format", "run_tools_eagerly"),
+    "messages.count_tokens": ("output_format",),
+    "messages.parse": ("output_format",),
+    "messages.stream": ("output_format",),
 }
 
 
@@ -172,14 +188,21 @@ class Values:
         return self._plain(annotation)
 
     def _plain(self, annotation: Any) -> Any:
-        if typing.get_origin(annotation) is Literal:
+        origin = typing.get_origin(annotation)
+        if origin is Literal:
             return typing.get_args(annotation)[0]
-        if typing.get_origin(annotation) is collections.abc.Callable:
+        if origin is collections.abc.Callable:
             return lambda *_args, **_kwargs: None
+        if origin is type:
+            return _answer_format()
         for kind, value in ((bool, True), (int, 1), (float, 1.0), (bytes, self.canary.encode())):
             if annotation is kind:
                 return value
-        return {} if annotation in (dict, object) else self.canary
+        # An object of the SDK's own, such as one that is told of events.
+        if isinstance(annotation, type) and annotation is not str:
+            with suppress(TypeError):
+                return {} if annotation is object else annotation()
+        return self.canary
 
     def _object(self, annotation: Any, depth: int) -> dict[str, Any]:
         members = typing.get_type_hints(annotation, include_extras=True)
@@ -193,6 +216,13 @@ class Values:
     def file(self) -> tuple[str, io.BytesIO]:
         """Return a small file to upload, with the canary as its name and in it."""
         return (f"{self.canary}.txt", io.BytesIO(self.canary.encode()))
+
+
+def _answer_format() -> type[Any]:
+    """Return a class that an answer can be read into."""
+    from pydantic import create_model
+
+    return create_model("Answer", text=(str, ...))
 
 
 def _is_object(annotation: Any) -> bool:
@@ -252,7 +282,8 @@ def made(
     hints = annotations(method)
     given: dict[str, Any] = {}
     for name, parameter in parameters(method).items():
-        if optional or parameter.default is inspect.Parameter.empty:
+        wanted = optional and name not in EXCLUDED.get(dotted, ())
+        if wanted or parameter.default is inspect.Parameter.empty:
             maker = harmless if name in leave else values
             given[name] = maker.of(name, hints.get(name, Any))
     if dotted in SPECIAL:

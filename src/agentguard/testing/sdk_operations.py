@@ -29,6 +29,9 @@ _BASE = "http://127.0.0.1:9/v1"
 _CLIENTS = {"openai": "OpenAI", "anthropic": "Anthropic"}
 _BODIES = ("none", "json", "bytes", "multipart", "frames")
 
+# A method is called with few arguments and with all.
+_BREADTHS = (False, True)
+
 Pair = tuple[str, str]
 Row = dict[str, str]
 
@@ -78,7 +81,8 @@ def found_in(sdk: str) -> dict[Pair, Found]:
     """Return every pair that the installed SDK can send.
 
     Raises:
-        RuntimeError: if a method, not known to be local, sends nothing with dummy arguments.
+        RuntimeError: if a method, not known to be local, sends nothing with few or with all
+            arguments, so that not all of what it can send is seen.
     """
     found: dict[Pair, Found] = defaultdict(Found)
     silent = []
@@ -88,7 +92,7 @@ def found_in(sdk: str) -> dict[Pair, Found]:
             found[sent.verb, template(sent.path)].add(method, sent)
         if method.name in _FOLLOWING:
             found.setdefault(_FOLLOWING[method.name], Found())
-        if not seen and method.name not in LOCAL:
+        if len(seen) < len(_BREADTHS) and method.name not in LOCAL:
             silent.append(method.name)
     if silent:
         raise RuntimeError(f"these methods of {sdk} sent nothing: {', '.join(silent)}")
@@ -109,7 +113,7 @@ def _recording_client(sdk: str) -> Any:
 
 def _sent(method: Method) -> Iterator[Sent]:
     """Yield what a method sends with few and with all arguments."""
-    for optional in (False, True):
+    for optional in _BREADTHS:
         sent = _one_sent(method, optional=optional)
         if sent is not None:
             yield sent
