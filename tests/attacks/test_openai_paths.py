@@ -19,7 +19,7 @@ from openai._models import FinalRequestOptions
 from openai.resources.chat import AsyncChat, Chat
 from openai.types.chat import ChatCompletion
 
-from agentguard import CallRefused, ContentRefused, Guard, IdentityRequired, UnguardedPath
+from agentguard import CallRefused, DeniedByPolicy, Guard, IdentityRequired, UnguardedPath
 from agentguard.testing import LoopbackProvider, redirect
 
 CANARY = "jane.doe@customers.example"
@@ -290,7 +290,7 @@ def test_a_hosted_tool_in_extra_body_is_refused(
     guard: Guard, twin: Any, provider: LoopbackProvider
 ) -> None:
     """A tool that runs at the provider is refused wherever it is offered."""
-    with pytest.raises(ContentRefused):
+    with pytest.raises(DeniedByPolicy):
         twin.take(
             lambda p, wrap: wrap(p).chat.completions.create(
                 **CHAT, extra_body={"tools": [{"type": "web_search"}]}
