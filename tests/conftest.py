@@ -22,7 +22,7 @@ from agentguard.testing import LoopbackProvider, echo
 from agentguard.vocabulary import AuditEntry
 
 INTERNET = (socket.AF_INET, socket.AF_INET6)
-FOREIGN_VARIABLES = ("AGENTGUARD_", "OPENAI_")
+FOREIGN_VARIABLES = ("AGENTGUARD_", "ANTHROPIC_", "OPENAI_")
 NOBODY = 65534
 
 
