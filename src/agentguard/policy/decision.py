@@ -12,7 +12,7 @@ tests/policy/test_table.py).
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
 from types import MappingProxyType
 
@@ -197,7 +197,12 @@ class Policy:
             duties.append(WithoutTools(pointers=verdict.removed))
         if verdict.writes or call.kind not in _CHANGES_NOTHING:
             duties.append(RecordBeforeDispatch())
-        return replace(row.decision, obligations=tuple(duties))
+        return Decision(
+            effect=Effect.ALLOW,
+            policy=self.digest,
+            rule=row.rule.spec.id,
+            obligations=tuple(duties),
+        )
 
     def _offered(self, subjects: Iterable[Principal], person: str | None) -> frozenset[str]:
         offers = [self._offers(principal.id, person) for principal in subjects]

@@ -13,10 +13,12 @@ WEB_SEARCH_OPTIONS = "web_search_options"
 SEARCH_MODEL = "search_model"
 MCP_APPROVAL_RESPONSE = "mcp_approval_response"
 MCP_SERVER = "mcp_server"
+SKILL = "skill"
+TOOL_RESOURCES = "tool_resources"
 
 KNOWN_TYPES = frozenset(
     {
-        WEB_SEARCH_OPTIONS, SEARCH_MODEL, MCP_APPROVAL_RESPONSE, MCP_SERVER,
+        WEB_SEARCH_OPTIONS, SEARCH_MODEL, MCP_APPROVAL_RESPONSE, MCP_SERVER, SKILL, TOOL_RESOURCES,
         # openai
         "apply_patch", "code_interpreter", "computer", "computer_use", "computer_use_preview",
         "file_search", "image_generation", "local_shell", "mcp", "programmatic_tool_calling",

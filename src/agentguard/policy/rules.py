@@ -12,7 +12,7 @@ tests/policy/test_table.py).
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from agentguard.canonical import Frozen
 from agentguard.policy.constraints import Anything
@@ -31,8 +31,7 @@ PAIR_ONLY = frozenset({Kind.SOCKET, Kind.CREDENTIAL, Kind.ADMIN})
 _RUNS_A_MODEL = frozenset({Kind.INFERENCE, Kind.REMOTE_RUN, Kind.SOCKET, Kind.CREDENTIAL})
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Asked:
+class Asked(NamedTuple):
     """A model call in the words that rules use; made once for each decision.
 
     Attributes:
@@ -50,14 +49,10 @@ class Asked:
 
 def asked(call: ModelCall) -> Asked:
     """Return a model call in the words that rules use."""
-    every_name = frozenset({call.pair, call.kind.value, call.operation})
-    by_pair_only = call.kind in PAIR_ONLY
-    return Asked(
-        frozenset({call.pair}) if by_pair_only else every_name,
-        every_name,
-        call.model,
-        call.kind in _RUNS_A_MODEL,
-    )
+    pair, kind = call.pair, call.kind
+    every_name = frozenset((pair, kind, call.operation))
+    names = frozenset((pair,)) if kind in PAIR_ONLY else every_name
+    return Asked(names, every_name, call.model, kind in _RUNS_A_MODEL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -152,7 +147,12 @@ class CompiledRule:
 
     def names_model(self, model: str) -> bool:
         """Say whether a rule for model calls names this model; only ``*`` names none, too."""
-        return model in self.models or any(glob.matches(model) for glob in self.model_globs)
+        if model in self.models:
+            return True
+        for glob in self.model_globs:  # noqa: SIM110 - a generator costs each call more
+            if glob.matches(model):
+                return True
+        return False
 
 
 def expand(names: Iterable[str], document: PolicyDocument) -> frozenset[str]:
