@@ -107,11 +107,12 @@ class OperationTable:
     def __init__(self, operations: tuple[Operation, ...]) -> None:
         self._operations = operations
         self._pairs = {operation.pair: operation for operation in operations}
-        self._shapes: dict[tuple[str, int], list[tuple[tuple[str, ...], Operation]]] = {}
+        self._exact = {each.pair: each for each in operations if "{}" not in each.path}
+        self._shapes: dict[tuple[str, int, str], list[tuple[tuple[str, ...], Operation]]] = {}
         for operation in operations:
             pattern = tuple(operation.path.removeprefix("/").split("/"))
-            shape = self._shapes.setdefault((operation.verb, len(pattern)), [])
-            shape.append((pattern, operation))
+            key = operation.verb, len(pattern), pattern[0]
+            self._shapes.setdefault(key, []).append((pattern, operation))
 
     def __iter__(self) -> Iterator[Operation]:
         return iter(self._operations)
@@ -131,27 +132,28 @@ class OperationTable:
             path: the path below the base URL, percent-encoded as it is sent; what follows a
                 ``?`` is not looked at.
         """
-        raw = path.partition("?")[0].removeprefix("/").split("/")
-        segments = [_decoded(segment) for segment in raw]
-        if any(segment is None for segment in segments):
+        verb, path = verb.upper(), path.partition("?")[0].removeprefix("/")
+        exact = self._exact.get(f"{verb} /{path}")
+        if exact is not None:
+            return Match(operation=exact)
+        raw = path.split("/")
+        decoded = [text for each in raw if (text := _decoded(each)) is not None]
+        if len(decoded) != len(raw):
             return None
-        decoded = [segment for segment in segments if segment is not None]
-        operation = self._matching(verb.upper(), decoded)
+        operation = self._matching(verb, decoded)
         # A server may or may not read "%63hat" as "chat"; what it is then is not known.
-        if operation is None or operation is not self._matching(verb.upper(), raw):
+        if operation is None or (decoded != raw and operation is not self._matching(verb, raw)):
             return None
-        pattern = operation.path.removeprefix("/").split("/")
-        taken = zip(pattern, decoded, strict=True)
-        return Match(
-            operation=operation,
-            segments=tuple(have for want, have in taken if want == "{}"),
-        )
+        taken = zip(operation.path.removeprefix("/").split("/"), decoded, strict=True)
+        segments = tuple(have for want, have in taken if want == "{}")
+        return Match(operation=operation, segments=segments)
 
     def _matching(self, verb: str, segments: list[str]) -> Operation | None:
         """Return the operation whose template is the most exact in every segment."""
         fitting = [
             (frozenset(place for place, want in enumerate(pattern) if want != "{}"), operation)
-            for pattern, operation in self._shapes.get((verb, len(segments)), ())
+            for first in {segments[0], "{}"}
+            for pattern, operation in self._shapes.get((verb, len(segments), first), ())
             if all(want in ("{}", have) for want, have in zip(pattern, segments, strict=True))
         ]
         best = max(fitting, key=lambda each: len(each[0]), default=None)
