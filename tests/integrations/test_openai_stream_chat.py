@@ -155,20 +155,6 @@ def test_calls_with_one_index_are_told_apart_by_their_ids() -> None:
     assert len(set(channels)) == 3
 
 
-@pytest.mark.parametrize(
-    "events",
-    [
-        (chunk(choice(0, content="sk-")), chunk(choice(0, "stop")), chunk(choice(0, content="p"))),
-        (chunk(calling(0, "sk-")), chunk(calling(1, "x")), chunk(calling(0, "proj"))),
-    ],
-    ids=["content", "arguments"],
-)
-def test_a_text_does_not_go_on_after_its_end(events: tuple[Event, ...]) -> None:
-    """A value could be cut in two by an end between its halves; the stream is refused."""
-    with pytest.raises(ValueError, match="after its end"):
-        run(ChatForm(), *events)
-
-
 def test_an_event_carries_on_a_text_and_says_nothing_else() -> None:
     """What was held back comes in an event of the SDK, without what stood beside it."""
     form = ChatForm()

@@ -201,32 +201,18 @@ def test_the_end_of_a_response_ends_everything(last: str) -> None:
     assert ResponsesForm().ended(Event(None, {"type": last})) == ["*"]
 
 
-def test_a_text_does_not_go_on_after_its_end() -> None:
-    """A value could be cut in two by an end between its halves; the stream is refused."""
-    form = ResponsesForm()
-    for event in (
-        made("response.output_text.delta", delta="sk-"),
-        made("response.output_text.done", text="sk-"),
-        made("response.output_text.delta", delta=""),
-    ):
-        form.slots(event)
-        form.ended(event)
-    with pytest.raises(ValueError, match="after its end"):
-        form.slots(made("response.output_text.delta", delta="proj"))
-
-
 def test_the_next_response_of_a_connection_begins_anew() -> None:
-    """On a connection that lives on, the names of texts come again with the next response."""
-    form = ResponsesForm()
-    for event in (
-        made("response.output_text.delta", delta="a"),
-        made("response.output_text.done", text="a"),
-        Event(None, {"type": "response.completed"}),
-        Event(None, {"type": "response.created"}),
-    ):
-        form.slots(event)
-        form.ended(event)
-    assert len(form.slots(made("response.output_text.delta", delta="b"))) == 1
+    """On a connection that lives on, the texts of the next response have names of their own."""
+    form, names = ResponsesForm(), []
+    begin = Event(None, {"type": "response.created"})
+    for _ in range(3):
+        form.slots(begin)
+        assert form.ended(begin) == ([names[-1]] if names else [])
+        delta = made("response.output_text.delta", delta="a")
+        (slot,) = form.slots(delta)
+        names.append(slot.channel)
+        assert form.ended(delta) == []
+    assert len(set(names)) == 3
 
 
 def test_responses_on_one_connection_are_kept_apart() -> None:

@@ -2,33 +2,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which texts of a stream are still growing?
 
-Keeps book of the channels of one stream for the forms beside it. It looks at no text.
-
-INVARIANT: a channel that ended takes no further text: what was checked as a whole stays whole
-(tests/integrations/test_openai_stream_chat.py).
+Keeps book of the channels of one stream for the forms beside it. It looks at no text; that a
+channel which ended takes no more is seen to by the check of the stream.
 """
 
 from collections.abc import Iterable
 
 
 class Channels:
-    """The growing texts of one stream, by name."""
+    """The growing texts of one stream, by name, and where each stood last."""
 
     def __init__(self) -> None:
         self._open: dict[str, None] = {}
-        self._ended: set[str] = set()
+        self.pointers: dict[str, str] = {}
 
-    def grow(self, channel: str, text: str) -> None:
-        """Note that a text grows.
-
-        Raises:
-            ValueError: it had ended.
-        """
-        if channel in self._ended:
-            if text:
-                raise ValueError("a text of the stream goes on after its end")
-            return
+    def grow(self, channel: str, pointer: str) -> None:
+        """Note that a text grows, and at which place of the event."""
         self._open[channel] = None
+        self.pointers[channel] = pointer
 
     def below(self, *prefixes: str) -> list[str]:
         """Return the open channels whose names start with one of these."""
@@ -39,10 +30,4 @@ class Channels:
         ended = [channel for channel in channels if channel in self._open]
         for channel in ended:
             del self._open[channel]
-        self._ended.update(ended)
         return ended
-
-    def forget(self, prefix: str) -> None:
-        """Forget the channels whose names start so, since another answer begins."""
-        self._open = {name: None for name in self._open if not name.startswith(prefix)}
-        self._ended = {name for name in self._ended if not name.startswith(prefix)}

@@ -33,18 +33,12 @@ class ChatForm:
     def __init__(self) -> None:
         self._channels = Channels()
         self._ids: dict[str, str] = {}
-        self._pointers: dict[str, str] = {}
 
     def slots(self, event: Event) -> Sequence[Slot]:
-        """Return the texts of an event; see ``StreamForm``.
-
-        Raises:
-            ValueError: a text goes on after its end.
-        """
+        """Return the texts of an event; see ``StreamForm``."""
         found: list[Slot] = []
-        for channel, pointer, text, answer in self._texts(event.content):
-            self._channels.grow(channel, text)
-            self._pointers[channel] = pointer
+        for channel, pointer, answer in self._texts(event.content):
+            self._channels.grow(channel, pointer)
             found.append(Slot(channel, pointer, growing=True, answer=answer))
         return found
 
@@ -64,10 +58,10 @@ class ChatForm:
 
     def carrying(self, channel: str, text: str, last: Event) -> Event:
         """Return an event like *last* that adds *text* to a channel; see ``StreamForm``."""
-        return Event(last.name, _only(last.content, self._pointers[channel], text))
+        return Event(last.name, _only(last.content, self._channels.pointers[channel], text))
 
-    def _texts(self, content: Mapping[str, Any]) -> Iterator[tuple[str, str, str, bool]]:
-        """Yield channel, pointer and text of every growing text, and whether the user reads it."""
+    def _texts(self, content: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:
+        """Yield channel and pointer of every growing text, and whether the user reads it."""
         for place, choice in _items(content.get("choices")):
             name, delta = _choice_name(choice, place), choice.get("delta")
             if not isinstance(delta, dict):
@@ -76,12 +70,12 @@ class ChatForm:
             for member, value in delta.items():
                 if member in WHOLE or member == CALLS:
                     continue
-                for path, text in _strings(value, f"/{escape(member)}"):
+                for path in _strings(value, f"/{escape(member)}"):
                     answer = member in ANSWERS and isinstance(value, str)
-                    yield f"{name} {path[1:]}", f"{top}{path}", text, answer
+                    yield f"{name} {path[1:]}", f"{top}{path}", answer
             for index, call, value in self._calls(name, delta):
-                for path, text in _strings(value, ""):
-                    yield f"{name} {call} {path[1:]}", f"{top}/{CALLS}/{index}{path}", text, False
+                for path in _strings(value, ""):
+                    yield f"{name} {call} {path[1:]}", f"{top}/{CALLS}/{index}{path}", False
 
     def _calls(self, name: str, delta: object) -> Iterator[tuple[int, str, dict[str, Any]]]:
         """Yield place, name and content of every tool call in a delta.
@@ -102,17 +96,12 @@ class CompletionForm:
         self._channels = Channels()
 
     def slots(self, event: Event) -> Sequence[Slot]:
-        """Return the texts of an event; see ``StreamForm``.
-
-        Raises:
-            ValueError: a text goes on after its end.
-        """
+        """Return the texts of an event; see ``StreamForm``."""
         found = []
         for place, choice in _items(event.content.get("choices")):
             if isinstance(choice.get("text"), str):
-                channel = f"{_choice_name(choice, place)} text"
-                self._channels.grow(channel, choice["text"])
-                pointer = f"/choices/{place}/text"
+                channel, pointer = f"{_choice_name(choice, place)} text", f"/choices/{place}/text"
+                self._channels.grow(channel, pointer)
                 found.append(Slot(channel, pointer, growing=True, answer=True))
         return found
 
@@ -125,15 +114,8 @@ class CompletionForm:
         )
 
     def carrying(self, channel: str, text: str, last: Event) -> Event:
-        """Return an event like *last* that adds *text* to a channel; see ``StreamForm``.
-
-        Raises:
-            LookupError: *last* does not belong to the channel.
-        """
-        for place, choice in _items(last.content.get("choices")):
-            if f"{_choice_name(choice, place)} text" == channel:
-                return Event(last.name, _only(last.content, f"/choices/{place}/text", text))
-        raise LookupError("the event does not belong to the channel")
+        """Return an event like *last* that adds *text* to a channel; see ``StreamForm``."""
+        return Event(last.name, _only(last.content, self._channels.pointers[channel], text))
 
 
 def _items(value: object) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -146,10 +128,10 @@ def _choice_name(choice: Mapping[str, Any], place: int) -> str:
     return f"choice {choice.get('index', place)}"
 
 
-def _strings(value: object, path: str) -> Iterator[tuple[str, str]]:
-    """Yield path and text of every string that grows."""
+def _strings(value: object, path: str) -> Iterator[str]:
+    """Yield the path of every string that grows."""
     if isinstance(value, str):
-        yield path, value
+        yield path
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from _strings(item, f"{path}/{index}")

@@ -12,6 +12,7 @@ INVARIANT: every type of event that the SDK knows is in the table
 Source: the streaming reference, and ``openai`` 3.54's event types.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -22,6 +23,7 @@ from agentguard.redaction.streams import Event, Slot
 
 ALL = "*"
 BEGIN = "response.created"
+DONE = ".done"
 
 
 class _Text(NamedTuple):
@@ -148,69 +150,71 @@ class ResponsesForm:
 
     def __init__(self) -> None:
         self._channels = Channels()
+        self._begun: Counter[str] = Counter()
 
     def slots(self, event: Event) -> Sequence[Slot]:
-        """Return the texts of an event; see ``StreamForm``.
-
-        Raises:
-            ValueError: a text goes on after its end.
-        """
-        if _type_of(event.content) == BEGIN:
-            self._channels.forget(_stream_of(event.content))
-        found = tuple(_slots(event.content))
+        """Return the texts of an event; see ``StreamForm``."""
+        content = event.content
+        if _type_of(content) == BEGIN:
+            self._begun[_stream_of(content)] += 1
+        found = tuple(_slots(content, self._top(content)))
         for slot in found:
             if slot.growing:
-                self._channels.grow(slot.channel, _at(event.content, slot.pointer) or "")
+                self._channels.grow(slot.channel, slot.pointer)
         return found
 
     def ended(self, event: Event) -> Sequence[str]:
         """Return the channels that end before or in an event; see ``StreamForm``."""
         content = event.content
-        kind = EVENTS.get(_type_of(content))
+        kind, top = EVENTS.get(_type_of(content)), self._top(content)
+        item = f"{top}{_item_of(content)}"
         if kind is None:
-            return self._channels.end(self._channels.below(*_unknown_endings(content)))
+            ends = _type_of(content).endswith(DONE)
+            return self._end(f"{item}{_stem(content)} ") if ends else ()
+        if _type_of(content) == BEGIN:
+            return self._end(_stream_of(content))
         if kind.last:
             stream = _stream_of(content)
-            ended = self._channels.end(self._channels.below(stream))
-            return ended if stream else [ALL]
-        item = _item_of(content)
+            return self._end(stream) if stream else [*self._end(""), ALL]
         if ALL in kind.ends:
-            return self._channels.end(self._channels.below(item))
+            return self._end(item)
         return self._channels.end(f"{item}{_named(name, content)}" for name in kind.ends)
 
     def carrying(self, channel: str, text: str, last: Event) -> Event:
-        """Return an event like *last* that adds *text* to a channel; see ``StreamForm``.
+        """Return an event like *last* that adds *text* to a channel; see ``StreamForm``."""
+        kept = {name: value for name, value in last.content.items() if name != "obfuscation"}
+        if "logprobs" in kept:
+            kept["logprobs"] = []
+        return Event(last.name, _with(kept, _steps(self._channels.pointers[channel]), text))
 
-        Raises:
-            LookupError: *last* does not belong to the channel.
-        """
-        content = last.content
-        for slot in _slots(content):
-            if slot.channel == channel and slot.growing:
-                kept = {name: value for name, value in content.items() if name != "obfuscation"}
-                if "logprobs" in kept:
-                    kept["logprobs"] = []
-                return Event(last.name, _with(kept, slot.pointer.split("/")[1:], text))
-        raise LookupError("the event does not belong to the channel")
+    def _top(self, content: Mapping[str, Any]) -> str:
+        """Return what names begin with, so that the next response on a connection has its own."""
+        stream = _stream_of(content)
+        number = self._begun[stream]
+        return f"{stream}response {number} " if number > 1 else stream
+
+    def _end(self, prefix: str) -> list[str]:
+        return self._channels.end(self._channels.below(prefix))
 
 
-def _slots(content: Mapping[str, Any]) -> Iterator[Slot]:
+def _slots(content: Mapping[str, Any], top: str) -> Iterator[Slot]:
     kind = EVENTS.get(_type_of(content))
-    item = _item_of(content)
+    item = f"{top}{_item_of(content)}"
     if kind is None:
-        yield from _unknown(content)
+        yield from _unknown(content, item)
         return
     for text in kind.texts:
         if isinstance(_at(content, text.pointer), str):
             channel = f"{item}{_named(text.name, content)}"
             yield Slot(channel, text.pointer, growing=text.growing, answer=text.answer)
     if kind.holds is not None:
-        yield from _held(kind.holds, content, item)
+        yield from _held(kind.holds, content, top)
 
 
-def _held(member: str, content: Mapping[str, Any], item: str) -> Iterator[Slot]:
+def _held(member: str, content: Mapping[str, Any], top: str) -> Iterator[Slot]:
     """Yield the whole texts of a part, an item or a response."""
     value = content.get(member)
+    item = f"{top}{_item_of(content)}"
     if not isinstance(value, dict):
         return
     if member == "item":
@@ -224,13 +228,11 @@ def _held(member: str, content: Mapping[str, Any], item: str) -> Iterator[Slot]:
                 channel = f"{item}{_named(name, content)} {text}"
                 yield Slot(channel, f"/part/{text}", growing=False, answer=True)
     else:
-        stream = _stream_of(content)
         if isinstance(value.get("output_text"), str):
-            channel = f"{stream}output_text"
-            yield Slot(channel, "/response/output_text", growing=False, answer=True)
+            yield Slot(f"{top}output_text", "/response/output_text", growing=False, answer=True)
         output = value.get("output")
         for index, each in enumerate(output if isinstance(output, list) else ()):
-            yield from _in_item(each, f"/response/output/{index}", f"{stream}output {index} ")
+            yield from _in_item(each, f"/response/output/{index}", f"{top}output {index} ")
 
 
 def _in_item(value: object, top: str, item: str) -> Iterator[Slot]:
@@ -256,24 +258,19 @@ def _places(value: object, path: Sequence[str]) -> Iterator[tuple[str, list[int]
             yield f"/{step}{pointer}", places
 
 
-def _unknown(content: Mapping[str, Any]) -> Iterator[Slot]:
+def _unknown(content: Mapping[str, Any], item: str) -> Iterator[Slot]:
     """Yield what is called a delta in an event that is not in the table."""
     delta = content.get("delta")
     texts = {"": delta} if isinstance(delta, str) else delta if isinstance(delta, dict) else {}
     for name, text in texts.items():
         if isinstance(text, str):
             inner = f"/{escape(name)}" if name else ""
-            channel = f"{_item_of(content)}{_stem(content)} {content.get('item_id')}{inner}"
+            channel = f"{item}{_stem(content)} {content.get('item_id')}{inner}"
             yield Slot(channel, f"/delta{inner}", growing=True, answer=False)
 
 
-def _unknown_endings(content: Mapping[str, Any]) -> tuple[str, ...]:
-    ends = _type_of(content).endswith(".done")
-    return (f"{_item_of(content)}{_stem(content)} ",) if ends else ()
-
-
 def _stem(content: Mapping[str, Any]) -> str:
-    return _type_of(content).removesuffix(".delta").removesuffix(".done")
+    return _type_of(content).removesuffix(".delta").removesuffix(DONE)
 
 
 def _type_of(content: Mapping[str, Any]) -> str:
@@ -287,7 +284,7 @@ def _stream_of(content: Mapping[str, Any]) -> str:
 
 
 def _item_of(content: Mapping[str, Any]) -> str:
-    return f"{_stream_of(content)}output {content.get('output_index')} "
+    return f"output {content.get('output_index')} "
 
 
 def _named(name: str, content: Mapping[str, Any]) -> str:
@@ -295,20 +292,19 @@ def _named(name: str, content: Mapping[str, Any]) -> str:
     return name.format(**{index: content.get(index) for index in indices})
 
 
-def _at(content: Mapping[str, Any], pointer: str) -> str | None:
+def _steps(pointer: str) -> list[str]:
+    """Return the steps of a JSON pointer."""
+    return [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
+
+
+def _at(content: Mapping[str, Any], pointer: str) -> Any:
     value: Any = content
-    for step in pointer.split("/")[1:]:
-        value = (
-            value.get(step.replace("~1", "/").replace("~0", "~"))
-            if isinstance(value, dict)
-            else None
-        )
-    return value if isinstance(value, str) else None
+    for step in _steps(pointer):
+        value = value.get(step) if isinstance(value, dict) else None
+    return value
 
 
 def _with(value: Mapping[str, Any], path: Sequence[str], text: str) -> dict[str, Any]:
-    """Return an object with *text* at a path, and without what else stands beside its last step."""
-    step, rest = path[0].replace("~1", "/").replace("~0", "~"), path[1:]
-    if not rest:
-        return {**value, step: text}
-    return {**value, step: {rest[0].replace("~1", "/").replace("~0", "~"): text}}
+    """Return an object with *text* at a path, and without what stands beside its last step."""
+    step, *rest = path
+    return {**value, step: {rest[0]: text} if rest else text}
