@@ -203,6 +203,21 @@ def test_a_redirect_carries_the_body_on(client: OpenAI, provider: LoopbackProvid
         assert other.journal[0].header("authorization") is None
 
 
+def test_a_redirect_has_no_body(client: OpenAI, provider: LoopbackProvider) -> None:
+    """A redirect is a location and nothing else."""
+    provider.script([redirect("http://127.0.0.1:1/elsewhere")])
+    headers = {"authorization": "Bearer test"}
+    body = {"model": "m", "messages": HELLO}
+    answer = client._client.post(
+        f"{provider.base_url}/chat/completions",
+        json=body,
+        headers=headers,
+        follow_redirects=False,
+    )
+    assert (answer.status_code, answer.content) == (307, b"")
+    assert answer.headers["location"] == "http://127.0.0.1:1/elsewhere"
+
+
 def test_a_delay_holds_the_answer_back(provider: LoopbackProvider, client: OpenAI) -> None:
     """A delayed answer comes after the client's timeout, and closing does not wait for it."""
     provider.script([Answer("late", delay=timedelta(minutes=5))])
@@ -244,6 +259,28 @@ def test_an_answer_is_scripted_for_one_endpoint(provider: LoopbackProvider, clie
         client.embeddings.create(model="m", input="a")
     assert client.embeddings.create(model="m", input="a").data
     assert client.vector_stores.retrieve("vs_1").id == "mine"
+
+
+def test_a_websocket_is_refused(provider: LoopbackProvider, client: OpenAI) -> None:
+    """A request for a websocket is journalled and refused with the server that has them."""
+    upgrade = {"upgrade": "websocket", "connection": "upgrade"}
+    with pytest.raises(openai.APIStatusError, match="LoopbackSocket") as caught:
+        client.get("/realtime", cast_to=object, options={"headers": upgrade})
+    assert caught.value.status_code == 426
+    assert provider.journal[0].url_path == "/v1/realtime"
+
+
+def test_a_canary_is_seen_wherever_it_came(provider: LoopbackProvider, client: OpenAI) -> None:
+    """A value is seen in the request that carried it and in the bytes of none."""
+    client.files.create(file=("canary-1.txt", b"canary-2"), purpose="batch")
+    client.models.retrieve("canary-3")
+    assert provider.saw("canary-1") == (
+        "request 0: body",
+        "request 0: part 1, header content-disposition",
+    )
+    assert provider.saw("canary-2") == ("request 0: body", "request 0: part 1")
+    assert provider.saw("canary-3") == ("request 1: path",)
+    assert provider.saw("canary-4") == ()
 
 
 def test_a_missing_key_is_refused(provider: LoopbackProvider, client: OpenAI) -> None:
@@ -321,7 +358,7 @@ def test_every_byte_of_a_request_is_kept(provider: LoopbackProvider, client: Ope
     assert received.method == "POST"
     assert received.path == "/v1/chat/completions?q=in-the-query"
     assert received.header("X-Team") == "in-a-header"
-    assert received.body.endswith(b'"content":"in-the-body"}]}')
+    assert b'"content":"in-the-body"}]' in received.body
     raw = provider.received_bytes()
     assert raw.startswith(b"POST /v1/chat/completions?q=in-the-query HTTP/1.1\r\n")
     assert b"in-a-header" in raw

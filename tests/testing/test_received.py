@@ -41,6 +41,16 @@ def test_a_header_is_found_whatever_its_case() -> None:
     assert received().header("B") is None
 
 
+def test_a_request_says_what_it_holds() -> None:
+    """Path, query, JSON and the parts of a form are read from the request when asked for."""
+    request = received(b'{"a": 1}', "/v1/x?a=1&b=%20&c")
+    assert request.url_path == "/v1/x"
+    assert request.query == (("a", "1"), ("b", " "), ("c", ""))
+    assert request.json == {"a": 1}
+    assert request.parts == ()
+    assert received(b"no json").json is None
+
+
 def test_reprs_show_counts_only() -> None:
     """Neither a request nor a journal shows what was received."""
     request = received(b"canary", "/canary")

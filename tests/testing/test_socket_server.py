@@ -69,6 +69,8 @@ def test_a_realtime_session_opens_changes_and_speaks(server: LoopbackSocket) -> 
 
 def test_a_live_session_starts(server: LoopbackSocket) -> None:
     """A live session is confirmed."""
+    if not hasattr(OpenAI, "live"):
+        pytest.skip("this version of the SDK has no live sessions")
     with client_of(server).live.connect() as connection:
         connection.send({"type": "session.start", "session": {"model": "m"}})
         assert connection.recv().type == "session.started"
@@ -184,6 +186,7 @@ def test_closing_leaves_no_thread_and_the_frames() -> None:
         server.wait_for(1)
         server.close()
         server.close()
+    # Only now have the threads of the client ended too.
     assert threading.active_count() <= before
     assert [frame.content for frame in server.frames] == ["x"]
 

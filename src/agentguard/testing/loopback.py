@@ -169,6 +169,8 @@ class LoopbackProvider:
         route = route_of(received)
         if not _has_key(received):
             return _error(route, 401, "no API key was provided", code="invalid_api_key")
+        if received.header("upgrade"):
+            return _error(route, 426, "this provider has no sockets; use a LoopbackSocket")
         try:
             request = route.shape.parse(received, self._extra_fields)
         except RequestInvalid as invalid:

@@ -7,6 +7,7 @@ waits on. Where a client expects bytes or events it gets some.
 """
 
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -21,7 +22,7 @@ BYTES = b"bytes from the provider"
 MODEL = "loopback-model"
 """The model that the provider says it has."""
 
-_BINARY = ("/content", "/results", "/download")
+_NO_JSON = re.compile("binary|octet-stream|jsonl|audio|image|zip")
 
 
 def _parse(received: Received, _extra_fields: frozenset[str]) -> Mapping[str, Any]:
@@ -39,7 +40,8 @@ def other_object(exchange: Exchange) -> dict[str, Any]:
         "object": "object",
         "type": "object",
         "created_at": exchange.created,
-        "status": "completed",
+        # Clients wait for the end of everything but a session, which they want to find idle.
+        "status": "idle" if "/agents/" in exchange.path else "completed",
         "deleted": exchange.received.method == "DELETE",
         "data": [],
         "output": [],
@@ -49,13 +51,15 @@ def other_object(exchange: Exchange) -> dict[str, Any]:
         "next_page": None,
         "value": "ek_loopback",
         "name": "loopback",
+        "thread_id": "thread_loopback",
+        "file_counts": dict.fromkeys(("in_progress", "completed", "failed", "total"), 0),
     }
 
 
 def _reply(exchange: Exchange, answer: Answer) -> Reply:
     body = other_object(exchange)
-    query = dict(exchange.received.query)
-    if exchange.request.get("stream") is True or query.get("stream") == "true":
+    accepted = exchange.received.header("accept") or ""
+    if _wants_stream(exchange, accepted):
         run = {**body, "object": "thread.run", "required_action": None, "last_error": None}
         # Threads name their events beside the object; every other stream names them inside it.
         events = (
@@ -64,8 +68,13 @@ def _reply(exchange: Exchange, answer: Answer) -> Reply:
             else typed({"type": "response.completed", "response": body, "sequence_number": 0}),
         )
         return stream_of(answer, events, failure=STREAM_FAILED, named=True, last=DONE)
-    binary = exchange.received.method == "GET" and exchange.path.endswith(_BINARY)
+    binary = _NO_JSON.search(accepted)
     return Reply(answer.status, BYTES if binary else body)
+
+
+def _wants_stream(exchange: Exchange, accepted: str) -> bool:
+    asked = dict(exchange.received.query).get("stream") == "true"
+    return asked or exchange.request.get("stream") is True or "event-stream" in accepted
 
 
 OTHER = Shape(parse=_parse, reply=_reply)

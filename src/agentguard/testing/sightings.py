@@ -26,7 +26,7 @@ _BASE64 = re.compile(rb"[A-Za-z0-9+/_-]{%d,}" % _SHORTEST_RUN)
 _FOLDED = re.compile(rb"(?<=[A-Za-z0-9+/=])(?:\r?\n)+(?=[A-Za-z0-9+/=])")
 _HEX = re.compile(rb"(?:[0-9A-Fa-f]{2}){%d,}" % _SHORTEST_RUN)
 _URL = re.compile(rb"%[0-9A-Fa-f]{2}")
-_ESCAPE = re.compile(r"\\u([0-9A-Fa-f]{4})")
+_ESCAPE = re.compile(r'(?:\\u[0-9A-Fa-f]{4})+|\\["\\/bfnrt]')
 _TO_STANDARD = bytes.maketrans(b"-_", b"+/")
 
 
@@ -100,9 +100,9 @@ def _one_decoding(content: bytes) -> Iterator[bytes]:
         yield unquote_to_bytes(content)
     for line in {content, *content.splitlines()}:
         yield from (text.encode(errors="surrogatepass") for text in _json_texts(line))
-    text = content.decode("latin-1")
+    text = content.decode(errors="replace")
     if _ESCAPE.search(text):
-        unescaped = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), text)
+        unescaped = _ESCAPE.sub(lambda found: str(json.loads(f'"{found[0]}"')), text)
         yield unescaped.encode(errors="surrogatepass")
     for run in _BASE64.findall(_FOLDED.sub(b"", content)):
         yield from _from_base64(run)

@@ -42,6 +42,7 @@ ECHO = speaking(echo)
 _BACKLOG = 16
 _JOIN_SECONDS = 5.0
 _HANDSHAKE_SECONDS = 2.0
+_GOING_AWAY = 1001
 _PATIENCE = timedelta(seconds=5)
 
 
@@ -64,6 +65,7 @@ class LoopbackSocket:
         self._arrived = threading.Condition()
         self._frames: list[SocketFrame] = []
         self._numbers: dict[UUID, int] = {}
+        self._open: dict[threading.Thread, ServerConnection] = {}
         self._server: Server | None = None
         self._port = 0
         self._thread: threading.Thread | None = None
@@ -99,9 +101,16 @@ class LoopbackSocket:
 
     def close(self) -> None:
         """Close every connection and stop; what was received stays readable. Idempotent."""
-        if self._server is not None and self._thread is not None and self._thread.is_alive():
-            self._server.shutdown()
-            self._thread.join(_JOIN_SECONDS)
+        if self._server is None or self._thread is None or not self._thread.is_alive():
+            return
+        self._server.shutdown()
+        self._thread.join(_JOIN_SECONDS)
+        with self._arrived:
+            still_open = dict(self._open)
+        for connection in still_open.values():
+            connection.close(_GOING_AWAY)
+        for thread in still_open:
+            thread.join(_JOIN_SECONDS)
 
     def __enter__(self) -> Self:
         return self.start()
@@ -190,6 +199,8 @@ class LoopbackSocket:
         from websockets.exceptions import ConnectionClosed
 
         path = "" if connection.request is None else connection.request.path
+        with self._arrived:
+            self._open[threading.current_thread()] = connection
         try:
             stays = _send(connection, self._greeting(path))
             while stays:
@@ -197,6 +208,9 @@ class LoopbackSocket:
                 stays = _send(connection, self._script(frame))
         except ConnectionClosed:
             return
+        finally:
+            with self._arrived:
+                del self._open[threading.current_thread()]
 
     def _keep(self, connection: UUID, path: str, content: str | bytes) -> SocketFrame:
         with self._arrived:

@@ -37,6 +37,7 @@ class StoredFiles:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._stored: dict[str, StoredFile] = {}
+        self._removed: set[str] = set()
         self._numbered = 0
 
     def add(
@@ -63,9 +64,14 @@ class StoredFiles:
             return stored
 
     def get(self, file_id: str) -> StoredFile | None:
-        """Return a file, or None."""
+        """Return a file, None for one that was never here or is gone."""
         with self._lock:
             return self._stored.get(file_id)
+
+    def is_gone(self, file_id: str) -> bool:
+        """Say whether a file was removed."""
+        with self._lock:
+            return file_id in self._removed
 
     def every(self) -> tuple[StoredFile, ...]:
         """Return the files in the order in which they came."""
@@ -75,4 +81,5 @@ class StoredFiles:
     def remove(self, file_id: str) -> None:
         """Forget a file, known or not."""
         with self._lock:
-            self._stored.pop(file_id, None)
+            if self._stored.pop(file_id, None) is not None:
+                self._removed.add(file_id)

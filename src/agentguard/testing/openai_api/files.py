@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """How do files look on the wire?
 
-Uploads are kept, can be listed and read back, and are gone when they were deleted.
+Uploads are kept, can be listed and read back, and are gone when they were deleted. A file that
+nobody uploaded is there all the same, with a content of its own.
 """
 
 from collections.abc import Mapping
@@ -68,14 +69,12 @@ def _list(exchange: Exchange, answer: Answer) -> Reply:
 
 
 def _retrieve(exchange: Exchange, answer: Answer) -> Reply:
-    stored = exchange.files.get(exchange.matched[0])
-    if stored is None:
-        return _missing()
-    return Reply(answer.status, file_object(stored))
+    stored = _file(exchange)
+    return _missing() if stored is None else Reply(answer.status, file_object(stored))
 
 
 def _content(exchange: Exchange, answer: Answer) -> Reply:
-    stored = exchange.files.get(exchange.matched[0])
+    stored = _file(exchange)
     return _missing() if stored is None else Reply(answer.status, stored.content)
 
 
@@ -83,6 +82,20 @@ def _delete(exchange: Exchange, answer: Answer) -> Reply:
     file_id = exchange.matched[0]
     exchange.files.remove(file_id)
     return Reply(answer.status, {"id": file_id, "object": "file", "deleted": True})
+
+
+def _file(exchange: Exchange) -> StoredFile | None:
+    file_id = exchange.matched[0]
+    if exchange.files.is_gone(file_id):
+        return None
+    return exchange.files.get(file_id) or StoredFile(
+        id=file_id,
+        filename="file",
+        purpose="user_data",
+        content_type="application/octet-stream",
+        content=CONTENT,
+        created=exchange.created,
+    )
 
 
 def _missing() -> Reply:

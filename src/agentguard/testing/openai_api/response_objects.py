@@ -53,8 +53,6 @@ def parse_response_request(received: Received, extra_fields: frozenset[str]) -> 
         RequestInvalid: the API would answer 400.
     """
     request = demand_body(received.body, FIELDS | extra_fields, ())
-    if "model" not in request and "prompt" not in request:
-        refuse("model", "is required", code="missing_required_parameter")
     given = request.get("input")
     if not isinstance(given, str | list | None):
         refuse("input", "must be a string or an array", code="invalid_type")
