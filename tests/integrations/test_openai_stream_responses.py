@@ -203,7 +203,8 @@ def test_the_end_of_a_response_ends_everything(last: str) -> None:
 
 def test_the_next_response_of_a_connection_begins_anew() -> None:
     """On a connection that lives on, the texts of the next response have names of their own."""
-    form, names = ResponsesForm(), []
+    form = ResponsesForm()
+    names: list[str] = []
     begin = Event(None, {"type": "response.created"})
     for _ in range(3):
         form.slots(begin)
