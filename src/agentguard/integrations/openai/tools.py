@@ -7,7 +7,7 @@ called by the caller's own process, so that they are offered by name; every othe
 that runs, or acts, at the provider, and goes to the policy with its whole definition.
 
 INVARIANT: an item of a list of tools is offered, hosted or refused
-(tests/integrations/test_openai_tools.py).
+(tests/attacks/test_openai_responses_reach.py).
 Source: the API reference, and ``openai`` 3.54's request types.
 """
 
