@@ -9,7 +9,7 @@ from typing import Any
 
 import anthropic
 import pytest
-from anthropic import Anthropic, AsyncAnthropic
+from anthropic import Anthropic, AnthropicVertex, AsyncAnthropic
 from anthropic.types import Message, MessageParam, RawMessageStreamEvent
 from pydantic import TypeAdapter
 
@@ -194,6 +194,23 @@ def test_models_and_other_endpoints_answer(client: Anthropic) -> None:
     """The provider has a model, and an endpoint without a shape answers with something."""
     assert [model.id for model in client.models.list()] == ["loopback-model"]
     assert client.get("/v1/anything", cast_to=object)
+
+
+def test_vertex_and_bedrock_answer_as_the_plain_api(provider: LoopbackProvider) -> None:
+    """The same messages are answered under the paths of Vertex and of Bedrock."""
+    with AnthropicVertex(
+        region="eu", project_id="p", access_token="t", base_url=provider.base_url, max_retries=0
+    ) as client:
+        message = client.messages.create(model="m", max_tokens=9, messages=HELLO)
+        assert message.content[0].type == "text"
+        with client.messages.stream(model="m", max_tokens=9, messages=HELLO) as stream:
+            assert stream.get_final_text() == "hello"
+        answer = client._client.post(
+            f"{origin_of(provider)}/model/anthropic.m/invoke",
+            json={"anthropic_version": "bedrock-2023-05-31", "max_tokens": 9, "messages": HELLO},
+            headers={"authorization": "AWS4-HMAC-SHA256 Credential=x, Signature=y"},
+        )
+    assert answer.json()["content"][0]["text"] == "hello"
 
 
 def test_the_async_client_works_the_same(provider: LoopbackProvider) -> None:

@@ -50,6 +50,9 @@ _OPENAI: tuple[tuple[str, str, Shape], ...] = (
     ("POST", "/images/generations", media.IMAGES),
     ("POST", "/images/edits", media.IMAGES),
     ("POST", "/images/variations", media.IMAGES),
+    # Anthropic's models at Vertex and, where nothing is streamed, at Bedrock.
+    ("POST", ".*/models/[^/]+:(?:stream)?[rR]awPredict", messages.MESSAGES),
+    ("POST", f"/model/{_ONE}/invoke", messages.MESSAGES),
 )
 _ANTHROPIC: tuple[tuple[str, str, Shape], ...] = (
     ("POST", "/messages", messages.MESSAGES),
