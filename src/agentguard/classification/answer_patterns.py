@@ -14,7 +14,7 @@ INVARIANT: every invisible character is found where it has no such use
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from agentguard.classification.remote_images import REMOTE_IMAGE, remote_images
 from agentguard.vocabulary import Finding
@@ -85,16 +85,17 @@ def _start(finding: Finding) -> int:
     return finding.start
 
 
-def _cut(findings: Iterable[Finding], around: list[Finding]) -> Iterator[Finding]:
-    """Yield what is left of the findings; both are sorted."""
+def _cut(findings: Iterable[Finding], around: Sequence[Finding]) -> Iterator[Finding]:
+    """Yield what is left of the findings; both are sorted and do not overlap."""
+    passed = 0
     for finding in findings:
-        begin = finding.start
-        for other in around:
-            if other.end <= begin or other.start >= finding.end:
-                continue
-            if begin < other.start:
-                yield _part(finding, begin, other.start)
-            begin = other.end
+        while passed < len(around) and around[passed].end <= finding.start:
+            passed += 1
+        begin, at = finding.start, passed
+        while at < len(around) and around[at].start < finding.end:
+            if begin < around[at].start:
+                yield _part(finding, begin, around[at].start)
+            begin, at = around[at].end, at + 1
         if begin < finding.end:
             yield _part(finding, begin, finding.end)
 

@@ -13,13 +13,14 @@ INVARIANT: an address that a browser would ask another host for is found
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator
 
 from agentguard.vocabulary import Finding
 
 REMOTE_IMAGE = "remote_image"
 # A tag that is longer is found by its beginning, so that no end can be pushed out of sight.
-LONGEST_TAG = 8192
+LONGEST_TAG = 2048
 
 _LOCAL = re.compile(
     r"(?i:data|cid|blob|attachment|sandbox):\S*|(?!//)[\w./~%@+,-]*(?:[?#][\w./~%@+=,-]*)?"
@@ -36,6 +37,7 @@ _IN_PROGRAM = re.compile(r"[\w)\]?<]")
 _TAG = re.compile(
     r"(?i)<(?:img|image|feimage|picture|source|input|video|audio|embed|iframe|object)[\s/]"
 )
+_STYLED = re.compile(r"(?i)url|image|\\|&")
 _QUOTE_OR_END = re.compile(r"[\"'>]")
 _ATTRIBUTE = re.compile(r"([^\s\"'<>/=]+)\s*=\s*(?:\"([^\"]*)\"?|'([^']*)'?|([^\s\"'>][^\s>]*))")
 _LOADING = frozenset(
@@ -98,28 +100,43 @@ def _image(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 
 
 def _html(text: str) -> Iterator[tuple[int, int]]:
-    for tag in _TAG.finditer(text):
-        end = _tag_end(text, tag.end())
-        if end is None:
+    tags = list(_TAG.finditer(text))
+    if not tags:
+        return
+    ends = _TagEnds(text)
+    for tag in tags:
+        end = ends.behind(tag.end())
+        if end - tag.end() > LONGEST_TAG:
             yield tag.start(), tag.start() + 1
             continue
         for attribute in _ATTRIBUTE.finditer(text, tag.end() - 1, end):
             group = attribute.lastindex or 0
             name, value = attribute[1].lower(), attribute[group]
-            styled = name == "style" and re.search(r"(?i)url|image|\\|&", value)
+            styled = name == "style" and _STYLED.search(value) is not None
             if styled or (name in _LOADING and not _is_local(value)):
                 yield attribute.span(group)
 
 
-def _tag_end(text: str, start: int) -> int | None:
-    """Return where a tag ends, None when that is out of sight."""
-    quote = ""
-    for mark in _QUOTE_OR_END.finditer(text, start, start + LONGEST_TAG):
-        if mark.group() == ">" and not quote:
-            return mark.end()
-        if mark.group() in (quote, "'", '"'):
-            quote = "" if mark.group() == quote else quote or mark.group().replace(">", "")
-    return len(text) if len(text) <= start + LONGEST_TAG else None
+class _TagEnds:
+    """Where a tag ends, for any number of tags in one pass: a ``>`` in quotes ends none."""
+
+    def __init__(self, text: str) -> None:
+        marks = [(mark.start(), mark.group()) for mark in _QUOTE_OR_END.finditer(text)]
+        self._places = [place for place, _ in marks]
+        # For each mark, met outside quotes: the end of the tag.
+        self._ends = [len(text)] * (len(marks) + 1)
+        after_next = {"'": len(marks), '"': len(marks)}
+        for index in range(len(marks) - 1, -1, -1):
+            place, mark = marks[index]
+            if mark == ">":
+                self._ends[index] = place + 1
+            else:
+                self._ends[index] = self._ends[after_next[mark]]
+                after_next[mark] = index + 1
+
+    def behind(self, start: int) -> int:
+        """Return the end of the tag whose name ends at *start*; the text's end if it has none."""
+        return self._ends[bisect_left(self._places, start)]
 
 
 def _is_local(address: str) -> bool:

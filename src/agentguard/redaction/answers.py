@@ -8,6 +8,7 @@ Probabilities of tokens spell the text that they stand beside, so they go where 
 INVARIANT: no string of an answer is left out (tests/redaction/test_answers.py).
 """
 
+import functools
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -157,28 +158,31 @@ class _Paths:
 
     __slots__ = ("_below", "here")
 
-    def __init__(self, paths: Sequence[tuple[Sequence[str], Treat]]) -> None:
-        self.here = next((treat for steps, treat in paths if not steps), None)
-        self._below = [(steps, treat) for steps, treat in paths if steps]
+    def __init__(self, paths: Iterable[tuple[Sequence[str], Treat]]) -> None:
+        self.here: Treat | None = None
+        self._below: dict[str, list[tuple[Sequence[str], Treat]]] = {}
+        for steps, treat in paths:
+            if steps:
+                self._below.setdefault(steps[0], []).append((steps[1:], treat))
+            else:
+                self.here = treat
 
     @classmethod
     def to(cls, texts: Mapping[str, Treat]) -> "_Paths":
-        return cls([(steps_of(pointer), treat) for pointer, treat in texts.items()])
+        return cls((steps_of(pointer), treat) for pointer, treat in texts.items())
 
     def below(self, step: str) -> "_Paths":
-        if not self._below:
-            return _NOWHERE
-        return _Paths(
-            [(steps[1:], treat) for steps, treat in self._below if steps[0] in (step, ANY)]
-        )
+        paths = [*self._below.get(step, ()), *self._below.get(ANY, ())]
+        return _Paths(paths) if paths else _NOWHERE
 
 
 _NOWHERE = _Paths(())
 
 
+@functools.lru_cache(maxsize=256)
 def steps_of(pointer: str) -> Sequence[str]:
     """Return the steps of a JSON pointer (RFC 6901)."""
-    return [step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:]]
+    return tuple(step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:])
 
 
 def _without_text(item: Any) -> Both:

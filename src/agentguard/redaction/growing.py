@@ -69,7 +69,7 @@ class GrowingText:
         start = _looked_back(spans, self._text, free)
         self._text = self._text[start:]
         self._base = free - start
-        self._worth = 0
+        self._wait()
         return released
 
     def _hold(self) -> None:
@@ -78,8 +78,11 @@ class GrowingText:
             word = len(self._text) - cut_before(self._text, len(self._text), self._base)
             if word > LONGEST_WORD or held > LONGEST_HELD:
                 raise AnswerUncheckable("a text of the answer goes on too long without a break")
-        # A text that is long already is looked at again only when it has grown by some of itself.
-        self._worth = len(self._text) + held // 8
+        self._wait()
+
+    def _wait(self) -> None:
+        """Look at what is long already only when it has grown by some of itself."""
+        self._worth = len(self._text) + (len(self._text) - self._base) // 8
 
 
 def _outside(spans: list[Span], text: str, free: int, base: int) -> int:

@@ -20,7 +20,7 @@ from agentguard.redaction.vault import Vault
 # As far as a key is followed that has a beginning and no end.
 LONGEST_KEY = 128 * 1024
 # As far as a tag is followed.
-LONGEST_TAG = 8192
+LONGEST_TAG = 2048
 # Digits behind which no payment card goes on, and where to look for the last ones.
 MOST_DIGITS = 20
 DIGITS_SEEN = 128

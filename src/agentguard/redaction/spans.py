@@ -10,18 +10,25 @@ from agentguard.redaction.pieces import Span
 
 
 def without(found: list[Span], kept: list[Span]) -> list[Span]:
-    """Cut what must stay out of the spans; both lists are sorted."""
+    """Cut what must stay out of the spans.
+
+    Args:
+        found: sorted; they may overlap.
+        kept: sorted; they do not overlap.
+    """
     if not kept:
         return found
     rest: list[Span] = []
+    passed = 0
     for start, end, name in found:
-        begin = start
-        for first, last, _ in kept:
-            if last <= begin or first >= end:
-                continue
+        while passed < len(kept) and kept[passed][1] <= start:
+            passed += 1
+        begin, at = start, passed
+        while at < len(kept) and kept[at][0] < end:
+            first, last, _ = kept[at]
             if begin < first:
                 rest.append((begin, first, name))
-            begin = last
+            begin, at = last, at + 1
         if begin < end:
             rest.append((begin, end, name))
     return rest
