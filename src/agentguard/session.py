@@ -10,7 +10,7 @@ INVARIANT: a session belongs to one chain of principals; nothing is turned back 
 
 from collections.abc import Callable
 
-from agentguard.classification import Classifier, KnownValues
+from agentguard.classification import Classifier, KnownValues, with_answer_findings
 from agentguard.redaction import Vault
 from agentguard.vocabulary import Finding
 
@@ -31,6 +31,11 @@ class Session:
         """Return the function that finds classified text, values hidden before now included."""
         known = self._known_values()
         return lambda text: classifier.findings(text, *known)
+
+    def answer_finder(self, classifier: Classifier) -> Find:
+        """Return the function that finds what an answer must be looked at for."""
+        known = self._known_values()
+        return lambda text: with_answer_findings(text, classifier.findings(text, *known))
 
     def second_finder(self, classifier: Classifier) -> Callable[[], Find]:
         """Return what makes a finder that also knows what was hidden until it is made.

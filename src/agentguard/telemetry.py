@@ -16,6 +16,7 @@ processor or an exporter raises (tests/test_telemetry.py).
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import TypeVar
 
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, Tracer, TracerProvider
@@ -70,6 +71,7 @@ SERVER_PORT = "server.port"
 NO_IDENTITY = "none"
 
 Attributes = Mapping[str, str | bool | int | tuple[str, ...]]
+L = TypeVar("L", bound="Lasting")
 
 _ERRORS: Mapping[Reason, str] = {
     Reason.APPROVAL_TIMEOUT: f"{PREFIX}.approval_timeout",
@@ -77,11 +79,39 @@ _ERRORS: Mapping[Reason, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class GuardSpan:
-    """The span of one crossing, and where an audit entry finds it again."""
+@dataclass(slots=True)
+class Lasting:
+    """A span that ends with the block that opened it, unless it is kept for a stream."""
 
     span: Span
+    kept: bool = False
+
+    def keep(self) -> None:
+        """Let the span outlive its block; whoever keeps it ends it."""
+        self.kept = True
+
+    def end(self) -> None:
+        """End the span."""
+        with suppress(Exception):
+            self.span.end()
+
+
+class OperationSpan(Lasting):
+    """The semantic-convention span of an operation."""
+
+    def describe(self, attributes: "Attributes") -> None:
+        """Add what is known by now."""
+        describe(self.span, attributes)
+
+    def fail(self, error: BaseException) -> None:
+        """Say that the operation failed, without the error's text."""
+        self.describe({ERROR_TYPE: type(error).__name__})
+        with suppress(Exception):
+            self.span.set_status(Status(StatusCode.ERROR))
+
+
+class GuardSpan(Lasting):
+    """The span of one crossing, and where an audit entry finds it again."""
 
     def trace(self, stream: str) -> Trace:
         """Return the span's place, for the audit entries that go to *stream*."""
@@ -178,13 +208,13 @@ class Telemetry:
             if caller.chain.actor.kind is PrincipalKind.AGENT:
                 attributes["gen_ai.agent.name"] = caller.chain.actor.id
         name = f"guard {attempt.operation} {attempt.target}".rstrip()
-        with self._span(name, SpanKind.INTERNAL, attributes) as span:
-            yield GuardSpan(span)
+        with self._span(name, SpanKind.INTERNAL, attributes, GuardSpan) as span:
+            yield span
 
     @contextmanager
     def operation_span(
         self, attempt: Attempt, attributes: Attributes, *, wanted: bool
-    ) -> Iterator[Span | None]:
+    ) -> Iterator[OperationSpan | None]:
         """Open the semantic-convention span of the operation itself, if *wanted*."""
         if not wanted:
             yield None
@@ -197,13 +227,11 @@ class Telemetry:
         }
         kind = SpanKind.INTERNAL if tool else SpanKind.CLIENT
         name = f"{attempt.operation} {attempt.target}".rstrip()
-        with self._span(name, kind, own) as span:
+        with self._span(name, kind, own, OperationSpan) as operation:
             try:
-                yield span
+                yield operation
             except BaseException as error:
-                describe(span, {ERROR_TYPE: type(error).__name__})
-                with suppress(Exception):
-                    span.set_status(Status(StatusCode.ERROR))
+                operation.fail(error)
                 raise
 
     @contextmanager
@@ -216,21 +244,25 @@ class Telemetry:
             GEN_AI_TOOL_NAME: request.tool,
             OPENINFERENCE_KIND: "GUARDRAIL",
         }
-        with self._span(f"approval {request.tool}", SpanKind.INTERNAL, attributes) as span:
-            yield Waiting(span, reused=request.state is ApprovalState.APPROVED)
+        name = f"approval {request.tool}"
+        with self._span(name, SpanKind.INTERNAL, attributes, Lasting) as lasting:
+            yield Waiting(lasting.span, reused=request.state is ApprovalState.APPROVED)
 
     @contextmanager
-    def _span(self, name: str, kind: SpanKind, attributes: Attributes) -> Iterator[Span]:
+    def _span(
+        self, name: str, kind: SpanKind, attributes: Attributes, made: type[L]
+    ) -> Iterator[L]:
         """Open a span; a sampler or a processor that raises costs the span, not the call."""
         span: Span = trace.INVALID_SPAN
         with suppress(Exception):
             span = self._tracer().start_span(name, kind=kind, attributes=attributes)
+        lasting = made(span)
         try:
             with trace.use_span(span, record_exception=False, set_status_on_exception=False):
-                yield span
+                yield lasting
         finally:
-            with suppress(Exception):
-                span.end()
+            if not lasting.kept:
+                lasting.end()
 
 
 def describe(span: Span, attributes: Attributes) -> None:

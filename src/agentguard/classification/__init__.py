@@ -8,12 +8,15 @@
     rules                    keyword gate, windows, matches
     validators, private_keys confirm a match or extend it
     known_values             exact values and their encoded forms
+    answer_patterns          invisible characters, which only answers are searched for
+    remote_images            images in an answer that call another host
     spans                    merging and offsets
     classifier               all of it together
 
 It only points; ``redaction`` hides and ``policy`` decides.
 """
 
+from agentguard.classification.answer_patterns import answer_findings, with_answer_findings
 from agentguard.classification.classes import BUILT_IN_CLASSES, Detector, OwnClass
 from agentguard.classification.classifier import Classifier, build_classifier
 from agentguard.classification.known_values import KnownValues
@@ -24,5 +27,7 @@ __all__ = [
     "Detector",
     "KnownValues",
     "OwnClass",
+    "answer_findings",
     "build_classifier",
+    "with_answer_findings",
 ]

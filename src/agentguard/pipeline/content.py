@@ -18,11 +18,13 @@ from agentguard.canonical import Frozen, NotCanonical, canonical_bytes, freeze
 from agentguard.classification import Classifier
 from agentguard.errors import ContentRefused, DeniedByPolicy
 from agentguard.pipeline.steps import Progress, Response, obligation, required
+from agentguard.pipeline.stream import answer_refused
 from agentguard.pipeline.tools import narrowed
 from agentguard.redaction import (
+    AnswerBlocked,
     PlaceholderUnresolved,
     Redacted,
-    hydrate_text,
+    checked_answer,
     redact_payload,
     resolve_arguments,
 )
@@ -182,13 +184,31 @@ def _shown(progress: Progress, call: ToolCall, session: Session) -> str:
 
 
 def checked(progress: Progress, call: Call, response: Response, session: Session) -> Any:
-    """Return what the caller gets: a model's answer turned back, a tool's result labelled."""
+    """Return what the caller gets: a model's answer turned back, a tool's result labelled.
+
+    Raises:
+        ContentRefused: the answer holds a class that may not be in an answer.
+    """
     if isinstance(call, ToolCall):
         progress.classes = _labels(progress, response.content, session)
         return response.content
-    for pointer in call.answers:
-        _hydrate(response.content, pointer.split("/")[1:], session)
-    return response.content
+    if response.content is None:
+        return None
+    refusal: ContentRefused | None = None
+    shown: Any = None
+    try:
+        _, shown, progress.answered = checked_answer(
+            response.content,
+            answers=call.answers,
+            find=session.answer_finder(progress.core.classifier),
+            classes=progress.core.policy.classes,
+            vault=session.vault,
+        )
+    except AnswerBlocked as error:
+        refusal = answer_refused(progress, error)
+    if refusal is not None:
+        raise refusal
+    return shown
 
 
 def _labels(progress: Progress, result: object, session: Session) -> Mapping[str, int]:
@@ -214,21 +234,3 @@ def texts_of(value: Frozen) -> Sequence[str]:
     if isinstance(value, Mapping):
         return [text for key, item in value.items() for text in (key, *texts_of(item))]
     return ()
-
-
-def _hydrate(content: Any, path: Sequence[str], session: Session) -> None:
-    """Turn placeholders back in the texts at *path*, in place; other types are left alone."""
-    head, rest = path[0], path[1:]
-    if isinstance(content, dict):
-        keys: Sequence[Any] = list(content) if head == "*" else [head]
-    elif isinstance(content, list) and head == "*":
-        keys = range(len(content))
-    else:
-        return
-    for key in keys:
-        if isinstance(content, dict) and key not in content:
-            continue
-        if rest:
-            _hydrate(content[key], rest, session)
-        elif isinstance(content[key], str):
-            content[key] = hydrate_text(content[key], session.vault).text

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """In which order do the steps of one call happen?
 
-``_steps`` is the only place where the order is written. Streams will be the same flow with two
-more steps, one that pulls a piece and one that releases it, between 7 and 9.
+``_steps`` is the only place where the order is written. A stream is the same flow with two more
+steps, one that pulls an event and one that releases what was checked, between 7 and 9.
 
 INVARIANT: whatever raises in 1 to 6 leaves nothing dispatched (tests/attacks/test_steps.py).
 INVARIANT: whatever raises in 8 or 9 withholds the result and says ``dispatched`` (same file).
@@ -28,6 +28,7 @@ from agentguard.pipeline.steps import (
     Trace,
     perform,
 )
+from agentguard.pipeline.stream import streamed
 from agentguard.vocabulary import Caller, Outcome, Reason
 
 
@@ -80,9 +81,13 @@ def _steps(progress: Progress) -> Flow[Any]:
     progress.stage = Stage.DISPATCH
     progress.dispatched = True
     response = yield from perform(Dispatch(call))
-    # 8 what came back?
-    progress.stage = Stage.RESULT
-    result = checked(progress, call, response, session)
+    # 8 what came back? A stream is checked event by event, and released while it comes.
+    result = None
+    if response.form is None:
+        progress.stage = Stage.RESULT
+        result = checked(progress, call, response, session)
+    else:
+        yield from streamed(progress, response.form, session)
     # 9 write down what happened
     progress.stage = Stage.OUTCOME
     yield from outcome(progress, Outcome.COMPLETED)

@@ -9,6 +9,7 @@ INVARIANT: a call that changes state has its intent entry on disk before it is d
 (tests/attacks/test_audit_store.py).
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from agentguard.approvals import finish
@@ -91,7 +92,7 @@ def entry(
         effect=None if decision is None else decision.effect,
         reason=progress.reason,
         impact=None if tool is None else tool.impact,
-        classes=progress.classes,
+        classes=_classes(progress),
         commitment=commitment,
         approval_id=None if progress.approval is None else progress.approval.id,
         outcome=outcome,
@@ -99,6 +100,13 @@ def entry(
         trace_id=progress.trace.trace_id,
         span_id=progress.trace.span_id,
     )
+
+
+def _classes(progress: Progress) -> Mapping[str, int]:
+    """Return what was found in what an entry is about: what leaves, or what came back."""
+    if progress.dispatched and isinstance(progress.call, ModelCall):
+        return progress.answered
+    return progress.classes
 
 
 def refuse_if_denied(progress: Progress) -> None:

@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from agentguard.classification import Classifier
 from agentguard.errors import GuardFailure, IdentityRequired
 from agentguard.policy import Policy
+from agentguard.redaction import Event, Released, StreamForm
 from agentguard.session import Session
 from agentguard.vocabulary import (
     ApprovalChange,
@@ -100,11 +101,14 @@ class Response:
     """What came back from a dispatched call.
 
     Attributes:
-        content: a model's response body as plain JSON, or a tool's result.
+        content: a model's response body as plain JSON or text, or a tool's result; None where
+            nothing can be read in it.
+        form: where texts stand in the events, when the answer is a stream of them.
         attributes: facts for the operation's span, names and values.
     """
 
     content: Any = field(repr=False)
+    form: StreamForm | None = None
     attributes: Mapping[str, str | int | tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -149,6 +153,22 @@ class Dispatch(Step[Response]):
     """Let the call happen."""
 
     call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class Pull(Step[Event | None]):
+    """Wait for the next event of a stream; None is its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Emit(Step[None]):
+    """Release checked events to the caller."""
+
+    released: tuple[Released, ...]
+
+
+class StreamClosed(BaseException):
+    """The reader of a stream wants no more of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -202,6 +222,7 @@ class Progress:
     decision: Decision | None = None
     reason: Reason | None = None
     classes: Mapping[str, int] = field(default_factory=dict)
+    answered: Mapping[str, int] = field(default_factory=dict)
     approval: ApprovalRequest | None = None
     claimed: bool = False
     intended: bool = False

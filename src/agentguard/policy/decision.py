@@ -12,7 +12,7 @@ tests/policy/test_table.py).
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from types import MappingProxyType
 
@@ -105,7 +105,13 @@ class Policy:
             reach.append(found)
         if isinstance(call, ToolCall):
             return self._decide_tool(call, reach, person_id)
-        return self._decide_model(call, reach, person_id, subjects)
+        decision = self._decide_model(call, reach, person_id, subjects)
+        for inner in call.inner:
+            if decision.effect is Effect.DENY:
+                break
+            of_inner = self._decide_model(inner, reach, person_id, subjects)
+            decision = of_inner if of_inner.effect is Effect.DENY else _both(decision, of_inner)
+        return decision
 
     def settle(self, decision: Decision, facts: Facts) -> Decision:
         """Return *decision* in the light of what classification found; it only tightens."""
@@ -214,6 +220,18 @@ class Policy:
         return Decision(
             effect=Effect.DENY, policy=self.digest, reason=reason, nearest=nearest, hint=hint
         )
+
+
+def _both(outer: Decision, inner: Decision) -> Decision:
+    """Return the decision on a call with what another call inside it may refer to at most."""
+    allowed = [
+        each.references
+        for each in (*outer.obligations, *inner.obligations)
+        if isinstance(each, ReferOnly)
+    ]
+    kept = tuple(each for each in outer.obligations if not isinstance(each, ReferOnly))
+    refer = ReferOnly(references=frozenset.intersection(*allowed))
+    return replace(outer, obligations=(*kept, refer))
 
 
 def _labelling(data_class: DataClass | None) -> str | None:

@@ -7,12 +7,22 @@
     json_text     JSON inside a string, taken apart and put together without loss
     authored      which places the model wrote
     pieces        what is sensitive only when strings are read together
+    spans         what is left to hide beside what must stay
+    telling       what only the name of a member gives away
     payload       hide the findings in every position of a JSON value
     hydration     turn placeholders back, for the user or for a tool
+    answer_text   one text that a model wrote: found, hidden, turned back
+    json_position whether a value is put inside a JSON string
+    answers       a whole answer, wherever in it a text stands
+    holding       how much of a growing text can no longer change
+    growing       one growing text, released piece by piece
+    streams       a streamed answer, event by event
 
 It finds nothing by itself: the function that finds is an argument.
 """
 
+from agentguard.redaction.answer_text import AnswerBlocked, AnswerUncheckable, AnswerWithheld
+from agentguard.redaction.answers import checked_answer
 from agentguard.redaction.hydration import (
     Hydrated,
     PlaceholderProblem,
@@ -26,16 +36,26 @@ from agentguard.redaction.placeholders import (
     escape_placeholders,
     find_placeholders,
 )
+from agentguard.redaction.streams import Event, Released, Slot, StreamCheck, StreamForm
 from agentguard.redaction.vault import Issued, Vault
 
 __all__ = [
     "PLACEHOLDER",
+    "AnswerBlocked",
+    "AnswerUncheckable",
+    "AnswerWithheld",
+    "Event",
     "Hydrated",
     "Issued",
     "PlaceholderProblem",
     "PlaceholderUnresolved",
     "Redacted",
+    "Released",
+    "Slot",
+    "StreamCheck",
+    "StreamForm",
     "Vault",
+    "checked_answer",
     "escape_placeholders",
     "find_placeholders",
     "hydrate_text",

@@ -142,6 +142,8 @@ class ModelCall:
         hosted_tools: the tools that would run at the provider.
         references: what the provider would use or keep beyond the content.
         keeps: the boolean field that makes the provider keep the content when it is left out.
+        inner: the calls that the provider would make of what is sent, such as those of a batch;
+            what they hold stands in this call as well.
         attachments: what is no text.
         encoded: what is text in base64.
         streams: whether the answer is asked for as a stream of events.
@@ -164,6 +166,7 @@ class ModelCall:
     hosted_tools: tuple[HostedTool, ...] = field(default=(), repr=False)
     references: frozenset[Reference] = frozenset()
     keeps: str | None = None
+    inner: "tuple[ModelCall, ...]" = field(default=(), repr=False)
     attachments: tuple[Attachment, ...] = field(default=(), repr=False)
     encoded: tuple[EncodedText, ...] = field(default=(), repr=False)
     streams: bool = False

@@ -3,21 +3,15 @@
 """Do the two drivers perform every step, and what if the caller gives up in the middle?"""
 
 import asyncio
-import gc
-import itertools
-import os
 import threading
 import time
-import weakref
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agentguard import ApprovalPending, Guard, GuardFailure, enforcement
+from agentguard import ApprovalPending, Guard
 from agentguard.audit import parse_entry, verify
-from agentguard.enforcement import Sessions, _in_thread
-from agentguard.identity import Identities
 from agentguard.pipeline import Step
 from agentguard.stores import Journal, SqliteReader
 from agentguard.vocabulary import (
@@ -235,108 +229,6 @@ def _after_close(guard: Guard, folder: Path) -> list[AuditEntry]:
 
 def test_a_step_that_nobody_performs_is_an_error(guard: Guard) -> None:
     """A driver does not pass over a step that it does not know."""
-    enforcer = guard._parts.enforcer
+    performer = guard._parts.enforcer._performer
     with pytest.raises(TypeError):
-        enforcer._perform_local(Step[Any](), None)  # type: ignore[arg-type]  # never reached
-
-
-def made() -> tuple[Sessions, Identities]:
-    """Return sessions, and identities whose nameless sessions are numbered."""
-    return Sessions(os.urandom), Identities(map(str, itertools.count()).__next__)
-
-
-def test_a_named_session_is_never_forgotten() -> None:
-    """However many blocks without a session id come and go, a named session stays the same."""
-    sessions, identities = made()
-    named = sessions.of(identities.narrowed("agent:a", session="s"))
-    for _ in range(12_000):
-        sessions.of(identities.narrowed("agent:a"))
-    assert sessions.of(identities.narrowed("agent:a", session="s")) is named
-    assert (len(sessions._named), len(sessions._living)) == (1, 1)
-    assert not sessions._nameless
-
-
-def test_a_nameless_session_lives_as_long_as_anybody_can_come_back_to_it() -> None:
-    """What a bound object or a nested block carries keeps the session of the block around."""
-    sessions, identities = made()
-    with identities.block("agent:a") as outer:
-        first = sessions.of(outer)
-        with identities.block("agent:b") as inner:
-            nested = sessions.of(inner)
-        del inner
-        gc.collect()
-        with identities.block("agent:b") as again:
-            assert sessions.of(again) is nested
-        del again
-        carried = identities.narrowed("agent:a")
-    del outer
-    gc.collect()
-    assert sessions.of(carried) is first
-    assert first is not nested
-    seen = weakref.ref(first)
-    del carried, first, nested
-    gc.collect()
-    assert seen() is None
-
-
-def test_a_nameless_session_is_met_again_by_its_id() -> None:
-    """Who hands the id of a nameless session on comes back to that session, and it is kept."""
-    sessions, identities = made()
-    with identities.block("agent:a") as outer:
-        first, id_ = sessions.of(outer), outer.session
-    named = identities.narrowed("agent:a", session=id_)
-    assert sessions.of(named) is first
-    del outer
-    gc.collect()
-    assert sessions.of(named) is first
-
-
-def test_named_sessions_beyond_the_bound_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A full process refuses a new named session, and goes on with what it knows."""
-    monkeypatch.setattr(enforcement, "MOST_NAMED_SESSIONS", 3)
-    sessions, identities = made()
-    known = [identities.narrowed("agent:a", session=f"s{number}") for number in range(3)]
-    kept = [sessions.of(caller) for caller in known]
-    with pytest.raises(GuardFailure) as caught:
-        sessions.of(identities.narrowed("agent:a", session="another"))
-    assert caught.value.part == "sessions"
-    assert [sessions.of(caller) for caller in known] == kept
-    assert sessions.of(identities.narrowed("agent:a")) not in kept
-
-
-def test_work_in_a_thread_ends_before_a_cancellation_is_delivered() -> None:
-    """Cancelling a task that waits for a thread waits for the thread first."""
-    done: list[int] = []
-
-    def work() -> None:
-        time.sleep(0.1)
-        done.append(1)
-
-    async def main() -> None:
-        task = asyncio.create_task(_in_thread(work))
-        await asyncio.sleep(0.02)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await task
-        assert done == [1]
-
-    asyncio.run(main())
-
-
-def test_what_work_in_a_thread_raises_is_raised() -> None:
-    """A failure in the thread is the failure of the step, also under a cancellation."""
-
-    def work() -> None:
-        time.sleep(0.05)
-        raise LookupError
-
-    async def main() -> None:
-        with pytest.raises(LookupError):
-            await _in_thread(work)
-        task = asyncio.create_task(_in_thread(work))
-        await asyncio.sleep(0.01)
-        task.cancel()
-        with pytest.raises(LookupError):
-            await task
-
-    asyncio.run(main())
+        performer.perform(Step[Any](), None)  # type: ignore[arg-type]  # never reached

@@ -1,0 +1,15 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""Who performs the steps of a call, in synchronous and in asynchronous code?
+
+``drivers`` take a call through the flow, ``streams`` one whose answer comes in pieces;
+``performing`` does the work of a step, ``sessions`` keeps what is remembered between calls.
+The order of the steps is written in ``pipeline``.
+"""
+
+from agentguard.enforcement.crossing import Crossing
+from agentguard.enforcement.drivers import Enforcer
+from agentguard.enforcement.sessions import Sessions
+from agentguard.enforcement.streams import OpenStream
+
+__all__ = ["Crossing", "Enforcer", "OpenStream", "Sessions"]

@@ -1,0 +1,71 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""What does an integration hand over, and which parts does the driver work with?"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from agentguard.vocabulary import (
+    ApprovalChange,
+    ApprovalRequest,
+    AuditEntry,
+    Boundary,
+    Call,
+    Caller,
+    Position,
+)
+
+
+class Journal(Protocol):
+    """Where audit entries, and changes of approval requests with them, are written."""
+
+    @property
+    def stream(self) -> str:
+        """The id of this process's stream."""
+
+    def append(
+        self,
+        entry: AuditEntry,
+        *,
+        durable: bool,
+        change: ApprovalChange | None = None,
+        salt: bytes | None = None,
+    ) -> Position | None:
+        """Write one entry; see ``stores.Journal``."""
+
+    def offer(self, entry: AuditEntry, *, salt: bytes | None = None) -> bool:
+        """Write one entry if that means no waiting; see ``stores.Journal``."""
+
+
+class ApprovalReader(Protocol):
+    """Where approval requests are read."""
+
+    def approval(self, id: str) -> ApprovalRequest | None:  # noqa: A002 - the field's word
+        """Return one request with its votes."""
+
+    def open_approvals(self, session_key: str, tool: str) -> tuple[ApprovalRequest, ...]:
+        """Return the requests of a session for a tool that have not ended for good."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Crossing:
+    """One call as an integration hands it over.
+
+    Attributes:
+        boundary, operation, target: see ``pipeline.Attempt``.
+        surface: what was used to make the call, such as ``openai`` or ``functions``.
+        carried: the caller that the called object is bound to, if any.
+        describe: builds the call; raises a refusal for what it cannot inspect.
+        span_attributes: what the operation's span carries from its start.
+        operation_span: whether the operation's span is ours to make.
+    """
+
+    boundary: Boundary
+    surface: str
+    operation: str
+    target: str
+    carried: Caller | None
+    describe: Callable[[str], Call]
+    span_attributes: Mapping[str, str | bool | int | tuple[str, ...]] = field(default_factory=dict)
+    operation_span: bool = True

@@ -1,0 +1,157 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""How does a call come through the flow, in synchronous and in asynchronous code?
+
+Two drivers for the one flow: they send each step's result back into it, or throw what the step
+raised, so that the flow can write it down. The order of the steps is not theirs.
+
+INVARIANT: the drivers throw into a flow and never close it.
+INVARIANT: in the asynchronous driver a step that writes is finished before a cancellation is
+delivered (tests/enforcement/test_drivers.py), and none of them waits for the disk in the event
+loop (tests/attacks/test_concurrency.py).
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from agentguard.enforcement.crossing import ApprovalReader, Crossing, Journal
+from agentguard.enforcement.performing import Performer
+from agentguard.enforcement.streams import OpenStream
+from agentguard.errors import IdentityRequired
+from agentguard.identity import Identities
+from agentguard.pipeline import Attempt, Core, Dispatch, Flow, Pull, Response, guarded_call
+from agentguard.telemetry import GuardSpan, OperationSpan, Telemetry
+from agentguard.vocabulary import Call
+
+
+class Enforcer:
+    """Takes crossings through the guard. One serves synchronous and asynchronous code."""
+
+    def __init__(
+        self,
+        *,
+        core: Core,
+        identities: Identities,
+        journal: Journal,
+        approvals: ApprovalReader,
+        telemetry: Telemetry,
+        new_call_id: Callable[[], str],
+    ) -> None:
+        self.core = core
+        self.identities = identities
+        self._telemetry = telemetry
+        self._new_call_id = new_call_id
+        self._performer = Performer(
+            core=core, journal=journal, approvals=approvals, telemetry=telemetry
+        )
+
+    def call(self, crossing: Crossing, dispatch: Callable[[Call], Response]) -> Any:
+        """Take one crossing through the guard.
+
+        Returns:
+            What its caller gets; an ``OpenStream`` when the answer comes in pieces.
+        """
+        attempt = self._attempt(crossing)
+        with self._telemetry.guard_span(attempt) as span:
+            flow = self._flow(attempt, span)
+            operation: OperationSpan | None = None
+            try:
+                step = next(flow)
+                while True:
+                    if isinstance(step, Pull):
+                        return OpenStream(flow, self._performer, span, operation)
+                    result, failure = None, None
+                    try:
+                        if isinstance(step, Dispatch):
+                            result, operation = self._dispatch(step, crossing, attempt, dispatch)
+                        else:
+                            result = self._performer.perform(step, span)
+                    except BaseException as error:  # noqa: BLE001 - the flow writes it down
+                        failure = error
+                    # Outside the handler, so that what the flow raises is not chained to it.
+                    step = flow.send(result) if failure is None else flow.throw(failure)
+            except StopIteration as finished:
+                return finished.value
+
+    async def call_async(
+        self, crossing: Crossing, dispatch: Callable[[Call], Awaitable[Response]]
+    ) -> Any:
+        """Take one crossing through the guard; blocking steps run in worker threads."""
+        attempt = self._attempt(crossing)
+        with self._telemetry.guard_span(attempt) as span:
+            flow = self._flow(attempt, span)
+            operation: OperationSpan | None = None
+            try:
+                step = next(flow)
+                while True:
+                    if isinstance(step, Pull):
+                        return OpenStream(flow, self._performer, span, operation)
+                    result, failure = None, None
+                    try:
+                        if isinstance(step, Dispatch):
+                            result, operation = await self._dispatch_async(
+                                step, crossing, attempt, dispatch
+                            )
+                        else:
+                            result = await self._performer.perform_async(step, span)
+                    except BaseException as error:  # noqa: BLE001 - the flow writes it down
+                        failure = error
+                    # Outside the handler, so that what the flow raises is not chained to it.
+                    step = flow.send(result) if failure is None else flow.throw(failure)
+            except StopIteration as finished:
+                return finished.value
+
+    def _attempt(self, crossing: Crossing) -> Attempt:
+        caller, objection = None, None
+        try:
+            caller = self.identities.presented(crossing.carried)
+        except IdentityRequired as contradiction:
+            objection = contradiction
+        call_id = self._new_call_id()
+        return Attempt(
+            id=call_id,
+            boundary=crossing.boundary,
+            operation=crossing.operation,
+            target=crossing.target,
+            caller=caller,
+            objection=objection,
+            describe=lambda: crossing.describe(call_id),
+        )
+
+    def _flow(self, attempt: Attempt, span: GuardSpan) -> Flow[Any]:
+        return guarded_call(attempt, self.core, span.trace(self._performer.journal.stream))
+
+    def _dispatch(
+        self,
+        step: Dispatch,
+        crossing: Crossing,
+        attempt: Attempt,
+        dispatch: Callable[[Call], Response],
+    ) -> tuple[Response, OperationSpan | None]:
+        with self._telemetry.operation_span(
+            attempt, crossing.span_attributes, wanted=crossing.operation_span
+        ) as operation:
+            response = dispatch(step.call)
+            return response, _lasting(operation, response)
+
+    async def _dispatch_async(
+        self,
+        step: Dispatch,
+        crossing: Crossing,
+        attempt: Attempt,
+        dispatch: Callable[[Call], Awaitable[Response]],
+    ) -> tuple[Response, OperationSpan | None]:
+        with self._telemetry.operation_span(
+            attempt, crossing.span_attributes, wanted=crossing.operation_span
+        ) as operation:
+            response = await dispatch(step.call)
+            return response, _lasting(operation, response)
+
+
+def _lasting(operation: OperationSpan | None, response: Response) -> OperationSpan | None:
+    """Say what the span can say by now; that of a stream stays open as long as the stream."""
+    if operation is not None:
+        operation.describe(response.attributes)
+        if response.form is not None:
+            operation.keep()
+    return operation

@@ -1,0 +1,154 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""How is one step of a call performed?
+
+The work that blocks, and the waiting for people, in sync and in async code. The order of the
+steps is not decided here, and a step that lets the call happen is not performed here.
+"""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from agentguard.enforcement.crossing import ApprovalReader, Journal
+from agentguard.enforcement.sessions import Sessions
+from agentguard.enforcement.threads import in_thread
+from agentguard.errors import GuardFailure
+from agentguard.pipeline import (
+    AwaitAnswer,
+    ClaimLost,
+    Conclude,
+    Core,
+    FindApprovals,
+    OpenSession,
+    Record,
+    Step,
+)
+from agentguard.stores import ChangeLost, StoreFailure
+from agentguard.telemetry import GuardSpan, Telemetry
+from agentguard.vocabulary import ApprovalRequest, ApprovalState, Position
+
+T = TypeVar("T")
+
+SHORTEST_POLL, LONGEST_POLL = 0.02, 0.5
+
+
+class Performer:
+    """Performs every step but the dispatch itself."""
+
+    def __init__(
+        self,
+        *,
+        core: Core,
+        journal: Journal,
+        approvals: ApprovalReader,
+        telemetry: Telemetry,
+    ) -> None:
+        self.journal = journal
+        self.telemetry = telemetry
+        self.open_streams: set[object] = set()
+        self._core = core
+        self._approvals = approvals
+        self._sessions = Sessions(core.random)
+
+    def perform(self, step: Step[Any], span: GuardSpan) -> Any:
+        """Perform a step; it may block."""
+        if isinstance(step, AwaitAnswer):
+            return self._await_answer(step)
+        return self._perform_local(step, span)
+
+    async def perform_async(self, step: Step[Any], span: GuardSpan) -> Any:
+        """Perform a step; what blocks runs in a thread and is finished when cancelled."""
+        if isinstance(step, AwaitAnswer):
+            return await self._await_answer_async(step)
+        if isinstance(step, Record) and self._accepted(step):
+            return None
+        if isinstance(step, FindApprovals | Record):
+            return await in_thread(lambda: self._perform_local(step, span))
+        return self._perform_local(step, span)
+
+    def _perform_local(self, step: Step[Any], span: GuardSpan) -> Any:
+        """Perform a step that is the same in both drivers."""
+        if isinstance(step, OpenSession):
+            return self._sessions.of(step.caller)
+        if isinstance(step, Record):
+            return self._record(step)
+        if isinstance(step, FindApprovals):
+            return self._read(lambda: self._approvals.open_approvals(step.session_key, step.tool))
+        if isinstance(step, Conclude):
+            with contextlib.suppress(Exception):  # telemetry never changes a call
+                span.conclude(step.report)
+            return None
+        raise TypeError(f"no driver performs {type(step).__name__}")
+
+    def _record(self, step: Record) -> Position | None:
+        return self._written(
+            lambda: self.journal.append(
+                step.entry, durable=step.durable, change=step.change, salt=step.salt
+            )
+        )
+
+    def _accepted(self, step: Record) -> bool:
+        """Say whether the log took an entry at once, so that the event loop need not wait."""
+        if step.durable or step.change is not None:
+            return False
+        return self._written(lambda: self.journal.offer(step.entry, salt=step.salt))
+
+    def _written(self, write: Callable[[], T]) -> T:
+        failure = "the audit log cannot be written"
+        try:
+            return write()
+        except ChangeLost:
+            raise ClaimLost from None
+        except StoreFailure as error:
+            failure = f"{failure}: {error}"
+        raise GuardFailure(failure, part="audit")
+
+    def _read(self, read: Callable[[], T]) -> T:
+        failure = "approval requests cannot be read"
+        try:
+            return read()
+        except StoreFailure as error:
+            failure = f"{failure}: {error}"
+        raise GuardFailure(failure, part="approvals")
+
+    def _latest(self, request: ApprovalRequest) -> ApprovalRequest:
+        found = self._read(lambda: self._approvals.approval(request.id))
+        if found is None:
+            raise GuardFailure("an approval request has vanished from the store", part="approvals")
+        return found
+
+    def _time_left(self, request: ApprovalRequest, deadline: float) -> float:
+        """Return how long an answer is still worth waiting for, until just after it expires."""
+        if request.state is not ApprovalState.PENDING:
+            return 0.0
+        open_for = (request.decide_by - self._core.now()).total_seconds()
+        if open_for < 0:
+            return 0.0
+        return min(deadline - time.monotonic(), open_for + SHORTEST_POLL)
+
+    def _await_answer(self, step: AwaitAnswer) -> ApprovalRequest:
+        wait = step.profile.wait.total_seconds()
+        with self.telemetry.approval_span(step.request, wait) as waiting:
+            deadline, pause = time.monotonic() + wait, SHORTEST_POLL
+            latest = self._latest(step.request)
+            while (left := self._time_left(latest, deadline)) > 0:
+                time.sleep(min(pause, left))
+                pause = min(pause * 1.5, LONGEST_POLL)
+                latest = self._latest(step.request)
+            waiting.answered(latest)
+            return latest
+
+    async def _await_answer_async(self, step: AwaitAnswer) -> ApprovalRequest:
+        wait = step.profile.wait.total_seconds()
+        with self.telemetry.approval_span(step.request, wait) as waiting:
+            deadline, pause = time.monotonic() + wait, SHORTEST_POLL
+            latest = await in_thread(lambda: self._latest(step.request))
+            while (left := self._time_left(latest, deadline)) > 0:
+                await asyncio.sleep(min(pause, left))
+                pause = min(pause * 1.5, LONGEST_POLL)
+                latest = await in_thread(lambda: self._latest(step.request))
+            waiting.answered(latest)
+            return latest

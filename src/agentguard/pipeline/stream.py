@@ -1,0 +1,65 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""How is an answer that comes in pieces checked, before any piece is released?
+
+Step 8 of a call whose answer is a stream of events: one step pulls an event, one releases what
+was checked. What stands in an event is read by ``redaction``.
+
+INVARIANT: nothing is released that was not checked (tests/pipeline/test_stream.py).
+"""
+
+from agentguard.errors import ContentRefused
+from agentguard.pipeline.steps import Emit, Flow, Progress, Pull, Stage, perform
+from agentguard.redaction import (
+    AnswerBlocked,
+    AnswerUncheckable,
+    Released,
+    StreamCheck,
+    StreamForm,
+)
+from agentguard.session import Session
+from agentguard.vocabulary import Reason
+
+
+def streamed(progress: Progress, form: StreamForm, session: Session) -> Flow[None]:
+    """Check every event and release it; the stream ends with the last one.
+
+    Raises:
+        ContentRefused: the answer holds a class that may not be in an answer.
+        Exception: what the provider's stream broke off with, unchanged.
+    """
+    check = StreamCheck(
+        form,
+        find=session.answer_finder(progress.core.classifier),
+        classes=progress.core.policy.classes,
+        vault=session.vault,
+    )
+    ended = False
+    while not ended:
+        progress.stage = Stage.DISPATCH
+        event = yield from perform(Pull())
+        progress.stage = Stage.RESULT
+        ended = event is None
+        released: list[Released] = []
+        refusal: ContentRefused | None = None
+        try:
+            released = check.finish() if event is None else check.feed(event)
+        except (AnswerBlocked, AnswerUncheckable) as error:
+            refusal = answer_refused(progress, error)
+        progress.answered = dict(check.counts)
+        if refusal is not None:
+            raise refusal
+        if released:
+            yield from perform(Emit(tuple(released)))
+
+
+def answer_refused(
+    progress: Progress, problem: AnswerBlocked | AnswerUncheckable
+) -> ContentRefused:
+    """Return the refusal of an answer that holds a blocked class, or cannot be checked."""
+    if isinstance(problem, AnswerBlocked):
+        progress.reason = Reason.CLASS_BLOCKED
+        return ContentRefused(
+            "the answer holds data that may not be in one", classes=(problem.data_class,)
+        )
+    return ContentRefused(str(problem))
