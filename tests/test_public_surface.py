@@ -79,6 +79,6 @@ def test_the_wheel_holds_what_the_package_reads(tmp_path: Path) -> None:
     assert {
         "agentguard/py.typed",
         "agentguard/config/starter.toml",
-        "agentguard/integrations/openai/operations.csv",
+        "agentguard/operations/openai.csv",
     } <= names
     assert not any(name.startswith(("tests/", "examples/")) for name in names)

@@ -19,6 +19,7 @@ from agentguard.vocabulary import Caller, Impact
 if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
 
+    from agentguard.clients import Surface
     from agentguard.wiring import Parts
 
 T = TypeVar("T")
@@ -71,19 +72,20 @@ class Guard:
         """Guard a model client or a tool.
 
         Args:
-            target: an ``OpenAI`` or ``AsyncOpenAI`` client, guarded in place and returned; or a
-                function, or a list of functions, for which a new object is returned.
+            target: a client of the OpenAI or the Anthropic SDK, guarded in place and returned;
+                or a function, or a list of functions, for which a new object is returned.
             identity: who the client acts as when no block says so; it starts a session.
 
         Raises:
             TypeError: the guard does not know how to guard this type, so it refuses it.
             ConfigError: the policy does not know the tool, or another guard has the client.
         """
-        from agentguard.integrations.openai import guard_client, is_openai_client
+        surface = _surface_of(target)
+        if surface is not None:
+            from agentguard.clients import guard_client
 
-        if is_openai_client(target):
             carried = None if identity is None else self._narrowed(identity)
-            return guard_client(target, self._parts.enforcer, carried)
+            return guard_client(target, surface, self._parts.enforcer, carried)
         if identity is not None:
             raise TypeError("identity= goes with a model client; tools follow the running code")
         if isinstance(target, list):
@@ -161,12 +163,13 @@ class Guard:
             TypeError: not a model client.
             IdentityRequired: an id is malformed, or contradicts the block around.
         """
-        from agentguard.integrations.openai import bind_client, is_openai_client
+        from agentguard.clients import bind_client
 
-        if not is_openai_client(client):
+        surface = _surface_of(client)
+        if surface is None:
             raise TypeError(f"objects of type {type(client).__name__} cannot carry an identity")
         carried = self._narrowed(actor, on_behalf_of=on_behalf_of, session=session)
-        return bind_client(client, self._parts.enforcer, carried)
+        return bind_client(client, surface, self._parts.enforcer, carried)
 
     def _narrowed(
         self, actor: str, *, on_behalf_of: str | None = None, session: str | None = None
@@ -201,3 +204,18 @@ class Guard:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _surface_of(target: object) -> "Surface | None":
+    """Return what is known of the SDK that *target* is a client of, None if it is none."""
+    roots = {base.__module__.partition(".")[0] for base in type(target).__mro__}
+    surface: Surface | None = None
+    if "openai" in roots:
+        from agentguard.integrations import openai
+
+        surface = openai.SURFACE
+    elif "anthropic" in roots:
+        from agentguard.integrations import anthropic
+
+        surface = anthropic.SURFACE
+    return surface if surface is not None and surface.is_client(target) else None

@@ -55,6 +55,34 @@ def guard(policy_file: Path, tracing: TracerProvider) -> Iterator[Guard]:
         yield made
 
 
+OPEN = """
+[[rule]]
+id = "everything"
+who = ["agent:support"]
+for = ["group:support-team"]
+provider = ["loopback"]
+model = ["*"]
+operation = ["inference", "upload", "state", "remote-run", "read", "delete"]
+then = "allow"
+"""
+
+
+@pytest.fixture
+def open_guard(tmp_path: Path, policy_file: Path, tracing: TracerProvider) -> Iterator[Guard]:
+    """A guard whose policy lets support ask a loopback provider for anything usual."""
+    path = tmp_path / "open.toml"
+    path.write_text(policy_file.read_text().replace("agentguard.db", "open.db") + OPEN)
+    with Guard.from_file(path, tracer_provider=tracing) as made:
+        yield made
+
+
+@pytest.fixture
+def as_open_support(open_guard: Guard) -> Iterator[None]:
+    """Run the test as the support agent for alice, before the open guard."""
+    with open_guard.identity("agent:support", on_behalf_of="user:alice"):
+        yield
+
+
 @pytest.fixture
 def client(guard: Guard, provider: LoopbackProvider) -> Iterator[OpenAI]:
     """A guarded client, bound to nobody."""

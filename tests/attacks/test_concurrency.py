@@ -54,7 +54,7 @@ def holding(guard: Guard) -> Iterator[None]:
     inside, leave = threading.Event(), threading.Event()
 
     def hold() -> None:
-        with guard._parts.enforcer._sessions._lock:
+        with guard._parts.enforcer._performer._sessions._lock:
             inside.set()
             leave.wait()
 
@@ -194,7 +194,7 @@ def test_a_busy_process_does_not_forget_what_a_conversation_has_hidden(
 
     turn(json.dumps({"aws_secret_access_key": SECRET}))
     assert SECRET not in turn(f"again: {SECRET}")
-    sessions = guard._parts.enforcer._sessions
+    sessions = guard._parts.enforcer._performer._sessions
     for _ in range(12_000):
         with guard.identity("agent:support", on_behalf_of="user:alice") as caller:
             sessions.of(caller)

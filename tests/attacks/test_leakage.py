@@ -208,7 +208,7 @@ def refused_requests() -> dict[str, dict[str, Any]]:
             **full,
             "tool_choice": {"type": "function", "function": {"name": CANARIES["stop"]}},
         },
-        "streaming": {**full, "stream": True},
+        "streaming to nobody": {**full, "model": "m-search-preview", "stream": True},
         "header": {**full, "extra_headers": {"x-secret": CANARIES["stop"]}},
         "query": {**full, "extra_query": {"q": secret}},
         "stored": {**full, "store": True},

@@ -295,7 +295,7 @@ INSIDE: dict[str, Callable[[Any], Any]] = {
     ),
     "websocket": lambda c: c.responses.connect().__enter__(),
     "older websocket": lambda c: c.beta.realtime.connect(model="m").__enter__(),
-    "another endpoint": lambda c: c.responses.create(model="m", input=CANARY),
+    "another endpoint": lambda c: c.images.generate(model="m", prompt=CANARY),
 }
 
 

@@ -15,6 +15,7 @@ from openai import AsyncOpenAI, OpenAI
 
 from agentguard import Guard, GuardFailure
 from agentguard.classification import Classifier
+from agentguard.clients.request import Passage
 from agentguard.policy import Policy
 from agentguard.stores import Journal, SqliteStore, StoreFailure
 from agentguard.testing import LoopbackProvider
@@ -39,7 +40,7 @@ def store_breaks(*_: object, **__: object) -> Any:
 
 
 BEFORE: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
-    "1 description": lambda m: m.setattr("agentguard.integrations.openai.chat.model_call", breaks),
+    "1 description": lambda m: m.setattr(Passage, "described", breaks),
     "3 policy": lambda m: m.setattr(Policy, "decide", breaks),
     "4 classification": lambda m: m.setattr(Classifier, "findings", breaks),
     "4 redaction": lambda m: m.setattr("agentguard.pipeline.content.redact_payload", breaks),
@@ -138,7 +139,7 @@ def test_a_tool_call_is_refused_when_a_step_before_dispatch_breaks(
 
 
 AFTER: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
-    "8 hydration": lambda m: m.setattr("agentguard.pipeline.content.hydrate_text", breaks),
+    "8 hydration": lambda m: m.setattr("agentguard.pipeline.content.checked_answer", breaks),
     "8 labels": lambda m: m.setattr("agentguard.pipeline.order.checked", breaks),
     "9 outcome": lambda m: refuse_entries(m, EntryType.OUTCOME),
 }

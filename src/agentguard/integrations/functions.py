@@ -28,6 +28,8 @@ from agentguard.vocabulary import Boundary, Call, Impact, ToolCall
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+FUNCTIONS = "functions"
+
 _COPIED = ("__module__", "__name__", "__qualname__", "__doc__")
 
 
@@ -170,6 +172,7 @@ class _Tool:
     def _crossing(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Crossing:
         return Crossing(
             boundary=Boundary.TOOL,
+            surface=FUNCTIONS,
             operation="execute_tool",
             target=self._tool,
             carried=None,

@@ -1,7 +1,11 @@
 # SPDX-FileCopyrightText: The agentguard authors
 # SPDX-License-Identifier: Apache-2.0
-"""How are clients of the Anthropic SDK guarded?
+"""What must be known of the Anthropic SDK before its clients can be guarded?
 
-Reads what requests for messages and batches hold, and where texts stand in the events of an
-answer. The machinery that guards a client stands in ``agentguard.clients``.
+``surface`` says it; ``messages``, ``batches``, ``blocks`` and ``tools`` read what requests hold,
+``stream_messages`` the events of answers. The rest is the same for every SDK, in ``clients``.
 """
+
+from agentguard.integrations.anthropic.surface import SURFACE
+
+__all__ = ["SURFACE"]

@@ -26,6 +26,7 @@ from agentguard.clients.shapes import (
     refusal,
 )
 from agentguard.errors import ContentRefused
+from agentguard.integrations.anthropic.messages import PATH as MESSAGES
 from agentguard.integrations.anthropic.messages import read
 from agentguard.vocabulary import Kind, ModelCall
 
@@ -63,6 +64,17 @@ def model_call(
             "workspace_id": plain,
         }
     )(reading, payload, TOP)
+    model = batch.model()
+    message = ModelCall(
+        id=call_id,
+        operation="chat",
+        verb="POST",
+        path=MESSAGES,
+        origin=origin,
+        model=model,
+        payload=None,
+        references=frozenset(reading.references),
+    )
     return ModelCall(
         id=call_id,
         operation=f"POST {path}",
@@ -70,7 +82,8 @@ def model_call(
         verb="POST",
         path=path,
         origin=origin,
-        model=batch.model(),
+        model=model,
+        inner=(message,),
         payload=payload,
         model_authored=tuple(reading.authored),
         function_tools=tuple(reading.offered),

@@ -1,12 +1,11 @@
 # SPDX-FileCopyrightText: The agentguard authors
 # SPDX-License-Identifier: Apache-2.0
-"""How is an OpenAI client guarded?
+"""What must be known of the OpenAI SDK before its clients can be guarded?
 
-``client`` swaps the class of the existing client and seals its HTTP client, ``operations`` says
-which requests the guard decides, ``chat`` reads a request, ``seal`` refuses what did not come
-through the guard.
+``surface`` says it; ``chat``, ``responses`` and ``simple`` read requests, ``tools`` what they
+offer, ``stream_*`` the events of answers. The rest is the same for every SDK, in ``clients``.
 """
 
-from agentguard.integrations.openai.client import bind_client, guard_client, is_openai_client
+from agentguard.integrations.openai.surface import SURFACE
 
-__all__ = ["bind_client", "guard_client", "is_openai_client"]
+__all__ = ["SURFACE"]

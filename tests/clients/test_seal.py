@@ -8,9 +8,9 @@ from typing import Any
 import httpx
 import pytest
 from openai import DefaultHttpxClient
+from openai._models import FinalRequestOptions
 
-from agentguard.errors import UnguardedPath
-from agentguard.integrations.openai.seal import (
+from agentguard.clients.seal import (
     Ticket,
     attach,
     check,
@@ -20,7 +20,9 @@ from agentguard.integrations.openai.seal import (
     seal,
     ticket_of,
 )
+from agentguard.errors import UnguardedPath
 from agentguard.testing import LoopbackProvider
+from agentguard.vocabulary import ModelCall
 
 SDK_LIBRARY: Any = next(
     base
@@ -50,9 +52,26 @@ def build(http_client: Any, provider: LoopbackProvider, **options: Any) -> Any:
     return http_client.build_request("POST", url, json=BODY, headers=headers, **options)
 
 
+def made_ticket(
+    origin: str = "https://api.example:443", *, client: int = 1, body: Any = None
+) -> Ticket:
+    """Return a ticket for a chat request to an origin."""
+    call = ModelCall(
+        id="c",
+        operation="chat",
+        verb="POST",
+        path="/chat/completions",
+        origin=origin,
+        model="m",
+        payload=(),
+    )
+    admitted = FinalRequestOptions.construct(method="post", url="/chat/completions", json_data=body)
+    return Ticket(client=client, call=call, admitted=admitted, renewed=lambda: admitted)
+
+
 def ticket_for(request: Any) -> Ticket:
     """Return a ticket that covers a request."""
-    ticket = Ticket(client=1, origin=origin_of(request.url), body=BODY)
+    ticket = made_ticket(origin_of(request.url))
     attach(request, ticket)
     return ticket
 
@@ -199,7 +218,7 @@ def test_an_origin_is_scheme_host_and_port(url: str, origin: str) -> None:
 def test_a_ticket_is_its_clients_alone() -> None:
     """A ticket that was issued for one client is none for another, nor after its block."""
     one, other = object(), object()
-    ticket = Ticket(client=id(one), origin="https://api.example:443", body={})
+    ticket = made_ticket(client=id(one))
     with issued(ticket):
         assert ticket_of(one) is ticket
         assert ticket_of(other) is None
@@ -208,6 +227,6 @@ def test_a_ticket_is_its_clients_alone() -> None:
 
 def test_a_ticket_shows_no_content() -> None:
     """A ticket's repr holds neither body nor headers."""
-    ticket = Ticket(client=1, origin="https://api.example:443", body={"x": "canary"})
-    ticket.payload, ticket.headers = {"x": "canary"}, [(b"x", b"canary")]
+    ticket = made_ticket(body={"x": "canary"})
+    ticket.headers = [(b"x", b"canary")]
     assert "canary" not in repr(ticket)

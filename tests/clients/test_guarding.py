@@ -16,8 +16,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from agentguard import ConfigError, Guard, UnguardedPath
-from agentguard.integrations.openai import is_openai_client
-from agentguard.integrations.openai.client import guarded_class
+from agentguard.clients.guarding import guarded_class
+from agentguard.integrations.openai import SURFACE
 from agentguard.testing import LoopbackProvider
 from agentguard.vocabulary import AuditEntry
 
@@ -109,13 +109,29 @@ def test_an_identity_can_be_given_later_and_once(
 
 
 @pytest.mark.parametrize("kind", [AzureOpenAI, AsyncAzureOpenAI])
-def test_a_client_that_is_not_supported_is_refused(kind: Any, guard: Guard) -> None:
-    """A client for Azure signs in and routes otherwise, so it is refused until it is guarded."""
+def test_a_client_for_azure_is_guarded_by_the_same_class(kind: Any, guard: Guard) -> None:
+    """A client for Azure keeps its type, and its class has the same overrides."""
     client = kind(azure_endpoint="https://x.example", api_key="k", api_version="1")
-    assert is_openai_client(client)
-    with pytest.raises(TypeError, match="not guarded yet"):
+    assert SURFACE.is_client(client)
+    assert guard.wrap(client) is client
+    assert isinstance(client, kind)
+    assert "request" in vars(type(client))
+
+
+@pytest.mark.parametrize("kind", [OpenAI, AsyncOpenAI])
+def test_a_subclass_that_nobody_knows_is_refused(kind: Any, guard: Guard) -> None:
+    """A subclass of the user's own may send in another way, so it is refused."""
+    own = type("OwnClient", (kind,), {})
+    client = own(base_url="http://127.0.0.1:1/v1", api_key="k")
+    with pytest.raises(TypeError, match="OwnClient"):
         guard.wrap(client)
-    assert type(client) is kind
+    assert type(client) is own
+
+
+def test_an_sdk_without_a_way_in_is_refused() -> None:
+    """A version of the SDK that lacks a method on which the guard hangs cannot be guarded."""
+    with pytest.raises(TypeError, match="cannot be guarded"):
+        guarded_class(type("OpenAI", (), {}))
 
 
 @pytest.mark.parametrize(
@@ -123,7 +139,7 @@ def test_a_client_that_is_not_supported_is_refused(kind: Any, guard: Guard) -> N
 )
 def test_what_is_no_client_is_not_taken_for_one(target: Any) -> None:
     """Classes, modules and other objects are no clients."""
-    assert not is_openai_client(target)
+    assert not SURFACE.is_client(target)
 
 
 def test_a_refused_wrap_leaves_the_client_alone(guard: Guard, client: Any) -> None:

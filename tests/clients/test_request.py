@@ -10,26 +10,22 @@ from typing import Any
 
 import httpx
 import pytest
-from openai import OpenAI
+from openai import Omit, OpenAI
 from openai._models import FinalRequestOptions
 from openai.types.chat import ChatCompletion
 
-from agentguard.classification import build_classifier
-from agentguard.config import load
-from agentguard.errors import CallRefused, ContentRefused, GuardFailure, UnguardedPath
-from agentguard.integrations.openai.request import (
-    body_of,
-    described,
+from agentguard.clients.request import (
+    Passage,
     listed_headers,
     operation_name,
-    prepared,
     refuse_deviations,
     renew_body,
-    request_attributes,
-    response_of,
-    with_content,
 )
-from agentguard.integrations.openai.seal import Ticket
+from agentguard.clients.response import response_of, with_content
+from agentguard.clients.seal import Ticket
+from agentguard.config import load
+from agentguard.errors import CallRefused, ContentRefused, GuardFailure, UnguardedPath
+from agentguard.integrations.openai import SURFACE, chat
 from agentguard.policy import Policy
 from agentguard.vocabulary import ModelCall
 
@@ -59,12 +55,14 @@ def options(**fields: Any) -> FinalRequestOptions:
     return FinalRequestOptions.construct(None, **given)
 
 
-CLASSIFIER = build_classifier()
+def passage(client: OpenAI, policy: Policy, given: Any) -> Passage:
+    """Return the passage of a request."""
+    return Passage(client, given, SURFACE, policy)
 
 
 def describe(client: OpenAI, policy: Policy, **fields: Any) -> ModelCall:
     """Describe a request as the guard does."""
-    return described("c1", client, options(**fields), policy, CLASSIFIER, stream=False)
+    return passage(client, policy, options(**fields)).described("c1", stream=False)
 
 
 def test_a_request_is_described(client: OpenAI, policy: Policy) -> None:
@@ -76,7 +74,6 @@ def test_a_request_is_described(client: OpenAI, policy: Policy) -> None:
 
 def test_the_body_is_what_the_sdk_would_merge(client: OpenAI, policy: Policy) -> None:
     """What extra_body sets takes the place of what the arguments said."""
-    assert body_of(options(extra_json={"model": "n"})) == {**BODY, "model": "n"}
     call = describe(client, policy, extra_json={"model": "n", "top_k": 4})
     assert call.model == "n"
 
@@ -87,9 +84,9 @@ REFUSED: dict[str, dict[str, Any]] = {
     "no JSON object": {"json_data": b"{}"},
     "extra body without a body": {"json_data": None, "extra_json": {"model": "m"}},
     "query": {"params": {"q": "x"}},
+    "query in the path": {"url": "/chat/completions?q=x"},
     "header": {"headers": {"x-note": "x"}},
-    "header that is left out": {"headers": {"Authorization": None}},
-    "streaming wrapper": {"headers": {"X-Stainless-Raw-Response": "stream"}},
+    "header without a value": {"headers": {"Authorization": None}},
     "unknown wrapper": {"headers": {"X-Stainless-Raw-Response": "else"}},
     "unknown helper": {"headers": {"X-Stainless-Helper-Method": "x"}},
     "unknown endpoint": {"url": "/new"},
@@ -112,6 +109,8 @@ def test_what_is_not_guarded_is_refused(
         {"X-Team": "red"},
         {"x-team": "red"},
         {"X-Stainless-Raw-Response": "true"},
+        {"X-Stainless-Raw-Response": "stream"},
+        {"Authorization": Omit()},
         {"X-Stainless-Helper-Method": "chat.completions.parse"},
         {"____stainless_override_cast_to": ChatCompletion},
         None,
@@ -124,10 +123,11 @@ def test_what_the_policy_lists_and_the_helpers_set_passes(
     assert describe(client, policy, headers=headers).model == "m"
 
 
-def test_a_streamed_request_is_refused_by_name(client: OpenAI, policy: Policy) -> None:
-    """Streaming is refused whether the body or the call says so."""
-    with pytest.raises(ContentRefused, match="streaming"):
-        described("c1", client, options(), policy, CLASSIFIER, stream=True)
+def test_a_stream_is_asked_for_by_the_body_or_by_the_call(client: OpenAI, policy: Policy) -> None:
+    """Whichever way the SDK expects events, the call says so."""
+    assert not describe(client, policy).streams
+    assert describe(client, policy, json_data={**BODY, "stream": True}).streams
+    assert passage(client, policy, options()).described("c1", stream=True).streams
 
 
 @pytest.mark.parametrize("tail", ["?q=1", "/files?q=", "/files?"])
@@ -142,52 +142,69 @@ def test_a_base_url_with_a_query_is_refused(client: OpenAI, policy: Policy, tail
     ("fields", "name"),
     [
         ({}, "chat"),
-        ({"url": "/responses"}, "POST /responses"),
+        ({"url": "/responses"}, "chat"),
+        ({"url": "/responses/compact"}, "POST /responses/compact"),
         ({"url": f"/files/{CANARY}", "method": "delete"}, "DELETE /files/{}"),
         ({"url": f"/{CANARY}"}, "unlisted"),
     ],
 )
-def test_an_operations_name_holds_no_content(fields: dict[str, Any], name: str) -> None:
+def test_an_operations_name_holds_no_content(
+    client: OpenAI, fields: dict[str, Any], name: str
+) -> None:
     """Spans and entries name the template, never the caller's path."""
-    assert operation_name(options(**fields)) == name
+    assert operation_name(SURFACE, client, options(**fields)) == name
 
 
-def ticket_for(call: ModelCall, body: Any) -> Ticket:
+def ticket_for(call: ModelCall, admitted: Any, through: Passage) -> Ticket:
     """Return the ticket of a call."""
-    return Ticket(client=1, origin=call.origin, body=body, payload=call.payload)
+    renewed = lambda: through.prepared(call)  # noqa: E731 - as short as it is
+    return Ticket(client=1, call=call, admitted=admitted, renewed=renewed)
+
+
+def attempt(admitted: Any) -> Any:
+    """Return the copy of the admitted options that the SDK makes for one attempt."""
+    return admitted.copy() if not hasattr(admitted, "model_copy") else admitted.model_copy()
 
 
 def test_the_callers_options_stay_as_they_are(client: OpenAI, policy: Policy) -> None:
     """The admitted body goes into a copy, and the body that is sent is made anew for each try."""
     mine = options(extra_json={"top_k": 4})
-    call = described("c1", client, mine, policy, CLASSIFIER, stream=False)
-    copied, body = prepared(mine, call)
+    through = passage(client, policy, mine)
+    call = through.described("c1", stream=False)
+    admitted = through.prepared(call)
     assert mine.json_data == BODY
     assert mine.extra_json == {"top_k": 4}
-    assert copied.json_data is body
-    assert body == {**BODY, "top_k": 4}
-    renew_body(copied, ticket_for(call, body))
-    assert copied.json_data == body
-    assert copied.json_data is not body
+    assert admitted.json_data == {**BODY, "top_k": 4}
+    tried = attempt(admitted)
+    renew_body(tried, ticket_for(call, admitted, through))
+    assert tried.json_data == admitted.json_data
+    assert tried.json_data is not admitted.json_data
 
 
-@pytest.mark.parametrize("way", ["edited", "replaced", "merged", "content", "files"])
-def test_a_changed_body_is_refused(client: OpenAI, policy: Policy, way: str) -> None:
-    """An edit in place, an equal copy and a second body are all refused."""
-    call = describe(client, policy)
-    copied, body = prepared(options(), call)
+@pytest.mark.parametrize(
+    "way", ["edited", "replaced", "merged", "content", "files", "url", "params", "method"]
+)
+def test_a_changed_request_is_refused(client: OpenAI, policy: Policy, way: str) -> None:
+    """An edit in place, an equal copy, a second body and another address are all refused."""
+    through = passage(client, policy, options())
+    call = through.described("c1", stream=False)
+    admitted = through.prepared(call)
+    tried = attempt(admitted)
+    changes: dict[str, dict[str, Any]] = {
+        "replaced": {"json_data": dict(admitted.json_data)},
+        "merged": {"extra_json": {"user": CANARY}},
+        "content": {"content": CANARY.encode()},
+        "files": {"files": [("file", CANARY.encode())]},
+        "url": {"url": "/completions"},
+        "params": {"params": {"q": CANARY}},
+        "method": {"method": "put"},
+    }
+    for name, value in changes.get(way, {}).items():
+        setattr(tried, name, value)
     if way == "edited":
-        body["messages"].append({"role": "user", "content": CANARY})
-    elif way == "replaced":
-        copied.json_data = dict(body)
-    elif way == "merged":
-        copied.extra_json = {"user": CANARY}
-    elif way == "content":
-        copied.content = CANARY.encode()
-    else:
-        copied.files = [("file", CANARY.encode())]
+        admitted.json_data["messages"].append({"role": "user", "content": CANARY})
     with pytest.raises(UnguardedPath):
-        renew_body(copied, ticket_for(call, body))
+        renew_body(tried, ticket_for(call, admitted, through))
 
 
 def built(url: str = "http://127.0.0.1:1/v1/chat/completions", **headers: str) -> httpx.Request:
@@ -202,9 +219,10 @@ def deviation(request: httpx.Request, **sdk: str) -> None:
     named |= {"user-agent": request.headers["user-agent"]} | {
         name.replace("_", "-"): value for name, value in sdk.items()
     }
-    ticket = Ticket(client=1, origin="http://127.0.0.1:1", body=BODY)
+    call = chat.model_call("c", BODY, origin="http://127.0.0.1:1", extra_fields=frozenset())
+    ticket = Ticket(client=1, call=call, admitted=options(), renewed=options)
     ticket.listed, ticket.sdk_headers = frozenset({"x-team"}), httpx.Headers(named)
-    refuse_deviations(request, ticket)
+    refuse_deviations(request, ticket, SURFACE)
 
 
 def test_what_the_library_and_the_sdk_put_on_passes() -> None:
@@ -267,18 +285,19 @@ def test_what_a_span_says_of_an_answer(client: OpenAI, policy: Policy) -> None:
             }
         ),
         call,
+        SURFACE,
     ).attributes
     assert set(told.values()) == {"c-1", "m-1", 3, 4, ("stop",)}
     odd = {"id": f"to {CANARY}", "model": 4, "usage": {"prompt_tokens": CANARY}}
     odd |= {"choices": [{"finish_reason": CANARY}]}
-    assert response_of(answer(odd), call).attributes == {}
+    assert response_of(answer(odd), call, SURFACE).attributes == {}
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b"x", b"\xff", b"[" * 100_000, b"9" * 5000])
+@pytest.mark.parametrize("content", [b"x", b'"x"', b"\xff", b"[" * 100_000, b"9" * 5000])
 def test_an_unreadable_answer_is_withheld(client: OpenAI, policy: Policy, content: bytes) -> None:
     """The failure says that the call happened, and keeps nothing of the answer."""
     with pytest.raises(GuardFailure) as caught:
-        response_of(answer(content), describe(client, policy))
+        response_of(answer(content), describe(client, policy), SURFACE)
     assert caught.value.dispatched
     assert caught.value.__context__ is None
 
@@ -299,10 +318,3 @@ def test_a_rebuilt_response_is_equal_but_for_its_body() -> None:
     assert rebuilt.elapsed == first.elapsed
     assert rebuilt.json() == {"a": "ü \ud800"}
     assert int(rebuilt.headers["content-length"]) == len(rebuilt.content)
-
-
-def test_where_a_request_goes_is_told_from_the_start(client: OpenAI) -> None:
-    """The operation's span names host and port before anything is sent."""
-    assert set(request_attributes(client).values()) == {"openai", "127.0.0.1", 1}
-    client.base_url = "https://api.example/v1"
-    assert set(request_attributes(client).values()) == {"openai", "api.example", 443}

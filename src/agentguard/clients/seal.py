@@ -10,7 +10,7 @@ changed since it was built. It does not look at content.
 INVARIANT: what skips the guarded class's ``request`` has no ticket and is refused, also in
 versions of the SDK that do not exist yet (tests/attacks/test_openai_paths.py).
 INVARIANT: replacing the HTTP client's hooks does not take the seal off
-(tests/integrations/test_openai_seal.py).
+(tests/clients/test_seal.py).
 """
 
 import inspect
@@ -21,8 +21,8 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-from agentguard.canonical import Frozen
 from agentguard.errors import UnguardedPath
+from agentguard.vocabulary import ModelCall
 
 EXTENSION = "agentguard_ticket"
 SEAL = "__agentguard_seal__"
@@ -36,13 +36,14 @@ Report = Callable[[UnguardedPath], None]
 
 @dataclass(slots=True, eq=False)
 class Ticket:
-    """The right to send one admitted body to one origin while a dispatch runs.
+    """The right to send one admitted request to one origin while a dispatch runs.
 
     Attributes:
         client: the id of the client that it was issued for.
-        origin: where the request may go.
-        body: the very object that the SDK has to serialise.
-        payload: what it must be equal to then.
+        call: what was admitted.
+        admitted: the SDK's options that hold it; their very objects have to be serialised.
+        renewed: makes such options anew, so that what is sent is equal to what was admitted.
+        query: names and values that the query may hold.
         listed: lower-case names of the headers that the policy lets through.
         sdk_headers: what the SDK itself puts on the request that is being built.
         stream: the body of the request that was built.
@@ -54,9 +55,10 @@ class Ticket:
     """
 
     client: int
-    origin: str
-    body: object = field(repr=False)
-    payload: Frozen = field(default=None, repr=False)
+    call: ModelCall
+    admitted: Any = field(repr=False)
+    renewed: Callable[[], Any] = field(repr=False)
+    query: frozenset[tuple[str, str]] = field(default=frozenset(), repr=False)
     listed: frozenset[str] = frozenset()
     sdk_headers: Any = field(default=None, repr=False)
     stream: object = field(default=None, repr=False)
@@ -64,6 +66,10 @@ class Ticket:
     valid: bool = True
     sent: bool = False
     refusal: UnguardedPath | None = None
+
+    def is_for(self, options: Any) -> bool:
+        """Say whether *options* are a copy of the admitted ones that holds the same objects."""
+        return options.json_data is self.admitted.json_data and options.url == self.admitted.url
 
 
 _TICKET: ContextVar[Ticket | None] = ContextVar("agentguard_ticket", default=None)
@@ -86,6 +92,12 @@ def ticket_of(client: object) -> Ticket | None:
     return ticket if ticket is not None and ticket.valid and ticket.client == id(client) else None
 
 
+def is_admitted(client: object, options: Any) -> bool:
+    """Say whether these are the options that *client* was admitted with, or a copy of them."""
+    ticket = ticket_of(client)
+    return ticket is not None and ticket.is_for(options)
+
+
 def origin_of(url: Any) -> str:
     """Return scheme, host and port of an HTTP library's URL, such as ``https://host:443``."""
     port = url.port or DEFAULT_PORTS.get(url.scheme, 0)
@@ -106,6 +118,22 @@ def attach(request: Any, ticket: Ticket) -> None:
     request.extensions[EXTENSION] = ticket
 
 
+def reattach(request: Any, ticket: Ticket, signing: frozenset[str]) -> None:
+    """Take up what signing put on a request, and nothing else.
+
+    Raises:
+        UnguardedPath: another header came, or the body or the address was changed.
+    """
+    if request.headers.raw == ticket.headers:
+        return
+    built = {(name.lower(), value) for name, value in ticket.headers}
+    for raw, value in request.headers.raw:
+        name = raw.lower().decode("latin-1")
+        if (raw.lower(), value) not in built and name not in signing:
+            raise UnguardedPath("a header that the policy does not list was put on a request")
+    ticket.headers = request.headers.raw
+
+
 def check(request: Any, report: Report) -> Ticket:
     """Return the ticket that covers an HTTP request.
 
@@ -121,13 +149,13 @@ def check(request: Any, report: Report) -> Ticket:
     if not isinstance(ticket, Ticket) or not ticket.valid:
         error = UnguardedPath(
             "an HTTP request that the guard did not decide was refused",
-            remedy="use client.chat.completions; the raw HTTP client is sealed",
+            remedy="use the methods of the client; its raw HTTP client is sealed",
         )
         report(error)
         raise error
-    if origin_of(request.url) != ticket.origin:
+    if origin_of(request.url) != ticket.call.origin:
         raise _stopped("a redirect to another origin was refused", ticket)
-    if request.method != "POST" or request.stream is not ticket.stream:
+    if request.method != ticket.call.verb or request.stream is not ticket.stream:
         raise _stopped("a request was changed after it had been built, so it is refused", ticket)
     if request.headers.raw != ticket.headers:
         _refuse_headers(request, ticket)

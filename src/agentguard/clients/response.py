@@ -1,0 +1,174 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""How does an HTTP response become the answer that is checked, and the result of the SDK?
+
+The SDK makes its result from a response that holds what was checked, and nothing else. Streams
+are taken apart in ``streams``.
+
+INVARIANT: an answer that cannot be checked is withheld (tests/clients/test_response.py).
+"""
+
+import json
+from typing import Any
+
+from agentguard.clients.shapes import MODEL_NAME
+from agentguard.clients.surface import Surface
+from agentguard.errors import GuardFailure
+from agentguard.pipeline import Response
+from agentguard.telemetry import (
+    GEN_AI_FINISH_REASONS,
+    GEN_AI_INPUT_TOKENS,
+    GEN_AI_OUTPUT_TOKENS,
+    GEN_AI_RESPONSE_ID,
+    GEN_AI_RESPONSE_MODEL,
+)
+from agentguard.vocabulary import ModelCall
+
+FINISH_REASONS = frozenset(
+    {
+        "stop", "length", "tool_calls", "content_filter", "end_turn", "max_tokens",
+        "stop_sequence", "tool_use", "pause_turn", "refusal",
+    }
+)  # fmt: skip
+DROPPED_RESPONSE_HEADERS = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+EVENTS = "text/event-stream"
+TEXTS = ("text/", "application/x-ndjson", "application/jsonl", "application/x-jsonl")
+
+Attributes = dict[str, str | int | tuple[str, ...]]
+
+
+def is_stream(http_response: Any) -> bool:
+    """Say whether a response is a stream of events."""
+    return _media_type(http_response) == EVENTS
+
+
+def _media_type(http_response: Any) -> str:
+    value: str = http_response.headers.get("content-type", "")
+    return value.partition(";")[0].strip().lower()
+
+
+def response_of(http_response: Any, call: ModelCall, surface: Surface) -> Response:
+    """Return what a response holds, with the facts for the operation's span.
+
+    Its body must have been read, unless it is a stream of events. What is neither JSON nor text
+    nor events is content that no detector reads; it comes back as it is.
+
+    Raises:
+        GuardFailure: events where none were asked for, or an answer that should be JSON and is
+            none, so that it cannot be checked; it is withheld.
+    """
+    if is_stream(http_response):
+        if not call.streams:
+            raise _withheld("is a stream of events, which was not asked for", call)
+        return Response(content=None, form=surface.form(call))
+    media_type = _media_type(http_response)
+    if call.streams:
+        raise _withheld("is no stream of events", call)
+    body = http_response.content
+    if not body and not call.answers:
+        return Response(content=None)
+    if call.answers or media_type.endswith("json") or not media_type:
+        content = _json(body)
+        if isinstance(content, list) and call.answers:
+            raise _withheld("is no JSON object", call)
+        if content is not None:
+            return Response(content=content, attributes=attributes_of(content))
+        if not media_type.startswith(TEXTS):
+            raise _withheld("is no JSON", call)
+    if media_type.startswith(TEXTS):
+        return Response(content=_text(http_response, call))
+    return Response(content=None)
+
+
+def _json(body: bytes) -> Any:
+    try:
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict | list) else None
+
+
+def _text(http_response: Any, call: ModelCall) -> str:
+    try:
+        text: str = http_response.content.decode("utf-8")
+    except UnicodeDecodeError:
+        pass
+    else:
+        return text
+    raise _withheld("is no UTF-8", call)
+
+
+def _withheld(problem: str, call: ModelCall) -> GuardFailure:
+    return GuardFailure(
+        f"the provider's response {problem}, so it is withheld",
+        part="result",
+        call_id=call.id,
+        dispatched=True,
+    )
+
+
+def attributes_of(content: Any) -> Attributes:
+    """Collect what the operation's span says of an answer; identifiers and counts alone."""
+    found: Attributes = {}
+    if not isinstance(content, dict):
+        return found
+    for key, name in (("id", GEN_AI_RESPONSE_ID), ("model", GEN_AI_RESPONSE_MODEL)):
+        if isinstance(content.get(key), str) and MODEL_NAME.fullmatch(content[key]):
+            found[name] = content[key]
+    usage = content.get("usage")
+    tokens = (
+        ("prompt_tokens", GEN_AI_INPUT_TOKENS),
+        ("input_tokens", GEN_AI_INPUT_TOKENS),
+        ("completion_tokens", GEN_AI_OUTPUT_TOKENS),
+        ("output_tokens", GEN_AI_OUTPUT_TOKENS),
+    )
+    if isinstance(usage, dict):
+        found |= {name: usage[key] for key, name in tokens if isinstance(usage.get(key), int)}
+    reasons = tuple(map(str, _reasons(content)))
+    if reasons and FINISH_REASONS.issuperset(reasons):
+        found[GEN_AI_FINISH_REASONS] = reasons
+    return found
+
+
+def _reasons(content: dict[str, Any]) -> list[object]:
+    choices = content.get("choices")
+    if isinstance(choices, list):
+        return [each.get("finish_reason") for each in choices if isinstance(each, dict)]
+    return [content["stop_reason"]] if content.get("stop_reason") is not None else []
+
+
+def with_content(http_response: Any, content: Any) -> Any:
+    """Return a response equal to *http_response* that holds *content* as its body.
+
+    It is the same one when that is what it holds already.
+    """
+    body = http_response.content
+    if content is None:
+        return http_response
+    if isinstance(content, str):
+        new = content.encode("utf-8", "surrogatepass")
+    elif json.loads(body) == content:
+        return http_response
+    else:
+        new = json.dumps(content, ensure_ascii=False).encode("utf-8", "surrogatepass")
+    return http_response if new == body else rebuilt(http_response, content=new)
+
+
+def rebuilt(http_response: Any, **body: Any) -> Any:
+    """Return a response with the same status and headers and another body."""
+    headers = [
+        (name, value)
+        for name, value in http_response.headers.raw
+        if name.lower().decode("latin-1") not in DROPPED_RESPONSE_HEADERS
+    ]
+    made = type(http_response)(
+        status_code=http_response.status_code,
+        headers=headers,
+        request=http_response.request,
+        extensions=http_response.extensions,
+        history=http_response.history,
+        **body,
+    )
+    if "content" in body:
+        made.elapsed = http_response.elapsed
+    return made
