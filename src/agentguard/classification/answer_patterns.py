@@ -16,10 +16,9 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 
-from agentguard.classification.remote_images import REMOTE_IMAGE, remote_images
+from agentguard.classification.classes import HIDDEN_UNICODE, REMOTE_IMAGE
+from agentguard.classification.remote_images import remote_images
 from agentguard.vocabulary import Finding
-
-HIDDEN_UNICODE = "hidden_unicode"
 
 _CONTROLS = r"\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f"
 _CONTROL = re.compile(f"[{_CONTROLS}]+")

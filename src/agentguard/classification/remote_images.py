@@ -16,14 +16,14 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator
 
+from agentguard.classification.classes import REMOTE_IMAGE
 from agentguard.vocabulary import Finding
 
-REMOTE_IMAGE = "remote_image"
 # A tag that is longer is found by its beginning, so that no end can be pushed out of sight.
 LONGEST_TAG = 2048
 
 _LOCAL = re.compile(
-    r"(?i:data|cid|blob|attachment|sandbox):\S*|(?!//)[\w./~%@+,-]*(?:[?#][\w./~%@+=,-]*)?"
+    r"(?i:data|cid|blob|attachment|sandbox):\S*|(?!//)[\w./~%@+,-]*(?:\?[\w./~%@+=,-]*)?(?:#[\w./~%@+=,-]*)?"
 )
 # Brackets decide what is an image; what is escaped is none, and a blank line ends all that is open.
 _BRACKET = re.compile(r"\\[!-/:-@\[-`{-~]|!\[|\[|\]|\n[ \t]*\n")

@@ -5,7 +5,7 @@
 Walks the JSON value: texts for the user, everything else as data, keys and numbers included.
 Probabilities of tokens spell the text that they stand beside, so they go where it was changed.
 
-INVARIANT: no string of an answer is left out (tests/redaction/test_answers.py).
+INVARIANT: no string of an answer is left out (tests/redaction/test_checked_answers.py).
 """
 
 import functools

@@ -6,7 +6,7 @@ Keeps what is held, and a little of what was released, so that what only its sur
 away is found. It does not read events.
 
 INVARIANT: what is released, put together, is what the whole text gives, for every way of cutting
-it into pieces (tests/redaction/test_streams.py). Where a pattern reaches further back than is
+it into pieces (tests/redaction/test_stream_check.py). Where a pattern reaches further back than is
 kept, or further ahead than ``holding`` knows, the part that is not yet released is hidden.
 """
 

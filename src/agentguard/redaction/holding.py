@@ -8,7 +8,7 @@ an image, the beginning of a value that was hidden before.
 It does not look for anything sensitive. To hold more than needed is never wrong, only slow.
 
 INVARIANT: what may change with the rest of the text lies behind the place where it may be cut
-(tests/redaction/test_streams.py, for every way of cutting).
+(tests/redaction/test_stream_check.py, for every way of cutting).
 """
 
 import json

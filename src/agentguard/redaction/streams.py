@@ -8,7 +8,7 @@ call are held until they are complete. Events keep their number and, in each tex
 It reads no bytes and knows no client.
 
 INVARIANT: for every way of cutting a text into events, what is released is what
-``checked_answer`` says of the whole text (tests/redaction/test_streams.py).
+``checked_answer`` says of the whole text (tests/redaction/test_stream_check.py).
 INVARIANT: after an error nothing more is released (same file).
 """
 
