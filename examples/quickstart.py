@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from openai import OpenAI
+from openai.lib.streaming.chat import ChatCompletionStreamState
 from openai.types.chat import ChatCompletionMessageFunctionToolCall
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -172,7 +173,7 @@ def definition(name: str, **parameters: str) -> dict[str, Any]:
 
 
 def run_agent(client: OpenAI, guard: Guard, model: str) -> str:
-    """Let the model call tools until it answers."""
+    """Let the model call tools until it answers; its answers come as streams of events."""
     tools = make_tools(guard)
     offered: Any = [
         definition("lookup_order", order="string"),
@@ -188,10 +189,12 @@ def run_agent(client: OpenAI, guard: Guard, model: str) -> str:
         {"role": "user", "content": QUESTION},
     ]
     for _ in range(8):
-        reply = client.chat.completions.create(
-            model=model, messages=messages, tools=offered, max_tokens=256
-        )
-        message = reply.choices[0].message
+        state = ChatCompletionStreamState()
+        for chunk in client.chat.completions.create(
+            model=model, messages=messages, tools=offered, max_tokens=256, stream=True
+        ):
+            state.handle_chunk(chunk)
+        message = state.get_final_completion().choices[0].message
         if not message.tool_calls:
             return message.content or ""
         messages.append(message.model_dump(exclude_none=True))
