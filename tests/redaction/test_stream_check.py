@@ -375,3 +375,12 @@ def test_a_pattern_that_reaches_back_further_still_hides_its_secret(
     assert crossed == shown
     assert token not in shown
     assert shown.endswith("\nand go")
+
+
+def test_padding_is_not_taken_for_a_secret(session: Any) -> None:
+    """What a provider puts in at random is emptied, and never stops a stream."""
+    check = session(api_key=Action.BLOCK).stream()
+    event = Event(None, {"grow": {"c": "it "}, "obfuscation": "AP3" + "kdfj3Kd9x"})
+    (released,) = check.feed(event)
+    assert released.shown.content == {"grow": {"c": "it "}, "obfuscation": ""}
+    assert not check.counts

@@ -27,6 +27,9 @@ from agentguard.vocabulary import DataClass
 
 ALL = "*"
 LONGEST_ARGUMENTS = 8 * 1024 * 1024
+# Random characters by which a provider hides the sizes of events from those who listen in. They
+# look like a secret every few thousand events, and say nothing to who reads the event.
+PADDING = "obfuscation"
 
 
 class Event(NamedTuple):
@@ -226,6 +229,7 @@ class StreamCheck:
         self._failed = True
 
     def _fed(self, event: Event) -> list[Released]:
+        event = _unpadded(event)
         pending = _Pending(event, tuple(self._form.slots(event)))
         for slot in pending.slots:
             text = _at(event.content, slot.pointer)
@@ -314,6 +318,12 @@ class StreamCheck:
             self._check.counts = counts
         self._counted.add(slot.channel)
         return both
+
+
+def _unpadded(event: Event) -> Event:
+    if not isinstance(event.content.get(PADDING), str):
+        return event
+    return Event(event.name, {**event.content, PADDING: ""})
 
 
 def _emptied(_: str) -> tuple[str, str]:
