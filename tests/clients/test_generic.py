@@ -100,7 +100,7 @@ def test_function_tools_are_offered_wherever_they_stand(body: Any, pointer: str 
         ({"runs": [{"params": {"tools": [HOSTED]}}]}, "web_search", True),
         ({"web_search_options": {"user_location": {}}}, "web_search_options", False),
         ({"tool_resources": {"file_search": {}}}, "tool_resources", False),
-        ({"mcp_servers": [{"type": "url", "url": "https://m.example"}]}, "mcp", False),
+        ({"mcp_servers": [{"type": "url", "url": "https://m.example"}]}, "mcp_server", True),
         (
             {"input": [{"type": "mcp_approval_response", "approve": True}]},
             "mcp_approval_response",

@@ -404,7 +404,7 @@ class _Walk:
             raise ContentRefused(f"field {member!r} holds a tool that is no object")
         kind = tool.get("type")
         if member == "mcp_servers":
-            self._host("mcp", tool, pointer, removable=False)
+            self._host("mcp_server", tool, pointer, removable=True)
         elif kind is None or kind in FUNCTION_TYPES:
             inner = tool.get(kind) if isinstance(kind, str) else None
             named = inner if isinstance(inner, Mapping) else tool
