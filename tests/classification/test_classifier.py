@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentguard.classification import Classifier, KnownValues, OwnClass, build_classifier
+from agentguard.classification.classifier import OWN_REACH
 from agentguard.vocabulary import Finding, KnownValue
 
 TOKEN = "gh" + "p_" + "0aB" * 12
@@ -176,3 +177,24 @@ def test_work_grows_with_the_text(bytes_read: Callable[[str], int], name: str) -
 def test_the_repr_names_the_detectors() -> None:
     """The repr of an engine says what it is made of, without patterns or values."""
     assert repr(build_classifier(detectors=[Fixed()])) == "Classifier(rules, fixed)"
+
+
+@pytest.mark.parametrize(
+    ("patterns", "values", "reach"),
+    [
+        (("CUST-[0-9]{6}",), (), 0),
+        ((), ("oneword",), 0),
+        ((), ("two words",), len("two words")),
+        (("project [a-z]+",), (), OWN_REACH),
+        ((r"id\s+[0-9]+",), ("alpha beta",), OWN_REACH),
+        (("a[^0-9]b",), (), OWN_REACH),
+    ],
+)
+def test_how_far_a_class_reaches_over_blanks(
+    patterns: tuple[str, ...], values: tuple[str, ...], reach: int
+) -> None:
+    """Only what may hold a blank makes a stream hold more than its last word."""
+    own = OwnClass(name="project", patterns=patterns, values=values)
+    classifier = build_classifier(own=[own])
+    assert classifier.reach({"project"}) == reach
+    assert classifier.reach({"other"}) == 0

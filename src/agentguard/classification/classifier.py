@@ -9,7 +9,9 @@ INVARIANT: an error in a detector leaves here and refuses the call; nothing is c
 (tests/classification/test_classifier.py).
 """
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Container, Iterable, Iterator, Mapping
+from types import MappingProxyType
 
 from agentguard.classification.classes import BUILT_IN_CLASSES, SECRET, Detector, OwnClass
 from agentguard.classification.detect_secrets_patterns import borrowed_rules
@@ -18,6 +20,10 @@ from agentguard.classification.rules import Rule, RuleSet, linear
 from agentguard.classification.spans import merge
 from agentguard.classification.token_formats import TOKEN_FORMATS
 from agentguard.vocabulary import Finding, KnownValue
+
+# How far one of the organisation's own patterns may reach over blanks.
+OWN_REACH = 256
+_MAY_HOLD_BLANKS = re.compile(r"\s|\\[sWDnrtfvpPCx]|\.|\[\^|\[[^\]]*!-")
 
 _SECRET_CLASSES = frozenset(known.name for known in BUILT_IN_CLASSES if known.family == SECRET)
 
@@ -28,15 +34,29 @@ class Classifier:
     Build one with ``build_classifier``.
     """
 
-    __slots__ = ("_detectors", "_known")
+    __slots__ = ("_detectors", "_known", "_reach")
 
-    def __init__(self, *, known: Iterable[KnownValues], detectors: Iterable[Detector]) -> None:
+    def __init__(
+        self,
+        *,
+        known: Iterable[KnownValues],
+        detectors: Iterable[Detector],
+        reach: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
         self._known = tuple(values for values in known if values)
         self._detectors = tuple(detectors)
+        self._reach = reach
 
     def __repr__(self) -> str:
         names = ", ".join(detector.name for detector in self._detectors)
         return f"Classifier({names})"
+
+    def reach(self, classes: Container[str]) -> int:
+        """Return how many characters a finding of these classes may span over blanks.
+
+        Formats of providers hold no blanks; values and patterns of the organisation's own may.
+        """
+        return max((far for name, far in self._reach.items() if name in classes), default=0)
 
     def findings(self, text: str, *known: KnownValues) -> tuple[Finding, ...]:
         """Return sorted findings that do not overlap.
@@ -91,7 +111,7 @@ def build_classifier(
         ValueError: a pattern or a value of an own class cannot be used; the message names the
             class and, for a pattern, its index from 0.
     """
-    own = tuple(own)
+    own, known = tuple(own), tuple(known)
     listed = [
         KnownValue(value=value, data_class=own_class.name)
         for own_class in own
@@ -103,7 +123,20 @@ def build_classifier(
         # A list may be long, and encoded forms are what secrets travel in.
         known=(KnownValues(known), KnownValues(listed, encoded=False)),
         detectors=(rules, *detectors),
+        reach=_reach(own, (*known, *listed)),
     )
+
+
+def _reach(own: tuple[OwnClass, ...], values: Iterable[KnownValue]) -> Mapping[str, int]:
+    """Return for each class how far what is looked for may reach over blanks."""
+    reach: dict[str, int] = {}
+    for value in values:
+        if any(character.isspace() for character in value.value):
+            reach[value.data_class] = max(reach.get(value.data_class, 0), len(value.value))
+    for own_class in own:
+        if any(map(_MAY_HOLD_BLANKS.search, own_class.patterns)):
+            reach[own_class.name] = max(reach.get(own_class.name, 0), OWN_REACH)
+    return MappingProxyType(reach)
 
 
 def _own_rules(own: Iterable[OwnClass]) -> Iterator[Rule]:

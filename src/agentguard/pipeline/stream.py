@@ -18,7 +18,7 @@ from agentguard.redaction import (
     StreamForm,
 )
 from agentguard.session import Session
-from agentguard.vocabulary import Reason
+from agentguard.vocabulary import Action, Reason
 
 
 def streamed(progress: Progress, form: StreamForm, session: Session) -> Flow[None]:
@@ -28,11 +28,14 @@ def streamed(progress: Progress, form: StreamForm, session: Session) -> Flow[Non
         ContentRefused: the answer holds a class that may not be in an answer.
         Exception: what the provider's stream broke off with, unchanged.
     """
+    classifier, classes = progress.core.classifier, progress.core.policy.classes
+    handled = {name for name, each in classes.items() if each.in_answers is not Action.LABEL}
     check = StreamCheck(
         form,
-        find=session.answer_finder(progress.core.classifier),
-        classes=progress.core.policy.classes,
+        find=session.answer_finder(classifier),
+        classes=classes,
         vault=session.vault,
+        ahead=classifier.reach(handled),
     )
     ended = False
     while not ended:
