@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from anthropic import Anthropic, AsyncAnthropic
 from openai import AsyncOpenAI, OpenAI
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from agentguard import ApprovalPending, Guard
+from agentguard import AgentGuardError, ApprovalPending, Guard
 from agentguard.approvals import sign_vote, with_vote
+from agentguard.audit.entries import entry_fields
 from agentguard.config import load
 from agentguard.stores import Journal, SqliteStore
 from agentguard.testing import LoopbackProvider
@@ -93,7 +95,7 @@ def client(guard: Guard, provider: LoopbackProvider) -> Iterator[OpenAI]:
 class Twin:
     """One kind of client, and how what it returns is driven to its end."""
 
-    def __init__(self, kind: type[OpenAI] | type[AsyncOpenAI], base_url: str) -> None:
+    def __init__(self, kind: Any, base_url: str) -> None:
         self.kind = kind
         self.base_url = base_url
 
@@ -104,7 +106,7 @@ class Twin:
 
     def take(self, way: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
         """Hand a new client and the arguments to *way*, drive the result, close the client."""
-        if self.kind is AsyncOpenAI:
+        if self.kind.__name__.startswith("Async"):
             return asyncio.run(self._take_async(way, arguments, options))
         with self.make(**options) as plain:
             result = way(plain, *arguments)
@@ -124,6 +126,101 @@ class Twin:
 def twin(request: pytest.FixtureRequest, provider: LoopbackProvider) -> Twin:
     """The sync client's twin and the async client's; a test with it runs for both."""
     return Twin(request.param, provider.base_url)
+
+
+@pytest.fixture(params=[Anthropic, AsyncAnthropic])
+def anthropic_twin(request: pytest.FixtureRequest, provider: LoopbackProvider) -> Twin:
+    """The twins of Anthropic's clients."""
+    return Twin(request.param, provider.base_url.removesuffix("/v1"))
+
+
+def all_said(error: BaseException | None) -> str:
+    """Return all that an error says, with its causes and contexts."""
+    if error is None:
+        return ""
+    own = f"{error!r} {error} {vars(error)!r} {getattr(error, '__notes__', '')}"
+    return own + all_said(error.__cause__) + all_said(error.__context__)
+
+
+class Room:
+    """Support's open policy with further lines, a provider, and what is left behind of a call."""
+
+    def __init__(
+        self,
+        folder: Path,
+        policy: str,
+        provider: LoopbackProvider,
+        spans: InMemorySpanExporter,
+        entries: list[AuditEntry],
+        tracing: TracerProvider,
+    ) -> None:
+        self.provider = provider
+        self.spans = spans
+        self.entries = entries
+        self.guards: list[Guard] = []
+        self._policy = policy
+        self._folder = folder
+        self._tracing = tracing
+
+    def guard(self, lines: str = "", *, rule: str = "", provider: str = "") -> Guard:
+        """Return a guard of the open policy.
+
+        Args:
+            lines: appended to the policy.
+            rule: lines of the rule that allows everything usual.
+            provider: lines of the provider on loopback.
+        """
+        text = self._policy.replace("agentguard.db", f"room-{len(self.guards)}.db")
+        text = text.replace('id = "loopback"', f'id = "loopback"\n{provider}')
+        path = self._folder / f"room-{len(self.guards)}.toml"
+        path.write_text(f"{text}{OPEN}{rule}\n{lines}", encoding="utf-8")
+        self.guards.append(Guard.from_file(path, tracer_provider=self._tracing))
+        return self.guards[-1]
+
+    def ask(self, guard: Guard, twin: Twin, way: Callable[[Any], Any], **options: Any) -> Any:
+        """Make a call as support for alice, with a guarded client, and return what it returns."""
+        with guard.identity("agent:support", on_behalf_of="user:alice"):
+            return twin.take(lambda plain: way(guard.wrap(plain)), **options)
+
+    def refused(
+        self, guard: Guard, twin: Twin, way: Callable[[Any], Any], *canaries: str
+    ) -> AgentGuardError:
+        """Make a call that is refused before a byte is sent, and return the refusal."""
+        before = self.provider.connections
+        with pytest.raises(AgentGuardError) as caught:
+            self.ask(guard, twin, way)
+        assert self.provider.connections == before
+        assert caught.value.dispatched is False
+        self.assert_untold(caught.value, *canaries)
+        return caught.value
+
+    def assert_untold(self, error: BaseException | None, *canaries: str) -> None:
+        """No canary stands in an error, a span or an entry."""
+        told = all_said(error) + "".join(str(dict(entry_fields(entry))) for entry in self.entries)
+        told += "".join(span.to_json() for span in self.spans.get_finished_spans())
+        assert not [canary for canary in canaries if canary in told]
+
+    def classes(self) -> dict[str, int]:
+        """Return how many of each class the entries of calls counted before dispatch."""
+        counted = [e.classes for e in self.entries if e.type is EntryType.INTENT]
+        return dict(counted[-1])
+
+
+@pytest.fixture
+def room(
+    tmp_path: Path,
+    policy_file: Path,
+    provider: LoopbackProvider,
+    spans: InMemorySpanExporter,
+    entries: list[AuditEntry],
+    tracing: TracerProvider,
+) -> Iterator[Room]:
+    """A room with the provider that repeats what the user said."""
+    policy = policy_file.read_text(encoding="utf-8")
+    made = Room(tmp_path, policy, provider, spans, entries, tracing)
+    yield made
+    for guard in made.guards:
+        guard.close()
 
 
 @pytest.fixture
