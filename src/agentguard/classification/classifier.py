@@ -16,6 +16,7 @@ from types import MappingProxyType
 from agentguard.classification.classes import BUILT_IN_CLASSES, SECRET, Detector, OwnClass
 from agentguard.classification.detect_secrets_patterns import borrowed_rules
 from agentguard.classification.known_values import KnownValues, inspectable
+from agentguard.classification.recognised import Recognised
 from agentguard.classification.rules import Rule, RuleSet, linear
 from agentguard.classification.spans import merge
 from agentguard.classification.token_formats import TOKEN_FORMATS
@@ -122,7 +123,7 @@ def build_classifier(
     return Classifier(
         # A list may be long, and encoded forms are what secrets travel in.
         known=(KnownValues(known), KnownValues(listed, encoded=False)),
-        detectors=(rules, *detectors),
+        detectors=(Recognised(rules), *detectors),
         reach=_reach(own, (*known, *listed)),
     )
 

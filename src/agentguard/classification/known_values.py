@@ -65,7 +65,7 @@ class _Written:
 class KnownValues:
     """A compiled set of known values; immutable, so that threads may share it."""
 
-    __slots__ = ("_automaton", "_count", "_written")
+    __slots__ = ("_automaton", "_count", "_shortest", "_written")
 
     def __init__(self, values: Iterable[KnownValue], *, encoded: bool = True) -> None:
         """Compile *values*; surrounding blanks are no part of a value.
@@ -86,6 +86,7 @@ class KnownValues:
         # One entry for each text; the first gives the class.
         self._written = tuple({entry.text: entry for entry in reversed(tuple(written))}.values())
         self._automaton = None
+        self._shortest = min((len(entry.head) for entry in self._written), default=0)
         if self._written:
             from ahocorasick_rs import AhoCorasick
 
@@ -105,7 +106,7 @@ class KnownValues:
 
     def find(self, text: str) -> tuple[Finding, ...]:
         """Return the places where a known value stands, unmerged; they may overlap."""
-        if self._automaton is None:
+        if self._automaton is None or len(text) < self._shortest:
             return ()
         text = inspectable(text)
         hits = self._automaton.find_matches_as_indexes(text, overlapping=True)
