@@ -105,6 +105,7 @@ def ending(core: Core, call: ModelCall) -> tuple[AgentGuardError | None, list[An
     attempt = Attempt(
         id=call.id,
         boundary=Boundary.MODEL,
+        surface="openai",
         operation=call.operation,
         target=call.model,
         caller=Identities(lambda: "session").narrowed("agent:a"),

@@ -89,6 +89,7 @@ def attempt(call: ModelCall | ToolCall, caller: Caller | None) -> Attempt:
     return Attempt(
         id="c",
         boundary=Boundary.TOOL if tool else Boundary.MODEL,
+        surface="functions" if tool else "openai",
         operation=call.operation,
         target=call.target,
         caller=caller,

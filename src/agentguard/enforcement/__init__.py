@@ -3,7 +3,8 @@
 """Who performs the steps of a call, in synchronous and in asynchronous code?
 
 ``drivers`` take a call through the flow, ``streams`` one whose answer comes in pieces;
-``performing`` does the work of a step, ``sessions`` keeps what is remembered between calls.
+``performing`` does the work of a step, ``sessions`` keeps what is remembered between calls,
+``counting`` how calls ended.
 The order of the steps is written in ``pipeline``.
 """
 

@@ -21,7 +21,7 @@ from agentguard.errors import IdentityRequired
 from agentguard.identity import Identities
 from agentguard.pipeline import Attempt, Core, Dispatch, Flow, Pull, Response, guarded_call
 from agentguard.telemetry import GuardSpan, OperationSpan, Telemetry
-from agentguard.vocabulary import Call
+from agentguard.vocabulary import Call, CallCount
 
 
 class Enforcer:
@@ -44,6 +44,21 @@ class Enforcer:
         self._performer = Performer(
             core=core, journal=journal, approvals=approvals, telemetry=telemetry
         )
+
+    @property
+    def stream(self) -> str:
+        """The id of the audit stream that this process writes."""
+        return self._performer.journal.stream
+
+    @property
+    def counts(self) -> tuple[CallCount, ...]:
+        """How the calls that ended in this process ended."""
+        return self._performer.counts.taken()
+
+    @property
+    def open_streams(self) -> int:
+        """How many answers are still being read; they are counted when they end."""
+        return len(self._performer.open_streams)
 
     def call(self, crossing: Crossing, dispatch: Callable[[Call], Response]) -> Any:
         """Take one crossing through the guard.
@@ -111,6 +126,7 @@ class Enforcer:
         return Attempt(
             id=call_id,
             boundary=crossing.boundary,
+            surface=crossing.surface,
             operation=crossing.operation,
             target=crossing.target,
             caller=caller,

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from agentguard.enforcement.counting import Counts
 from agentguard.enforcement.crossing import ApprovalReader, Journal
 from agentguard.enforcement.sessions import Sessions
 from agentguard.enforcement.threads import in_thread
@@ -49,6 +50,7 @@ class Performer:
         self.journal = journal
         self.telemetry = telemetry
         self.open_streams: set[object] = set()
+        self.counts = Counts()
         self._core = core
         self._approvals = approvals
         self._sessions = Sessions(core.random)
@@ -78,6 +80,7 @@ class Performer:
         if isinstance(step, FindApprovals):
             return self._read(lambda: self._approvals.open_approvals(step.session_key, step.tool))
         if isinstance(step, Conclude):
+            self.counts.add(step.report)
             with contextlib.suppress(Exception):  # telemetry never changes a call
                 span.conclude(step.report)
             return None

@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import Any
 
 from agentguard.enforcement.performing import Performer
+from agentguard.errors import AgentGuardError, GuardFailure
 from agentguard.pipeline import Emit, Flow, Pull, Step, StreamClosed
 from agentguard.redaction import Event, Released
 from agentguard.telemetry import GuardSpan, OperationSpan
@@ -26,7 +27,8 @@ Attributes = Mapping[str, str | int | tuple[str, ...]]
 class OpenStream:
     """One call that waits for the next event of its answer.
 
-    One reader at a time drives it; the SDKs' streams have one.
+    One reader at a time drives it; anybody may close it at any time, from any thread or task. If
+    it is being driven just then, whoever drives it ends it before it waits again.
     """
 
     def __init__(
@@ -41,7 +43,9 @@ class OpenStream:
         self._span = span
         self._operation = operation
         self.ended = False
-        self._closing = threading.Lock()
+        self._unwanted = False
+        # Only ever tried, never waited for: a finalizer or a signal may come in the middle.
+        self._driven = threading.Lock()
         span.keep()
         # When a reader drops its stream, the collector would end the flow with it, unwritten.
         performer.open_streams.add(self)
@@ -56,27 +60,55 @@ class OpenStream:
 
         Raises:
             CallRefused: the event holds what may not be released.
-            GuardFailure: a part failed; nothing more is released.
+            GuardFailure: a part failed, or the call has ended; nothing more is released.
         """
-        return self._advance(event, None)
+        self._begin()
+        try:
+            return self._advance(event, None)
+        finally:
+            self._driven.release()
+            self._end_if_unwanted()
 
     async def send_async(self, event: Event | None) -> tuple[Released, ...]:
         """Like ``send``; blocking steps run in worker threads."""
-        return await self._advance_async(event, None)
+        self._begin()
+        try:
+            return await self._advance_async(event, None)
+        finally:
+            self._driven.release()
+            await self._end_if_unwanted_async()
 
     def fail(self, failure: BaseException) -> None:
         """Let the flow know that no further event can be had, and raise what it says to that."""
-        self._advance(None, failure)
+        if self.ended:
+            return
+        self._begin()
+        try:
+            self._advance(None, failure)
+        finally:
+            self._driven.release()
+            self._end_if_unwanted()
 
     async def fail_async(self, failure: BaseException) -> None:
         """Like ``fail``; blocking steps run in worker threads."""
-        await self._advance_async(None, failure)
+        if self.ended:
+            return
+        self._begin()
+        try:
+            await self._advance_async(None, failure)
+        finally:
+            self._driven.release()
+            await self._end_if_unwanted_async()
 
     def close(self) -> None:
         """End a stream that nobody reads on; one that has ended stays as it is."""
-        with self._closing, suppress(StreamClosed):
-            if not self.ended:
-                self._advance(None, StreamClosed())
+        self._unwanted = True
+        self._end_if_unwanted()
+
+    async def close_async(self) -> None:
+        """Like ``close``; blocking steps run in worker threads."""
+        self._unwanted = True
+        await self._end_if_unwanted_async()
 
     def abandon(self) -> None:
         """End a stream that was dropped unread; safe in a finalizer.
@@ -85,19 +117,43 @@ class OpenStream:
         the audit log, so that it must not write itself.
         """
         if not self.ended:
-            threading.Thread(target=self.close, name="agentguard-dropped-stream").start()
+            threading.Thread(target=self._close_untold, name="agentguard-dropped-stream").start()
 
-    async def close_async(self) -> None:
-        """Like ``close``; blocking steps run in worker threads."""
-        if self.ended:
-            return
-        with suppress(StreamClosed):
-            await self._advance_async(None, StreamClosed())
+    def _close_untold(self) -> None:
+        # Nobody is left to be told; a log that cannot be written refuses every later call.
+        with suppress(AgentGuardError):
+            self.close()
+
+    def _begin(self) -> None:
+        """Take the turn, so that nobody else drives the flow."""
+        if not self._driven.acquire(blocking=False):
+            raise GuardFailure(
+                "a stream is read by one reader at a time", part="result", dispatched=True
+            )
+        if self.ended or self._unwanted:
+            self._driven.release()
+            raise GuardFailure(
+                "the stream was closed before its end", part="result", dispatched=True
+            )
+
+    def _end_if_unwanted(self) -> None:
+        while self._unwanted and not self.ended and self._driven.acquire(blocking=False):
+            try:
+                with suppress(StreamClosed):
+                    self._advance(None, StreamClosed())
+            finally:
+                self._driven.release()
+
+    async def _end_if_unwanted_async(self) -> None:
+        while self._unwanted and not self.ended and self._driven.acquire(blocking=False):
+            try:
+                with suppress(StreamClosed):
+                    await self._advance_async(None, StreamClosed())
+            finally:
+                self._driven.release()
 
     def _advance(self, result: Any, failure: BaseException | None) -> tuple[Released, ...]:
         released: list[Released] = []
-        if self.ended:
-            return ()
         try:
             step = self._resume(result, failure)
             while not isinstance(step, Pull):
@@ -113,7 +169,7 @@ class OpenStream:
         except StopIteration:
             self._end(None)
         except BaseException as error:
-            self._end(error)
+            self._interrupted(error)
             raise
         return tuple(released)
 
@@ -121,8 +177,6 @@ class OpenStream:
         self, result: Any, failure: BaseException | None
     ) -> tuple[Released, ...]:
         released: list[Released] = []
-        if self.ended:
-            return ()
         try:
             step = self._resume(result, failure)
             while not isinstance(step, Pull):
@@ -138,12 +192,19 @@ class OpenStream:
         except StopIteration:
             self._end(None)
         except BaseException as error:
-            self._end(error)
+            self._interrupted(error)
             raise
         return tuple(released)
 
     def _resume(self, result: Any, failure: BaseException | None) -> Step[Any]:
         return self._flow.send(result) if failure is None else self._flow.throw(failure)
+
+    def _interrupted(self, error: BaseException) -> None:
+        """End with what the flow raised; what came between two of its steps ends it later."""
+        if self._flow.gi_frame is None:
+            self._end(error)
+        else:
+            self._unwanted = True
 
     def _end(self, error: BaseException | None) -> None:
         self.ended = True

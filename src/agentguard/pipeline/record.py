@@ -279,10 +279,12 @@ def _reason(ending: BaseException) -> Reason | None:
 def report(
     progress: Progress, *, outcome: Outcome | None, ending: BaseException | None = None
 ) -> Report:
-    """Return what the guard span says at its end."""
+    """Return how a call ended, as its guard span says it."""
     decision = progress.decision
     refused = ending is not None and not progress.dispatched
     return Report(
+        surface=progress.attempt.surface,
+        operation=progress.attempt.operation,
         effect=Effect.DENY if refused else Effect.ALLOW,
         modified=bool(progress.classes) and isinstance(progress.call, ModelCall),
         reason=progress.reason,

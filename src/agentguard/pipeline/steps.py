@@ -71,8 +71,8 @@ class Attempt:
 
     Attributes:
         id: the id that the call will have.
-        boundary, operation, target: what can be said without looking inside; names that come
-            from the caller are not among them.
+        boundary, surface, operation, target: what can be said without looking inside; names that
+            come from the caller are not among them.
         caller: who stands behind it, None when nobody does.
         objection: why the identity cannot be used, when two contradict each other.
         describe: looks inside and builds the call; raises a refusal for what it cannot inspect.
@@ -80,6 +80,7 @@ class Attempt:
 
     id: str
     boundary: Boundary
+    surface: str
     operation: str
     target: str
     caller: Caller | None
@@ -173,8 +174,13 @@ class StreamClosed(BaseException):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """How a call ended, for its guard span."""
+    """How a call ended, for its guard span and for counting.
 
+    ``outcome`` is None for a call that was not dispatched.
+    """
+
+    surface: str
+    operation: str
     effect: Effect
     modified: bool = False
     reason: Reason | None = None
@@ -187,7 +193,7 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class Conclude(Step[None]):
-    """Tell telemetry how the call ended."""
+    """Tell telemetry how the call ended, and count it."""
 
     report: Report
 

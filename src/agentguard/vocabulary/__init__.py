@@ -4,7 +4,7 @@
 
 Every value that passes from one stage of a call to the next, as frozen dataclasses, in the order
 in which a call meets them: ``who``, ``calls``, ``content``, ``decisions``, ``approvals``,
-``entries``. Import the nouns from here.
+``entries``, ``counts``. Import the nouns from here.
 They hold no behaviour beyond what can be read off the values themselves.
 
 INVARIANT: fields that hold payload do not appear in a repr (tests/test_vocabulary.py).
@@ -39,6 +39,7 @@ from agentguard.vocabulary.content import (
     Finding,
     KnownValue,
 )
+from agentguard.vocabulary.counts import CallCount
 from agentguard.vocabulary.decisions import (
     AskApproval,
     Decision,
@@ -82,6 +83,7 @@ __all__ = [
     "AuditEntry",
     "Boundary",
     "Call",
+    "CallCount",
     "Caller",
     "Chain",
     "DataClass",
