@@ -26,6 +26,7 @@ from agentguard.vocabulary import ModelCall
 
 ENCODINGS = frozenset({"gzip", "deflate", "br", "zstd", "identity"})
 UNLISTED = "unlisted"
+SESSION_OFFER = "application/sdp"
 _ORIGIN = re.compile("^[a-z]+://[^/?#]*")
 _FORM = re.compile("multipart/form-data; boundary=[0-9a-f]{16,64}")
 
@@ -154,7 +155,7 @@ class Passage:
         body = options.json_data if options.content is None else options.content
         if options.files is not None or (options.content and options.json_data is not None):
             raise ContentRefused("the request carries two bodies")
-        if operation.body not in ("bytes", "json") or self._surface.readers.get(operation.pair):
+        if operation.body != "bytes" and not _is_session_offer(options, operation):
             raise ContentRefused(f"{operation.pair} takes no body of its own, so it is refused")
         call = generic.model_call(
             call_id, replace(operation, body="none"), None, origin=origin, address=address
@@ -208,6 +209,13 @@ def _each_kind(calls: tuple[ModelCall, ...]) -> tuple[ModelCall, ...]:
         (call.pair, call.model): replace(call, payload=None, hosted_tools=()) for call in calls
     }
     return tuple(kinds.values())
+
+
+def _is_session_offer(options: Any, operation: Operation) -> bool:
+    """Say whether a body is the text of a session description, which can hold no tools."""
+    headers = options.headers if isinstance(options.headers, Mapping) else {}
+    types = {value for name, value in headers.items() if name.lower() == "content-type"}
+    return operation.body == "multipart" and types == {SESSION_OFFER}
 
 
 def _text_of(body: object) -> str:
