@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_origin
 
 from agentguard.classification import Classifier
 from agentguard.clients.request import Passage, listed_headers, operation_name
@@ -25,6 +25,9 @@ from agentguard.errors import UnguardedPath
 from agentguard.pipeline import Response
 from agentguard.telemetry import GEN_AI_PROVIDER, SERVER_ADDRESS, SERVER_PORT
 from agentguard.vocabulary import Boundary, Call, ModelCall
+
+# They read an answer that the SDK streams, but whose lines are no events.
+LINE_DECODERS = frozenset({"JSONLDecoder", "AsyncJSONLDecoder"})
 
 
 @dataclass(slots=True)
@@ -59,6 +62,12 @@ def crossing_of(client: Any, options: Any, passage: Passage, *, stream: bool) ->
         span_attributes=_request_attributes(client, surface),
         operation_span=not _observed(type(client), surface),
     )
+
+
+def expects_events(cast_to: Any, *, stream: bool) -> bool:
+    """Say whether a method of the SDK reads its answer as events, and not line by line."""
+    kind = get_origin(cast_to) or cast_to
+    return stream and getattr(kind, "__name__", "") not in LINE_DECODERS
 
 
 def _shown_model(options: Any, classifier: Classifier) -> str:

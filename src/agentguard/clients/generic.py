@@ -157,10 +157,14 @@ def model_call(
         references=frozenset(walk.references),
         attachments=() if form is None else form.attachments,
         encoded=() if form is None else form.encoded,
-        streams=fields.get("stream") not in (None, False),
-        answers=ANSWERS if operation.kind is Kind.INFERENCE else (),
+        streams=_asks_for_events(fields),
+        answers=ANSWERS if operation.kind is Kind.INFERENCE and not operation.binary else (),
     )
     return call if form is None else together(call, form.calls)
+
+
+def _asks_for_events(fields: Mapping[str, Frozen]) -> bool:
+    return fields.get("stream") not in (None, False) or fields.get("stream_format") == "sse"
 
 
 def _contents(

@@ -16,6 +16,7 @@ from agentguard.clients.crossings import (
     Captured,
     answered,
     crossing_of,
+    expects_events,
     passage_of,
     read_answer,
     read_answer_async,
@@ -116,7 +117,8 @@ def _sync_request(base: Any) -> Callable[..., Any]:
             )
             return read_answer(captured[0], ticket, state.surface)
 
-        answer = state.enforcer.call(crossing_of(self, options, passage, stream=stream), dispatch)
+        events = expects_events(cast_to, stream=stream)
+        answer = state.enforcer.call(crossing_of(self, options, passage, stream=events), dispatch)
         return base._process_response(self, **answered(captured[0], answer))  # noqa: SLF001 - the SDK's own step
 
     return request
@@ -180,7 +182,8 @@ def _async_request(base: Any) -> Callable[..., Any]:
             )
             return await read_answer_async(captured[0], ticket, state.surface)
 
-        crossing = crossing_of(self, options, passage, stream=stream)
+        events = expects_events(cast_to, stream=stream)
+        crossing = crossing_of(self, options, passage, stream=events)
         answer = await state.enforcer.call_async(crossing, dispatch)
         return await base._process_response(self, **answered(captured[0], answer))  # noqa: SLF001 - the SDK's own step
 

@@ -32,7 +32,7 @@ FINISH_REASONS = frozenset(
 )  # fmt: skip
 DROPPED_RESPONSE_HEADERS = frozenset({"content-encoding", "content-length", "transfer-encoding"})
 EVENTS = "text/event-stream"
-TEXTS = ("text/", "application/x-ndjson", "application/jsonl", "application/x-jsonl")
+LINES = frozenset({"application/x-ndjson", "application/jsonl", "application/x-jsonl"})
 
 Attributes = dict[str, str | int | tuple[str, ...]]
 
@@ -64,18 +64,23 @@ def response_of(http_response: Any, call: ModelCall, surface: Surface) -> Respon
     media_type = _media_type(http_response)
     if call.streams:
         raise _withheld("is no stream of events", call)
-    body = http_response.content
-    if not body and not call.answers:
+    if not http_response.content and not call.answers:
         return Response(content=None)
+    if media_type in LINES:
+        return Response(content=_lines(http_response.content, call))
+    return _whole(http_response, media_type, call)
+
+
+def _whole(http_response: Any, media_type: str, call: ModelCall) -> Response:
     if call.answers or media_type.endswith("json") or not media_type:
-        content = _json(body)
+        content = _json(http_response.content)
         if isinstance(content, list) and call.answers:
             raise _withheld("is no JSON object", call)
         if content is not None:
             return Response(content=content, attributes=attributes_of(content))
-        if not media_type.startswith(TEXTS):
+        if not media_type.startswith("text/"):
             raise _withheld("is no JSON", call)
-    if media_type.startswith(TEXTS):
+    if media_type.startswith("text/"):
         return Response(content=_text(http_response, call))
     return Response(content=None)
 
@@ -86,6 +91,13 @@ def _json(body: bytes) -> Any:
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict | list) else None
+
+
+def _lines(body: bytes, call: ModelCall) -> list[Any]:
+    found = [_json(line) for line in body.split(b"\n") if line.strip()]
+    if None in found:
+        raise _withheld("has a line that is no JSON", call)
+    return found
 
 
 def _text(http_response: Any, call: ModelCall) -> str:
@@ -147,11 +159,17 @@ def with_content(http_response: Any, content: Any) -> Any:
         return http_response
     if isinstance(content, str):
         new = content.encode("utf-8", "surrogatepass")
+    elif _media_type(http_response) in LINES:
+        new = b"".join(_written(line) + b"\n" for line in content)
     elif json.loads(body) == content:
         return http_response
     else:
-        new = json.dumps(content, ensure_ascii=False).encode("utf-8", "surrogatepass")
+        new = _written(content)
     return http_response if new == body else rebuilt(http_response, content=new)
+
+
+def _written(content: Any) -> bytes:
+    return json.dumps(content, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
 def rebuilt(http_response: Any, **body: Any) -> Any:
