@@ -109,7 +109,9 @@ class Policy:
         for inner in call.inner:
             if decision.effect is Effect.DENY:
                 break
-            of_inner = self._decide_model(inner, reach, person_id, subjects)
+            # What one of them refers to is asked of the rules of all, so that one rule must do.
+            asked_whole = replace(inner, references=call.references)
+            of_inner = self._decide_model(asked_whole, reach, person_id, subjects)
             decision = of_inner if of_inner.effect is Effect.DENY else _both(decision, of_inner)
         return decision
 
