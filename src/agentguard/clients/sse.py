@@ -17,9 +17,12 @@ from typing import Any
 
 # A frame is one event; a provider's longest hold a whole response.
 LONGEST_FRAME = 64 * 1024 * 1024
+# What a line weighs beside its bytes, so that many short ones do not fill the memory.
+LINE_WEIGHT = 64
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
-_SAFE_ID = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+# Shorter than anything that is looked for: ids are not checked.
+_SAFE_ID = re.compile(r"[0-9]{1,10}")
 _SAFE_NAME = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
 _BOM = b"\xef\xbb\xbf"
 
@@ -63,6 +66,7 @@ class FrameDecoder:
     def __init__(self) -> None:
         self._bytes = bytearray()
         self._lines: list[bytes] = []
+        self._held = 0
         self._searched = 0
         self._started = False
 
@@ -73,10 +77,23 @@ class FrameDecoder:
             BadStream: a frame is too long, or no UTF-8.
         """
         self._bytes += piece
-        if not self._started and len(self._bytes) >= len(_BOM):
+        return self._frames() if self._has_started() else []
+
+    def finish(self) -> list[Frame]:
+        """Return the frame that the end of the bytes completes, if any."""
+        self._started = True
+        return self.feed(b"\n\n") if self._bytes or self._lines else []
+
+    def _has_started(self) -> bool:
+        """Say whether what may be a byte order mark has been looked at."""
+        if not self._started and not _BOM.startswith(self._bytes[: len(_BOM)]):
             self._started = True
-            if self._bytes.startswith(_BOM):
-                del self._bytes[: len(_BOM)]
+        elif not self._started and len(self._bytes) >= len(_BOM):
+            self._started = True
+            del self._bytes[: len(_BOM)]
+        return self._started
+
+    def _frames(self) -> list[Frame]:
         frames: list[Frame] = []
         behind = 0
         for match in _LINE_END.finditer(self._bytes, self._searched):
@@ -85,21 +102,22 @@ class FrameDecoder:
             line = bytes(self._bytes[behind : match.start()])
             behind = match.end()
             if line:
-                self._lines.append(line)
+                self._keep(line)
             elif self._lines:
                 frames += self._frame()
         del self._bytes[:behind]
         self._searched = max(len(self._bytes) - 1, 0)
-        if len(self._bytes) + sum(map(len, self._lines)) > LONGEST_FRAME:
+        if len(self._bytes) + self._held > LONGEST_FRAME:
             raise BadStream("an event of the stream is too long to be inspected")
         return frames
 
-    def finish(self) -> list[Frame]:
-        """Return the frame that the end of the bytes completes, if any."""
-        return self.feed(b"\n\n") if self._bytes or self._lines else []
+    def _keep(self, line: bytes) -> None:
+        if not line.startswith(b":"):
+            self._lines.append(line)
+            self._held += len(line) + LINE_WEIGHT
 
     def _frame(self) -> Iterable[Frame]:
-        lines, self._lines = self._lines, []
+        lines, self._lines, self._held = self._lines, [], 0
         name, identity, data = None, None, []
         for line in lines:
             key, _, value = _text(line).partition(":")
@@ -107,7 +125,7 @@ class FrameDecoder:
             if key == "data":
                 data.append(value)
             elif key == "event":
-                name = value
+                name = value or None
             elif key == "id" and _SAFE_ID.fullmatch(value):
                 identity = value
         if name is not None and not _SAFE_NAME.fullmatch(name):

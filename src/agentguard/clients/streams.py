@@ -26,13 +26,17 @@ HOLDERS = ("response", "message")
 
 def checked_response(http_response: Any, call: OpenStream) -> Any:
     """Return a response like *http_response* whose body is the checked stream of *call*."""
-    library = sys.modules[type(http_response).__module__.partition(".")[0]]
-    asynchronous = hasattr(http_response.stream, "__aiter__")
-    twin, base = (
-        (_Async, library.AsyncByteStream) if asynchronous else (_Sync, library.SyncByteStream)
-    )
-    kind: Any = type(twin.__name__, (twin, base), {})
-    return rebuilt(http_response, stream=kind(http_response, call))
+    try:
+        library = sys.modules[type(http_response).__module__.partition(".")[0]]
+        asynchronous = hasattr(http_response.stream, "__aiter__")
+        twin, base = (
+            (_Async, library.AsyncByteStream) if asynchronous else (_Sync, library.SyncByteStream)
+        )
+        kind: Any = type(twin.__name__, (twin, base), {})
+        return rebuilt(http_response, stream=kind(http_response, call))
+    except BaseException:
+        call.abandon()  # nobody else holds it
+        raise
 
 
 class _Reading:
@@ -76,8 +80,7 @@ class _Sync(_Reading):
         while True:
             frames, failure = self._pulled(pieces)
             if failure is not None and not self._done:
-                self._source.close()
-                self._call.fail(failure)
+                self._failed(failure)
                 raise failure
             if frames is None:
                 break
@@ -114,16 +117,25 @@ class _Sync(_Reading):
         except BadStream as error:
             failure = self._withheld(error)
         except BaseException:
-            self._source.close()
+            with suppress(Exception):
+                self._source.close()
             raise
-        self._source.close()
-        self._call.fail(failure)
+        self._failed(failure)
         raise failure
+
+    def _failed(self, failure: BaseException) -> None:
+        try:
+            with suppress(Exception):
+                self._source.close()
+        finally:
+            self._call.fail(failure)
 
     def close(self) -> None:
         """Close the provider's stream; the call has ended."""
-        self._source.close()
-        self._call.close()
+        try:
+            self._source.close()
+        finally:
+            self._call.close()
 
 
 class _Async(_Reading):
@@ -134,8 +146,7 @@ class _Async(_Reading):
         while True:
             frames, failure = await self._pulled(pieces)
             if failure is not None and not self._done:
-                await self._call.fail_async(failure)
-                await self._source.aclose()
+                await self._failed(failure)
                 raise failure
             if frames is None:
                 break
@@ -174,13 +185,22 @@ class _Async(_Reading):
         except BadStream as error:
             failure = self._withheld(error)
         except BaseException:
-            await self._source.aclose()
+            with suppress(Exception):
+                await self._source.aclose()
             raise
-        await self._source.aclose()
-        await self._call.fail_async(failure)
+        await self._failed(failure)
         raise failure
+
+    async def _failed(self, failure: BaseException) -> None:
+        try:
+            with suppress(Exception):
+                await self._source.aclose()
+        finally:
+            await self._call.fail_async(failure)
 
     async def aclose(self) -> None:
         """Close the provider's stream; the call has ended."""
-        await self._source.aclose()
-        await self._call.close_async()
+        try:
+            await self._source.aclose()
+        finally:
+            await self._call.close_async()

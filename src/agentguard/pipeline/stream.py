@@ -8,7 +8,7 @@ was checked. What stands in an event is read by ``redaction``.
 INVARIANT: nothing is released that was not checked (tests/pipeline/test_stream.py).
 """
 
-from agentguard.errors import ContentRefused
+from agentguard.errors import ContentRefused, GuardFailure
 from agentguard.pipeline.steps import Emit, Flow, Progress, Pull, Stage, perform
 from agentguard.redaction import (
     AnswerBlocked,
@@ -40,7 +40,11 @@ def streamed(progress: Progress, form: StreamForm, session: Session) -> Flow[Non
     ended = False
     while not ended:
         progress.stage = Stage.DISPATCH
-        event = yield from perform(Pull())
+        try:
+            event = yield from perform(Pull())
+        except GuardFailure:  # what came was no event that can be checked
+            progress.stage = Stage.RESULT
+            raise
         progress.stage = Stage.RESULT
         ended = event is None
         released: list[Released] = []
