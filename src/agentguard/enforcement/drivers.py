@@ -12,12 +12,13 @@ loop (tests/attacks/test_concurrency.py).
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 from agentguard.enforcement.crossing import ApprovalReader, Crossing, Journal
 from agentguard.enforcement.performing import Performer
 from agentguard.enforcement.streams import OpenStream
-from agentguard.errors import IdentityRequired
+from agentguard.errors import AgentGuardError, IdentityRequired
 from agentguard.identity import Identities
 from agentguard.pipeline import Attempt, Core, Dispatch, Flow, Pull, Response, guarded_call
 from agentguard.telemetry import GuardSpan, OperationSpan, Telemetry
@@ -59,6 +60,13 @@ class Enforcer:
     def open_streams(self) -> int:
         """How many answers are still being read; they are counted when they end."""
         return len(self._performer.open_streams)
+
+    def close(self) -> None:
+        """End the calls whose answers are still being read; their readers get no more."""
+        for stream in tuple(self._performer.open_streams):
+            # One that cannot be written says so to its reader, and the log to every later call.
+            with suppress(AgentGuardError):
+                stream.close()
 
     def call(self, crossing: Crossing, dispatch: Callable[[Call], Response]) -> Any:
         """Take one crossing through the guard.

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from agentguard.enforcement.counting import Counts
 from agentguard.enforcement.crossing import ApprovalReader, Journal
@@ -36,6 +36,13 @@ T = TypeVar("T")
 SHORTEST_POLL, LONGEST_POLL = 0.02, 0.5
 
 
+class Lasting(Protocol):
+    """A call that goes on after its dispatch."""
+
+    def close(self) -> None:
+        """End it and write that down."""
+
+
 class Performer:
     """Performs every step but the dispatch itself."""
 
@@ -49,7 +56,7 @@ class Performer:
     ) -> None:
         self.journal = journal
         self.telemetry = telemetry
-        self.open_streams: set[object] = set()
+        self.open_streams: set[Lasting] = set()
         self.counts = Counts()
         self._core = core
         self._approvals = approvals
