@@ -6,13 +6,17 @@ import threading
 
 import ahocorasick_rs
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from agentguard.classification import build_classifier
+from agentguard.classification import KnownValues, OwnClass, build_classifier
 from agentguard.session import Session
 from agentguard.vocabulary import Action, DataClass
 
 SECRET = DataClass(name="api_key", family="secret", action=Action.REDACT)
 VALUE = "not-a-known-format-but-hidden-once"
+ENGINE = build_classifier()
+TEXTS = ["user", "Jane Doe", "I am Jane Doe", "O'Neill & Sons", "jane@x.example", "x" * 100]
 
 
 def hidden(session: Session, value: str = VALUE) -> str:
@@ -88,3 +92,43 @@ def test_threads_that_hide_at_once_lose_nothing() -> None:
         thread.join()
     find = session.finder(classifier)
     assert all(find(value) for value in values)
+
+
+@settings(deadline=None, max_examples=100)
+@given(
+    steps=st.lists(
+        st.one_of(
+            st.tuples(st.just("hide"), st.sampled_from(["Jane Doe", "user", "O'Neill & Sons"])),
+            st.tuples(st.just("ask"), st.sampled_from(TEXTS)),
+        ),
+        max_size=12,
+    )
+)
+def test_what_was_asked_before_changes_no_finding(steps: list[tuple[str, str]]) -> None:
+    """A finder says of a text what a finder says that was never asked, whatever was hidden since."""
+    session = Session(b"k" * 32)
+    for step, text in steps:
+        if step == "hide":
+            hidden(session, text)
+            continue
+        known = KnownValues(session.vault.known_values())
+        expected = ENGINE.findings(text, known)
+        assert session.finder(ENGINE)(text) == expected
+        assert session.answer_finder(ENGINE)(text) == expected
+
+
+def test_another_classifier_is_asked_about_texts_that_the_first_found_harmless() -> None:
+    """What was remembered holds for the classifier that was asked, and for no other."""
+    session = Session(b"k" * 32)
+    stricter = build_classifier(own=[OwnClass(name="own", values=("Aurora",))])
+    assert session.finder(ENGINE)("Aurora") == ()
+    assert len(session.finder(stricter)("Aurora")) == 1
+
+
+def test_what_was_harmless_in_answers_is_forgotten_when_more_was_hidden() -> None:
+    """Answers are looked at again as soon as there is another value to find in them."""
+    session = Session(b"k" * 32)
+    session.harmless_answers(ENGINE).add("Jane Doe")
+    assert session.harmless_answers(ENGINE) == {"Jane Doe"}
+    hidden(session, "Jane Doe")
+    assert session.harmless_answers(ENGINE) == set()

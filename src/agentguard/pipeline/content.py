@@ -196,11 +196,13 @@ def checked(progress: Progress, call: Call, response: Response, session: Session
         return None
     refusal: ContentRefused | None = None
     shown: Any = None
+    classifier = progress.core.classifier
     try:
         _, shown, progress.answered = checked_answer(
             response.content,
             answers=call.answers,
-            find=session.answer_finder(progress.core.classifier),
+            harmless=session.harmless_answers(classifier),
+            find=session.answer_finder(classifier),
             classes=progress.core.policy.classes,
             vault=session.vault,
         )

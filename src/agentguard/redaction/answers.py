@@ -40,6 +40,7 @@ def checked_answer(
     find: Find,
     classes: Mapping[str, DataClass],
     vault: Vault,
+    harmless: set[str] | None = None,
 ) -> tuple[Any, Any, Counter[str]]:
     """Return an answer as it may be observed, as its caller gets it, and what was found.
 
@@ -52,6 +53,8 @@ def checked_answer(
         find: returns sorted findings that do not overlap.
         classes: the class of each finding by name.
         vault: the session's.
+        harmless: the short strings in which the same *find* found nothing, in earlier answers; more
+            are added.
 
     Raises:
         AnswerBlocked: a finding has a class that is blocked in answers.
@@ -59,7 +62,7 @@ def checked_answer(
             too deep or holds what is no JSON. No message holds text of it.
     """
     check = AnswerText(find=find, classes=classes, vault=vault)
-    walk = AnswerWalk(check)
+    walk = AnswerWalk(check, harmless)
     texts = {pointer: lambda text: check.whole(text, answer=True) for pointer in answers}
     crossed, shown = walk.both(content, texts)
     return crossed, shown, check.counts
@@ -68,9 +71,9 @@ def checked_answer(
 class AnswerWalk:
     """Walks the content of one answer, which may come in many events."""
 
-    def __init__(self, check: AnswerText) -> None:
+    def __init__(self, check: AnswerText, harmless: set[str] | None = None) -> None:
         self._check = check
-        self._harmless: set[str] = set()
+        self._harmless: set[str] = set() if harmless is None else harmless
 
     def both(self, content: Any, texts: Mapping[str, Treat]) -> Both:
         """Return content as it may be observed and as its caller gets it.
@@ -117,7 +120,8 @@ class AnswerWalk:
         shown: dict[str, Any] = {}
         changed = differs = False
         # Probabilities last, when it is known whether what they stand beside was changed.
-        for key in sorted(node, key=_is_probabilities):
+        last = PROBABILITIES in node
+        for key in sorted(node, key=_is_probabilities) if last else node:
             item = node[key]
             name = self._string(key, "")
             if name in crossed:
@@ -134,15 +138,15 @@ class AnswerWalk:
 
     def _string(self, text: str, key: str) -> str:
         telling = key != "" and names_a_credential(key)
-        known = f"{key}={text}" if telling else text
-        if known in self._harmless:
+        if text in self._harmless and not telling:
             return text
         before = self._check.counts.total()
         checked = self._check.data_text(text, key)
-        if len(known) <= LONGEST_REMEMBERED and before == self._check.counts.total():
+        found = telling or checked is not text or before != self._check.counts.total()
+        if not found and len(text) <= LONGEST_REMEMBERED:
             if len(self._harmless) >= MOST_REMEMBERED:
                 self._harmless.clear()
-            self._harmless.add(known)
+            self._harmless.add(text)
         return checked
 
     def _number(self, number: float, key: str) -> float | str:

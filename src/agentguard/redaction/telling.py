@@ -7,6 +7,7 @@ Such as the value of ``aws_secret_access_key``, which looks like any other forty
 INVARIANT: what is found behind a name lies inside the value (tests/redaction/test_telling.py).
 """
 
+import functools
 import re
 from collections.abc import Callable, Sequence
 
@@ -14,13 +15,22 @@ from agentguard.redaction.pieces import Span
 from agentguard.vocabulary import Finding
 
 LONGEST_TELLING = 256
+# The names of members come again with every call.
+LONGEST_REMEMBERED = 64
 
 _CREDENTIAL_KEY = re.compile(r"(?i)key|secret|token|passw|pwd|auth|cred|connection")
 
 
 def names_a_credential(key: str) -> bool:
     """Say whether the value of a member of this name is to be looked at together with it."""
+    return _names(key) if len(key) <= LONGEST_REMEMBERED else _looked_at(key)
+
+
+def _looked_at(key: str) -> bool:
     return _CREDENTIAL_KEY.search(key) is not None
+
+
+_names = functools.lru_cache(maxsize=1024)(_looked_at)
 
 
 def found_behind_key(key: str, text: str, find: Callable[[str], Sequence[Finding]]) -> list[Span]:
