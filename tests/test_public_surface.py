@@ -46,13 +46,13 @@ def test_the_public_names_are_sorted_and_there() -> None:
 
 
 def test_every_error_is_public() -> None:
-    """A user can catch each error of the tree by a name of the package, and Guard is there."""
+    """A user can catch each error of the tree by a name of the package, beside Guard and what it says of coverage."""
     tree = {
         name
         for name, value in vars(errors).items()
         if inspect.isclass(value) and issubclass(value, errors.AgentGuardError)
     }
-    assert set(agentguard.__all__) == tree | {"Guard"}
+    assert set(agentguard.__all__) == tree | {"Coverage", "Guard"}
 
 
 @pytest.mark.parametrize("module", HEAVY)
@@ -79,6 +79,7 @@ def test_the_wheel_holds_what_the_package_reads(tmp_path: Path) -> None:
     assert {
         "agentguard/py.typed",
         "agentguard/config/starter.toml",
+        "agentguard/operations/checked.csv",
         "agentguard/operations/openai.csv",
     } <= names
     assert not any(name.startswith(("tests/", "examples/")) for name in names)

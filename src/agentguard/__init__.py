@@ -6,6 +6,7 @@ Start with ``Guard.from_file``. Only the names listed here, and the modules that
 documentation names, are stable.
 """
 
+from agentguard.coverage import Coverage
 from agentguard.errors import (
     AgentGuardError,
     ApprovalExpired,
@@ -31,6 +32,7 @@ __all__ = [
     "CallRefused",
     "ConfigError",
     "ContentRefused",
+    "Coverage",
     "DeniedByPolicy",
     "Guard",
     "GuardFailure",

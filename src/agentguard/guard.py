@@ -13,13 +13,15 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 
-from agentguard.errors import ConfigError, GuardFailure
+from agentguard.coverage import Coverage
+from agentguard.errors import ConfigError, GuardFailure, Problem
 from agentguard.vocabulary import Caller, Impact
 
 if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
 
     from agentguard.clients import Surface
+    from agentguard.config import Settings
     from agentguard.wiring import Parts
 
 T = TypeVar("T")
@@ -53,13 +55,15 @@ class Guard:
             tracer_provider: where spans go; the global provider if None.
 
         Raises:
-            ConfigError: the file cannot be used; every problem with file, key and line.
+            ConfigError: the file cannot be used; every problem with file, key and line. Or a
+                client library that it requires to be guarded is not covered.
         """
         from agentguard.config import load
         from agentguard.stores import StoreFailure
         from agentguard.wiring import assemble
 
         settings = load(path or os.environ.get(CONFIG_VARIABLE) or DEFAULT_FILE)
+        _require_coverage(settings)
         try:
             parts = assemble(settings, tracer_provider=tracer_provider)
         except StoreFailure as failure:
@@ -171,6 +175,16 @@ class Guard:
         carried = self._narrowed(actor, on_behalf_of=on_behalf_of, session=session)
         return bind_client(client, surface, self._parts.enforcer, carried)
 
+    def coverage(self) -> Coverage:
+        """Say what is guarded in this process, what is refused, and what passes the guard by.
+
+        Looks for client objects of the known SDKs wherever they are, and counts the calls of this
+        guard that have ended; it holds nothing of any call. Print it, or take ``as_json()``.
+        """
+        from agentguard.coverage.measuring import coverage_of
+
+        return coverage_of(self._parts.enforcer)
+
     def _narrowed(
         self, actor: str, *, on_behalf_of: str | None = None, session: str | None = None
     ) -> Caller:
@@ -179,6 +193,8 @@ class Guard:
     def close(self) -> None:
         """Write what is left to the audit log and close it; every later call is refused.
 
+        Answers that are still being read end here: their readers get an error.
+
         Raises:
             GuardFailure: entries that were accepted could not be written.
         """
@@ -186,6 +202,7 @@ class Guard:
 
         problem = None
         try:
+            self._parts.enforcer.close()
             self._parts.journal.close()
         except StoreFailure as failure:
             problem = str(failure)
@@ -204,6 +221,20 @@ class Guard:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _require_coverage(settings: "Settings") -> None:
+    """Refuse to start where a client library that must be guarded is not covered."""
+    if not settings.policy.required_surfaces:
+        return
+    from agentguard.coverage.measuring import missing_coverage
+
+    missing = missing_coverage(settings.policy)
+    if missing:
+        raise ConfigError(
+            Problem(file=str(settings.path), key="coverage.require", line=None, message=each)
+            for each in missing
+        )
 
 
 def _surface_of(target: object) -> "Surface | None":

@@ -10,9 +10,10 @@ from dataclasses import replace
 from functools import lru_cache
 from typing import Any, TypeVar
 
+from agentguard.clients.living import note
 from agentguard.clients.members import overrides
 from agentguard.clients.seal import seal
-from agentguard.clients.state import RAW_HTTP, STATE, State, refuse, state_of
+from agentguard.clients.state import GUARDED, RAW_HTTP, STATE, State, refuse, state_of
 from agentguard.clients.surface import Surface
 from agentguard.enforcement import Enforcer
 from agentguard.errors import ConfigError, UnguardedPath
@@ -20,7 +21,6 @@ from agentguard.vocabulary import Caller
 
 C = TypeVar("C")
 
-GUARDED = "__agentguard_guarded__"
 SDK_HTTP_CLIENTS = {"SyncHttpxClientWrapper", "AsyncHttpxClientWrapper"}
 # Without these the guard would not be asked; an SDK that lacks one is not the one we know.
 NEEDED = (
@@ -85,6 +85,7 @@ def arm(client: Any, state: State) -> Any:
     client._client = seal(http_client, report, made_by_sdk=made_by_sdk)  # noqa: SLF001 - see above
     client.__dict__[STATE] = state
     client.__class__ = guarded
+    note(client)
     return client
 
 

@@ -15,6 +15,7 @@ from agentguard.errors import UnguardedPath
 from agentguard.vocabulary import Boundary, Caller
 
 STATE = "_agentguard_state"
+GUARDED = "__agentguard_guarded__"
 RAW_HTTP = "raw_http"
 INTERNAL = "internal"
 

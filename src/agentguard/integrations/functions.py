@@ -16,6 +16,7 @@ import functools
 import inspect
 import typing
 import weakref
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar, cast
@@ -67,6 +68,14 @@ def guard_function(
 _GUARDED: weakref.WeakKeyDictionary[Callable[..., Any], tuple[weakref.ref[Enforcer], str]] = (
     weakref.WeakKeyDictionary()
 )
+
+
+def guarded_tools(enforcer: Enforcer) -> Counter[str]:
+    """Count the living functions that pass a guard, by the tool's name in its policy."""
+    # A copy, since functions come and go in other threads.
+    living = [function for key in _GUARDED.keyrefs() if (function := key()) is not None]
+    known = [held for function in living if (held := _GUARDED.get(function)) is not None]
+    return Counter(tool for holder, tool in known if holder() is enforcer)
 
 
 def _is_guarded_here(

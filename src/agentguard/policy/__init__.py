@@ -34,6 +34,7 @@ from agentguard.policy.document import (
     value_digest,
 )
 from agentguard.policy.flaws import Flaw, Path, key_of
+from agentguard.policy.openings import Openings
 from agentguard.policy.origins import parse_host
 
 __all__ = [
@@ -53,6 +54,7 @@ __all__ = [
     "IntBetween",
     "Match",
     "OneOf",
+    "Openings",
     "Path",
     "Policy",
     "PolicyDocument",
