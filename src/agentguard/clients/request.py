@@ -11,10 +11,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import parse_qsl
 
 from agentguard.canonical import Frozen, thaw
 from agentguard.clients import attachments, generic
+from agentguard.clients.destination import Destination, destination_of
 from agentguard.clients.jsonl import ReadRequest
 from agentguard.clients.multipart import Form, read_form, written_form
 from agentguard.clients.seal import COOKIE, Ticket, origin_of, pairs
@@ -22,12 +23,11 @@ from agentguard.clients.surface import Surface
 from agentguard.errors import ContentRefused, UnguardedPath
 from agentguard.operations import Allowed, Match, Operation
 from agentguard.policy import Policy
-from agentguard.vocabulary import ModelCall
+from agentguard.vocabulary import Kind, ModelCall
 
 ENCODINGS = frozenset({"gzip", "deflate", "br", "zstd", "identity"})
 UNLISTED = "unlisted"
 SESSION_OFFER = "application/sdp"
-_ORIGIN = re.compile("^[a-z]+://[^/?#]*")
 _FORM = re.compile("multipart/form-data; boundary=[0-9a-f]{16,64}")
 
 
@@ -73,10 +73,12 @@ class Passage:
 
     def __init__(self, client: Any, options: Any, surface: Surface, policy: Policy) -> None:
         self._client = client
-        self._options = options
+        self._options = _held(options)
         self._surface = surface
         self._policy = policy
         self._form: Form | None = None
+        self._query: list[tuple[str, str]] = []
+        self._destination: Destination | None = None
 
     def described(self, call_id: str, *, stream: bool) -> ModelCall:
         """Return the model call that the request means.
@@ -90,22 +92,30 @@ class Passage:
             ContentRefused: the request holds something that cannot be inspected.
         """
         options, surface = self._options, self._surface
-        match = matched(surface, options.method, path_below(self._client, options.url))
+        below = path_below(self._client, options.url)
+        match = matched(surface, options.method, below)
         operation = match.operation
         origin = _origin(self._client)
+        there = destination_of(self._client, options.url, below, surface.table, operation.verb)
+        self._destination = there
         provider = self._policy.provider_of(origin)
         listed = frozenset[str]() if provider is None else provider.headers
         extra = frozenset[str]() if provider is None else provider.extra_fields
-        headers = _own_headers(self._client, options, surface, listed)
-        query = _query(self._client, options)
-        allowed = {*operation.query, *surface.query, *extra}
-        if any(name.partition("[")[0] not in allowed for name, _ in query):
+        headers = own_headers(self._client, options, surface, listed)
+        query = self._query = _query(self._client, options)
+        allowed = {_base(name) for name in (*operation.query, *surface.query, *extra)}
+        if any(_base(name) not in allowed for name, _ in query):
             raise ContentRefused(
                 f"the request carries a query parameter that {operation.pair} does not take",
                 remedy="leave it out, or list it under the provider's extra_fields in the policy",
             )
-        address: Frozen = (*match.segments, *(part for pair in query for part in pair), *headers)
+        asked = (part for pair in query for part in pair)
+        address: Frozen = (*there.segments, *match.segments, *asked, *headers)
         call = self._read(call_id, operation, origin, extra, address)
+        if call.kind is Kind.INFERENCE and there.deployment not in (None, call.model):
+            # It answers, whatever the body says; both are decided.
+            deployed = replace(call, model=there.deployment, payload=None, hosted_tools=())
+            call = replace(call, inner=(*call.inner, deployed))
         if stream and not call.streams:
             call = replace(call, streams=True)
         if call.streams and surface.form(call) is None:
@@ -200,7 +210,31 @@ class Passage:
 
     def query(self) -> frozenset[tuple[str, str]]:
         """Return the names and values that the request's query may hold."""
-        return frozenset(_query(self._client, self._options))
+        return frozenset(self._query)
+
+    def paths(self, call: ModelCall) -> frozenset[str]:
+        """Return the paths that the request may be sent to."""
+        return frozenset() if self._destination is None else self._destination.paths(call.model)
+
+
+def _base(name: str) -> str:
+    """Return the name of a query parameter without the member in brackets that it sets."""
+    return name.partition("[")[0]
+
+
+def _held(options: Any) -> Any:
+    """Return options that nobody else can change between two looks at them."""
+    held = options.model_copy() if hasattr(options, "model_copy") else options.copy()
+    held.url = _plain(options.url)
+    held.params = dict((options.params or {}).items())
+    if isinstance(options.headers, Mapping):
+        held.headers = {_plain(name): _plain(value) for name, value in options.headers.items()}
+    return held
+
+
+def _plain(value: Any) -> Any:
+    """Return what a member of a subclass of text holds, not what it says of itself."""
+    return str.__str__(value) if isinstance(value, str) else value
 
 
 def _each_kind(calls: tuple[ModelCall, ...]) -> tuple[ModelCall, ...]:
@@ -265,7 +299,7 @@ def _is_left_out(value: object) -> bool:
     return type(value).__name__ in {"Omit", "NotGiven"}
 
 
-def _own_headers(client: Any, options: Any, surface: Surface, listed: frozenset[str]) -> list[str]:
+def own_headers(client: Any, options: Any, surface: Surface, listed: frozenset[str]) -> list[str]:
     """Return the values of headers that the caller chose and the SDK's own methods sent.
 
     Raises:
@@ -355,11 +389,8 @@ def refuse_deviations(request: Any, ticket: Ticket, surface: Surface) -> None:
 
 def _refuse_address(url: Any, ticket: Ticket) -> None:
     """Refuse a path or a query that is not the one decided."""
-    path = unquote(_ORIGIN.sub("", str(ticket.admitted.url)).partition("?")[0])
     sent = parse_qsl(url.query.decode("ascii"), keep_blank_values=True)
-    if not url.path.endswith("/" + path.lstrip("/")) or any(
-        pair not in ticket.query for pair in sent
-    ):
+    if url.path not in ticket.paths or any(pair not in ticket.query for pair in sent):
         raise ContentRefused(
             "the request goes to another path or with another query than the one decided",
             remedy="leave queries out of base_url and of the HTTP client",

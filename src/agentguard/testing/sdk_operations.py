@@ -106,6 +106,17 @@ def addressing(sdk: str) -> dict[str, frozenset[str]]:
     }
 
 
+def querying(sdk: str) -> dict[str, frozenset[str]]:
+    """Return which parameters of each method, required or not, end in the query."""
+    return {method.name: _querying(method) for method in methods(_recording_client(sdk))}
+
+
+def _querying(method: Method) -> frozenset[str]:
+    # Where one parameter sets a member, such as ``created_at[gt]``, its name begins alike.
+    sent = {name.partition("[")[0] for each in _sent(method) for name in each.query}
+    return frozenset(name for name in parameters(method.plain) if name.startswith(tuple(sent)))
+
+
 def _recording_client(sdk: str) -> Any:
     name = _CLIENTS[sdk]
     return client(name, _BASE, kind=recording(client_class(name)))

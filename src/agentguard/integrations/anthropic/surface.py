@@ -21,7 +21,8 @@ from agentguard.vocabulary import ModelCall
 SDK_HEADERS = frozenset(
     {
         "accept", "anthropic-beta", "anthropic-user-profile-id", "anthropic-version",
-        "anthropic-workspace-id", "authorization", "content-type", "user-agent", "x-api-key",
+        "anthropic-worker-id", "anthropic-workspace-id", "authorization", "content-type",
+        "user-agent", "x-api-key",
         "x-stainless-arch", "x-stainless-async", "x-stainless-helper",
         "x-stainless-helper-method", "x-stainless-lang", "x-stainless-os",
         "x-stainless-package-version", "x-stainless-raw-response", "x-stainless-read-timeout",
@@ -42,6 +43,7 @@ HELPER_HEADERS: dict[str, re.Pattern[str] | None] = {
     "accept": re.compile(r"application/(?:json|binary)|text/event-stream"),
     "anthropic-beta": re.compile(f"{_FLAG}(?:,{_FLAG}){{0,31}}"),
     "anthropic-user-profile-id": _ID,
+    "anthropic-worker-id": _ID,
     "anthropic-workspace-id": _ID,
     "content-type": re.compile("application/json|multipart/form-data"),
     "x-stainless-helper": re.compile(f"(?:{_HELPER})(?:, ?(?:{_HELPER})){{0,15}}"),
