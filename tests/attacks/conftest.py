@@ -167,13 +167,14 @@ class Room:
 
         Args:
             lines: appended to the policy.
-            rule: lines of the rule that allows everything usual.
+            rule: lines of the rules that allow everything usual, and chats.
             provider: lines of the provider on loopback.
         """
         text = self._policy.replace("agentguard.db", f"room-{len(self.guards)}.db")
         text = text.replace('id = "loopback"', f'id = "loopback"\n{provider}')
+        text = (text + OPEN).replace('model = ["*"]', f'model = ["*"]\n{rule}')
         path = self._folder / f"room-{len(self.guards)}.toml"
-        path.write_text(f"{text}{OPEN}{rule}\n{lines}", encoding="utf-8")
+        path.write_text(f"{text}\n{lines}", encoding="utf-8")
         self.guards.append(Guard.from_file(path, tracer_provider=self._tracing))
         return self.guards[-1]
 

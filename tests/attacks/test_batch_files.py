@@ -224,6 +224,25 @@ then = "deny"
     assert error.rule == "no-chat"
 
 
+def test_a_rule_for_chats_alone_takes_nothing_from_the_rule_for_the_file(
+    room: Any, twin: Any
+) -> None:
+    """Of two rules that allow a line, the one that lists what the file refers to is enough."""
+    chats = """
+[[rule]]
+id = "a-chat"
+who = "agent:support"
+for = ["group:support-team"]
+provider = "loopback"
+model = ["*"]
+operation = "chat"
+then = "allow"
+"""
+    guard = room.guard(chats, rule='references = ["store"]')
+    room.ask(guard, twin, upload(asks("/v1/responses"), asks("/v1/responses", store=True)))
+    assert len(arrived(room)) == 2
+
+
 def test_a_line_of_anthropics_batches_is_decided_too(room: Any, anthropic_twin: Any) -> None:
     """The requests of a message batch are redacted, and their tools decided."""
     guard = room.guard()
