@@ -119,13 +119,12 @@ def redact_payload(
         if shown is payload:
             return Redacted(payload=payload, counts=MappingProxyType(dict(counts)))
         payload = shown
-        harmless = walk.harmless
-        if vault.version != known:
-            # What the vault learned may stand in a text that was harmless until now.
-            find, harmless = (find if find_again is None else find_again()), set()
+        grown = vault.version != known
+        if grown and find_again is not None:
+            find = find_again()
         known = vault.version
-        # Whatever looks like a placeholder by now was issued here.
-        walk = _Walk(find, actions, vault, AUTHORED, source, harmless=harmless)
+        # What the vault learned may stand in a text that was harmless until now.
+        walk = walk.further(find, everything=grown)
         shown = walk.frozen(payload)
     raise ValueError("the payload does not come to rest")
 
@@ -134,8 +133,8 @@ class _Walk:
     """One walk over one payload; a node that holds nothing to hide is returned as it is.
 
     ``pieces`` are the strings that it came by, ``secret`` says that one of them held a secret,
-    ``harmless`` are the short strings in which the same detectors find nothing; an earlier walk
-    hands its own on.
+    ``harmless`` are the short strings in which its detectors find nothing, and ``changed`` are the
+    ids of the nodes that it made.
     """
 
     def __init__(
@@ -146,8 +145,6 @@ class _Walk:
         authored: Marks,
         source: str,
         across: Mapping[int, list[Span]] = MappingProxyType({}),
-        *,
-        harmless: set[str] | None = None,
     ) -> None:
         self.counts: Counter[str] = Counter()
         self.pieces: list[str] = []
@@ -157,16 +154,39 @@ class _Walk:
         self._vault = vault
         self._marks = authored
         self._source = source
-        self._again = harmless is not None
+        self._again = False
+        self._only: set[int] | None = None
+        self.changed: set[int] = set()
         self._across = across
         self._path: list[str] = []
-        self.harmless: set[str] = set() if harmless is None else harmless
+        self.harmless: set[str] = set()
         self._telling: dict[str, bool] = {"": False}
+
+    def further(self, find: Find, *, everything: bool) -> "_Walk":
+        """Return a walk over the result of this one; whatever looks like a placeholder is issued.
+
+        Args:
+            find: what finds now.
+            everything: whether to look at what this walk left as it was, too.
+        """
+        walk = _Walk(find, self._actions, self._vault, AUTHORED, self._source)
+        walk._again = True
+        if not everything:
+            walk._only, walk.harmless = self.changed, self.harmless
+        return walk
 
     def frozen(self, payload: Frozen) -> Frozen:
         return self._value(payload, "", _Place(self._marks, 0, 0))
 
     def _value(self, node: Frozen, key: str, place: _Place) -> Frozen:
+        if self._only is not None and id(node) not in self._only:
+            return node
+        shown = self._shown(node, key, place)
+        if shown is not node:
+            self.changed.add(id(shown))
+        return shown
+
+    def _shown(self, node: Frozen, key: str, place: _Place) -> Frozen:
         if isinstance(node, str):
             return self._text(node, key, place)
         if node is None or node is True or node is False:

@@ -84,14 +84,16 @@ class Vault:
         placeholder = f"[[{data_class.label}:{self._code(data_class.name, value)}]]"
         if PLACEHOLDER.fullmatch(placeholder) is None:
             raise ValueError(f"the name of class {data_class.name!r} does not fit a placeholder")
-        fresh = Issued(
-            placeholder=placeholder,
-            value=value,
-            data_class=data_class.name,
-            reversible=reversible,
-            source=source,
-        )
-        issued = self._issued.setdefault(placeholder, fresh)
+        issued = self._issued.get(placeholder)
+        if issued is None:
+            fresh = Issued(
+                placeholder=placeholder,
+                value=value,
+                data_class=data_class.name,
+                reversible=reversible,
+                source=source,
+            )
+            issued = self._issued.setdefault(placeholder, fresh)
         if (issued.value, issued.data_class) != (value, data_class.name):
             raise ValueError(f"two values of class {data_class.name!r} share a placeholder")
         if issued.reversible and not reversible:
