@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 from agentguard.clients.living import note
 from agentguard.clients.members import overrides
 from agentguard.clients.seal import seal
+from agentguard.clients.sockets import socket_members
 from agentguard.clients.state import GUARDED, RAW_HTTP, STATE, State, refuse, state_of
 from agentguard.clients.surface import Surface
 from agentguard.enforcement import Enforcer
@@ -102,6 +103,7 @@ def guarded_class(base: Any) -> type:
             f"this version of the SDK cannot be guarded: {base.__name__} has no {missing[0]}"
         )
     members = {name: member for name, member in overrides(base, arm).items() if hasattr(base, name)}
+    members |= socket_members(base, members)
     members |= {
         "__module__": base.__module__,
         "__qualname__": base.__qualname__,

@@ -8,9 +8,10 @@ the headers that the SDK itself sets, and who reads which request. It does nothi
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from agentguard.clients.socket_kinds import SocketKind
 from agentguard.operations import OperationTable
 from agentguard.redaction import StreamForm
 from agentguard.vocabulary import ModelCall
@@ -57,6 +58,8 @@ class Surface:
         make_ready: prepares a client before it is guarded, or refuses it.
         for_copy: completes the arguments of ``copy`` by what the SDK itself would look up by class.
         watched_methods: returns the methods that other instrumentations replace to make spans.
+        sockets: what travels over the websockets that can be guarded, by pair.
+        socket_clients: the classes of clients that can open them.
     """
 
     sdk: str
@@ -72,6 +75,8 @@ class Surface:
     make_ready: Callable[[Any], None] = _as_it_is
     for_copy: Callable[[Any, dict[str, Any]], dict[str, Any]] = _as_given
     watched_methods: Callable[[], tuple[object, ...]] = tuple
+    sockets: Mapping[str, SocketKind] = field(default_factory=dict)
+    socket_clients: frozenset[str] = frozenset()
 
     def is_client_class(self, kind: type) -> bool:
         """Say whether a class is one of the SDK's own client classes."""

@@ -8,7 +8,7 @@ Source: ``openai`` 2.45 to 3.54, where methods set headers and which values they
 import re
 
 from agentguard.clients.surface import Reader, Surface
-from agentguard.integrations.openai import chat, responses, simple
+from agentguard.integrations.openai import chat, responses, simple, sockets
 from agentguard.integrations.openai.streams import form_of
 from agentguard.operations import table_of
 
@@ -83,7 +83,10 @@ SURFACE = Surface(
     form=form_of,
     sdk_headers=SDK_HEADERS,
     helper_headers=HELPER_HEADERS,
+    client_headers={"organization": "openai-organization", "project": "openai-project"},
     signing_headers=SIGNING_HEADERS,
     query=frozenset({"api-version", "beta"}),
     watched_methods=watched_methods,
+    sockets=sockets.SOCKETS,
+    socket_clients=sockets.CLIENTS,
 )  # fmt: skip
