@@ -134,13 +134,16 @@ def test_an_address_is_fetched_unless_it_carries_its_content(
 
 
 def test_a_tool_that_is_named_must_be_offered() -> None:
-    """What a request names at the provider must stand among what is decided."""
+    """What a request names at the provider is decided, and is not taken out."""
     reading = Reading(NONE)
     reading.expected.append(frozenset({"a", "b"}))
     with pytest.raises(ContentRefused):
-        reading.refuse_unoffered()
-    reading.hosted.append(HostedTool(type="b", arguments={}, pointer="/tools/0", removable=True))
-    reading.refuse_unoffered()
+        reading.settle_named()
+    for kind in ("b", "c"):
+        tool = HostedTool(type=kind, arguments={}, pointer="/tools/0", removable=True)
+        reading.hosted.append(tool)
+    reading.settle_named()
+    assert [tool.removable for tool in reading.hosted] == [False, True]
 
 
 def test_a_body_is_an_object_with_a_model_and_may_ask_for_a_stream() -> None:

@@ -13,6 +13,7 @@ INVARIANT: a refusal shows members that the tables name and indices, never a cal
 
 import re
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import NamedTuple, TypeAlias
 
 from agentguard.canonical import Frozen, NotCanonical, escape, freeze
@@ -68,11 +69,12 @@ class Reading:
         self.forced: str | None = None
         self.expected: list[frozenset[str]] = []
 
-    def refuse_unoffered(self) -> None:
-        """Refuse a request that names a provider-side tool that it does not offer.
+    def settle_named(self) -> None:
+        """Keep the provider-side tools that the request also names elsewhere from being removed.
 
         Raises:
-            ContentRefused: nothing that was decided stands for the tool.
+            ContentRefused: it names one that it does not offer, so that nothing decided stands
+                for it.
         """
         types = {tool.type for tool in self.hosted}
         if not all(types & expected for expected in self.expected):
@@ -80,6 +82,15 @@ class Reading:
                 "the request names a tool at the provider that it does not offer",
                 remedy="offer the tool in 'tools', where the policy decides it",
             )
+        if self.expected:
+            self.keep(frozenset[str]().union(*self.expected))
+
+    def keep(self, types: Collection[str]) -> None:
+        """Note that the request makes no sense without its provider-side tools of these types."""
+        self.hosted = [
+            replace(tool, removable=tool.removable and tool.type not in types)
+            for tool in self.hosted
+        ]
 
 
 Shape: TypeAlias = Callable[[Reading, Frozen, At], None]

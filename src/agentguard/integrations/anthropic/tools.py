@@ -149,5 +149,7 @@ def forced_function(reading: Reading) -> str | None:
     """Return the function tool that a choice names, None if it names one that is hosted."""
     functions = {tool.name for tool in reading.offered}
     hosted = {name for tool in reading.hosted for name in named_by(tool.type)}
-    named_hosted = reading.forced in hosted and reading.forced not in functions
-    return None if named_hosted else reading.forced
+    if reading.forced not in hosted or reading.forced in functions:
+        return reading.forced
+    reading.keep({tool.type for tool in reading.hosted if reading.forced in named_by(tool.type)})
+    return None

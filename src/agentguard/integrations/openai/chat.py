@@ -194,7 +194,7 @@ def model_call(
     model = model_name(payload)
     if SEARCHING_MODEL.fullmatch(model):
         tools.searching_model(reading)
-    reading.refuse_unoffered()
+    reading.settle_named()
     return ModelCall(
         id=call_id,
         operation="chat",

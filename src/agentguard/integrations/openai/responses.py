@@ -143,7 +143,7 @@ def model_call(
     payload = frozen_object(body, BODIES[path])
     reading = Reading(extra_fields)
     _bodies[path](reading, payload, TOP)
-    reading.refuse_unoffered()
+    reading.settle_named()
     creates = path == PATH
     return ModelCall(
         id=call_id,
