@@ -8,7 +8,9 @@ are taken apart in ``streams``.
 INVARIANT: an answer that cannot be checked is withheld (tests/clients/test_response.py).
 """
 
+import codecs
 import json
+from contextlib import suppress
 from typing import Any
 
 from agentguard.clients.shapes import MODEL_NAME
@@ -34,6 +36,9 @@ DROPPED_RESPONSE_HEADERS = frozenset({"content-encoding", "content-length", "tra
 EVENTS = "text/event-stream"
 LINES = frozenset({"application/x-ndjson", "application/jsonl", "application/x-jsonl"})
 
+# Bytes that are no more than ASCII are the same text in each; in UTF-7, say, they are not.
+LIKE_ASCII = frozenset({"utf-8", "ascii", "iso8859-1", "cp1252"})
+
 Attributes = dict[str, str | int | tuple[str, ...]]
 
 
@@ -51,7 +56,8 @@ def response_of(http_response: Any, call: ModelCall, surface: Surface) -> Respon
     """Return what a response holds, with the facts for the operation's span.
 
     Its body must have been read, unless it is a stream of events. What is neither JSON nor text
-    nor events is content that no detector reads; it comes back as it is.
+    nor events is content that no detector reads; it comes back as it is. Text is what can be read
+    as text, whatever it is called: files of results come as ``application/octet-stream``.
 
     Raises:
         GuardFailure: events where none were asked for, or an answer that should be JSON and is
@@ -60,7 +66,10 @@ def response_of(http_response: Any, call: ModelCall, surface: Surface) -> Respon
     if is_stream(http_response):
         if not call.streams:
             raise _withheld("is a stream of events, which was not asked for", call)
-        return Response(content=None, form=surface.form(call))
+        form = surface.form(call)
+        if form is None:
+            raise _withheld("is a stream of events that cannot be checked", call)
+        return Response(content=None, form=form)
     media_type = _media_type(http_response)
     if call.streams:
         raise _withheld("is no stream of events", call)
@@ -80,9 +89,10 @@ def _whole(http_response: Any, media_type: str, call: ModelCall) -> Response:
             return Response(content=content, attributes=attributes_of(content))
         if not media_type.startswith("text/"):
             raise _withheld("is no JSON", call)
-    if media_type.startswith("text/"):
-        return Response(content=_text(http_response, call))
-    return Response(content=None)
+    text = _text(http_response)
+    if text is None and media_type.startswith("text/"):
+        raise _withheld("is text in an encoding that is not read", call)
+    return Response(content=text)
 
 
 def _json(body: bytes) -> Any:
@@ -100,14 +110,14 @@ def _lines(body: bytes, call: ModelCall) -> list[Any]:
     return found
 
 
-def _text(http_response: Any, call: ModelCall) -> str:
+def _text(http_response: Any) -> str | None:
+    """Return what the caller would read as text, None where it is none or reads otherwise."""
     try:
+        charset = codecs.lookup(http_response.charset_encoding or "utf-8").name
         text: str = http_response.content.decode("utf-8")
-    except UnicodeDecodeError:
-        pass
-    else:
-        return text
-    raise _withheld("is no UTF-8", call)
+    except (LookupError, ValueError):
+        return None
+    return text if charset in LIKE_ASCII else None
 
 
 def _withheld(problem: str, call: ModelCall) -> GuardFailure:
@@ -161,11 +171,27 @@ def with_content(http_response: Any, content: Any) -> Any:
         new = content.encode("utf-8", "surrogatepass")
     elif _media_type(http_response) in LINES:
         new = b"".join(_written(line) + b"\n" for line in content)
-    elif json.loads(body) == content:
+    elif _says(body, content):
         return http_response
     else:
         new = _written(content)
     return http_response if new == body else rebuilt(http_response, content=new)
+
+
+def _says(body: bytes, content: Any) -> bool:
+    """Say whether a body holds *content* and nothing else, such as a key that stands there twice."""
+    try:
+        found = json.loads(body, object_pairs_hook=_each_once)
+    except ValueError:
+        return False
+    return bool(found == content)
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice")
+    return found
 
 
 def _written(content: Any) -> bytes:
@@ -188,5 +214,6 @@ def rebuilt(http_response: Any, **body: Any) -> Any:
         **body,
     )
     if "content" in body:
-        made.elapsed = http_response.elapsed
+        with suppress(RuntimeError):  # a response that no transport made has taken no time
+            made.elapsed = http_response.elapsed
     return made

@@ -113,6 +113,8 @@ def _ending(error: BaseException, progress: Progress) -> BaseException:
     """Return what the caller is told: refusals as they are, a part's failure without its text."""
     if not isinstance(error, Exception):
         return error
+    if progress.stage is Stage.DISPATCH and _is_withheld(error, progress):
+        progress.stage = Stage.RESULT
     if progress.stage is Stage.DISPATCH:
         if isinstance(error, AgentGuardError) and error.call_id != progress.attempt.id:
             error.dispatched = True  # a call inside this one was refused; this one did happen
@@ -129,3 +131,8 @@ def _ending(error: BaseException, progress: Progress) -> BaseException:
         call_id=progress.attempt.id,
         dispatched=progress.dispatched,
     )
+
+
+def _is_withheld(error: Exception, progress: Progress) -> bool:
+    """Say whether what came back could not be checked, which whoever read it found out."""
+    return isinstance(error, GuardFailure) and error.call_id == progress.attempt.id
