@@ -8,6 +8,7 @@ asked, is a gap (tests/coverage/test_installed.py).
 
 import importlib
 import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from types import ModuleType
@@ -47,19 +48,10 @@ def installed(surface: Surface, *, load: bool) -> Installed:
     """
     module, problem = _module(surface.sdk, load=load)
     version = _version(surface.sdk, module)
-    gaps = [] if problem is None else [problem]
-    if problem is None and version is None:
-        gaps.append(f"it is not installed: pip install 'agentguard[{surface.sdk}]'")
-    elif version is not None and not is_checked(surface.sdk, version):
-        gaps.append(_unchecked(surface.sdk, version))
     classes = {} if module is None else _classes(module, surface.sdk)
-    if module is not None and surface.clients.isdisjoint(classes):
-        gaps.append("it has none of the client classes that can be guarded: use another version")
-    for name in sorted(surface.clients & classes.keys()):
-        try:
-            guarded_class(classes[name])
-        except TypeError as error:
-            gaps.append(f"{error}: use another version")
+    gaps = [*_unusable(surface.sdk, version, problem)]
+    if module is not None:
+        gaps += _unguardable(surface, classes)
     known = surface.clients if module is None else surface.clients & classes.keys()
     return Installed(
         version=version,
@@ -76,10 +68,6 @@ def _module(sdk: str, *, load: bool) -> tuple[ModuleType | None, str | None]:
         return found, None
     try:
         return importlib.import_module(sdk), None
-    except ModuleNotFoundError as error:
-        if error.name == sdk:
-            return None, None
-        problem = type(error).__name__
     except Exception as error:  # noqa: BLE001 - a module runs any code when it is imported
         problem = type(error).__name__
     return None, f"it cannot be imported ({problem}): install it anew"
@@ -95,6 +83,15 @@ def _version(sdk: str, module: ModuleType | None) -> str | None:
         return None
 
 
+def _unusable(sdk: str, version: str | None, problem: str | None) -> Iterator[str]:
+    if version is None and sys.modules.get(sdk) is None:
+        yield f"it is not installed: pip install 'agentguard[{sdk}]'"
+    elif problem is not None:
+        yield problem
+    elif version is None or not is_checked(sdk, version):
+        yield _unchecked(sdk, version or "unknown")
+
+
 def _unchecked(sdk: str, version: str) -> str:
     known = checked_versions(sdk)
     return (
@@ -102,6 +99,19 @@ def _unchecked(sdk: str, version: str) -> str:
         f" to {known[-1]}, or run 'agentguard operations regenerate --sdk {sdk}' and classify"
         " what is new"
     )
+
+
+def _unguardable(surface: Surface, classes: Mapping[str, Any]) -> Iterator[str]:
+    if surface.clients.isdisjoint(classes):
+        yield "it has none of the client classes that can be guarded: use another version"
+    for name in sorted(surface.clients & classes.keys()):
+        problem = None
+        try:
+            guarded_class(classes[name])
+        except TypeError as error:
+            problem = str(error)
+        if problem is not None:
+            yield f"{problem}: use another version"
 
 
 def _classes(module: ModuleType, sdk: str) -> dict[str, Any]:

@@ -88,7 +88,7 @@ def _covered(
     gaps = list(known.gaps)
     if clients is not None and clients.unguarded:
         count = sum(clients.unguarded.values())
-        gaps.append(f"{count} clients in this process pass no guard: hand them to guard.wrap")
+        gaps.append(f"clients in this process that pass no guard: {count}; hand each to guard.wrap")
     return SurfaceCoverage(
         surface=surface.sdk,
         required=surface.sdk in policy.required_surfaces,

@@ -171,7 +171,7 @@ def _lines(coverage: Coverage) -> list[str]:
     if coverage.calls or coverage.stream:
         lines += ["", *calls_table(coverage.calls)]
     if coverage.open_streams:
-        lines.append(f"{coverage.open_streams} answers are still being read")
+        lines.append(f"answers that are still being read: {coverage.open_streams}")
     if coverage.hidden_objects:
         lines.append(
             f"gc.freeze has hidden {coverage.hidden_objects} objects:"
