@@ -178,6 +178,10 @@ class Room:
         self.guards.append(Guard.from_file(path, tracer_provider=self._tracing))
         return self.guards[-1]
 
+    def twin_of(self, kind: Any, base_url: str) -> Twin:
+        """Return the twin of a kind of client."""
+        return Twin(kind, base_url)
+
     def ask(self, guard: Guard, twin: Twin, way: Callable[[Any], Any], **options: Any) -> Any:
         """Make a call as support for alice, with a guarded client, and return what it returns."""
         with guard.identity("agent:support", on_behalf_of="user:alice"):
