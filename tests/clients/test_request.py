@@ -3,6 +3,7 @@
 """How the SDK's options become a call, and a response the SDK's result."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -217,7 +218,9 @@ def deviation(request: httpx.Request, **sdk: str) -> None:
         name.replace("_", "-"): value for name, value in sdk.items()
     }
     call = chat.model_call("c", BODY, origin="http://127.0.0.1:1", extra_fields=frozenset())
-    ticket = Ticket(client=1, call=call, admitted=options(), renewed=options)
+    paths = frozenset({"/v1/chat/completions"})
+    call = replace(call, address=("red",))
+    ticket = Ticket(client=1, call=call, admitted=options(), renewed=options, paths=paths)
     ticket.listed, ticket.sdk_headers = frozenset({"x-team"}), httpx.Headers(named)
     refuse_deviations(request, ticket, SURFACE)
 
@@ -235,6 +238,7 @@ DEVIATIONS: dict[str, httpx.Request] = {
     "a query": built("http://127.0.0.1:1/v1/chat/completions?q=1"),
     "another endpoint": built("http://127.0.0.1:1/v1/responses"),
     "a custom header": built(x_note="x"),
+    "another value of a listed header": built(x_team="blue"),
     "credentials that the SDK did not set": built(authorization="Bearer k"),
     "another value under the SDK's name": built(x_stainless_lang="x"),
     "encodings that are words": built(accept_encoding="some words"),

@@ -109,6 +109,7 @@ def ticket_for(client: Any, call: Call, passage: Passage) -> Ticket:
         call=call,
         admitted=passage.prepared(call),
         renewed=lambda: passage.prepared(call),
+        paths=passage.paths(call),
         query=passage.query(),
         listed=listed_headers(policy, call),
     )

@@ -23,11 +23,14 @@ from agentguard.clients.surface import Surface
 from agentguard.errors import ContentRefused, UnguardedPath
 from agentguard.operations import Allowed, Match, Operation
 from agentguard.policy import Policy
+from agentguard.redaction.telling import names_a_credential
 from agentguard.vocabulary import Kind, ModelCall
 
 ENCODINGS = frozenset({"gzip", "deflate", "br", "zstd", "identity"})
 UNLISTED = "unlisted"
 SESSION_OFFER = "application/sdp"
+NUMBERS = frozenset({"x-stainless-read-timeout", "x-stainless-retry-count", "x-stainless-timeout"})
+_NUMBER = re.compile(r"[0-9.e+-]{1,32}|inf|nan|None|NOT_GIVEN")
 _FORM = re.compile("multipart/form-data; boundary=[0-9a-f]{16,64}")
 
 
@@ -73,11 +76,11 @@ class Passage:
 
     def __init__(self, client: Any, options: Any, surface: Surface, policy: Policy) -> None:
         self._client = client
-        self._options = _held(options)
+        self._options = options
         self._surface = surface
         self._policy = policy
         self._form: Form | None = None
-        self._query: list[tuple[str, str]] = []
+        self._asked: list[tuple[str, str]] = []
         self._destination: Destination | None = None
 
     def described(self, call_id: str, *, stream: bool) -> ModelCall:
@@ -91,7 +94,8 @@ class Passage:
             UnguardedPath: the table does not list this endpoint.
             ContentRefused: the request holds something that cannot be inspected.
         """
-        options, surface = self._options, self._surface
+        options, surface = _held(self._options), self._surface
+        self._options = options
         below = path_below(self._client, options.url)
         match = matched(surface, options.method, below)
         operation = match.operation
@@ -102,20 +106,18 @@ class Passage:
         listed = frozenset[str]() if provider is None else provider.headers
         extra = frozenset[str]() if provider is None else provider.extra_fields
         headers = own_headers(self._client, options, surface, listed)
-        query = self._query = _query(self._client, options)
+        _refuse_form(options, operation)
+        query = self._asked = _query(self._client, options)
         allowed = {_base(name) for name in (*operation.query, *surface.query, *extra)}
         if any(_base(name) not in allowed for name, _ in query):
             raise ContentRefused(
                 f"the request carries a query parameter that {operation.pair} does not take",
                 remedy="leave it out, or list it under the provider's extra_fields in the policy",
             )
-        asked = (part for pair in query for part in pair)
-        address: Frozen = (*there.segments, *match.segments, *asked, *headers)
+        words = (part for pair in query for part in pair)
+        address: Frozen = (*there.segments, *match.segments, *words, *headers)
         call = self._read(call_id, operation, origin, extra, address)
-        if call.kind is Kind.INFERENCE and there.deployment not in (None, call.model):
-            # It answers, whatever the body says; both are decided.
-            deployed = replace(call, model=there.deployment, payload=None, hosted_tools=())
-            call = replace(call, inner=(*call.inner, deployed))
+        call = self._deployed(call, there)
         if stream and not call.streams:
             call = replace(call, streams=True)
         if call.streams and surface.form(call) is None:
@@ -124,6 +126,15 @@ class Passage:
                 remedy="ask for the whole answer, without stream=True",
             )
         return call
+
+    def _deployed(self, call: ModelCall, there: Destination) -> ModelCall:
+        """Return the call of the deployment that answers, whatever model the body names."""
+        if call.kind is not Kind.INFERENCE or there.deployment in (None, call.model):
+            return call
+        inner = call.inner
+        if "Azure" not in type(self._client).__name__:  # another server may go by the body
+            inner = (*inner, replace(call, payload=None, hosted_tools=()))
+        return replace(call, model=there.deployment, inner=inner)
 
     def _read(
         self,
@@ -210,7 +221,7 @@ class Passage:
 
     def query(self) -> frozenset[tuple[str, str]]:
         """Return the names and values that the request's query may hold."""
-        return frozenset(self._query)
+        return frozenset(self._asked)
 
     def paths(self, call: ModelCall) -> frozenset[str]:
         """Return the paths that the request may be sent to."""
@@ -296,20 +307,33 @@ def _query(client: Any, options: Any) -> list[tuple[str, str]]:
 
 
 def _is_left_out(value: object) -> bool:
-    return type(value).__name__ in {"Omit", "NotGiven"}
+    return type(value).__name__ in {"Omit", "NotGiven"} and not isinstance(value, str | bytes)
+
+
+def _refuse_form(options: Any, operation: Operation) -> None:
+    """Refuse a header by which the SDK would send as a form what is read as JSON."""
+    given = options.headers if isinstance(options.headers, Mapping) else {}
+    types = [value for name, value in given.items() if name.lower() == "content-type"]
+    if operation.body != "multipart" and any(str(each).startswith("multipart") for each in types):
+        raise ContentRefused(f"{operation.pair} takes no form")
 
 
 def own_headers(client: Any, options: Any, surface: Surface, listed: frozenset[str]) -> list[str]:
-    """Return the values of headers that the caller chose and the SDK's own methods sent.
+    """Return the values of headers that somebody chose: the caller, or who made the client.
 
     Raises:
         ContentRefused: another custom header, which the policy does not list.
     """
     given = options.headers if isinstance(options.headers, Mapping) else {}
-    chosen: list[str] = []
+    chosen = [getattr(client, name, None) for name in surface.client_headers]
+    read = {name for name in listed if not _signs_in(name)}
+    chosen += (value for name, value in pairs(client._client.headers) if name in read)  # noqa: SLF001 - they are sent
     for name, value in given.items():
         lowered = name.lower()
-        if lowered in listed or _is_left_out(value):
+        if _is_left_out(value):
+            continue
+        if lowered in listed:
+            chosen += [value] if lowered in read else []
             continue
         if lowered not in surface.helper_headers:
             raise _custom_header()
@@ -321,7 +345,20 @@ def own_headers(client: Any, options: Any, surface: Surface, listed: frozenset[s
     for name, value in getattr(client, "_custom_headers", {}).items():
         if name.lower() not in listed and not _is_left_out(value):
             raise _custom_header()
-    return chosen
+        chosen += [value] if name.lower() in read else []
+    return _texts_in(chosen)
+
+
+def _signs_in(name: str) -> bool:
+    """Say whether a header that the policy lists is there to carry a credential."""
+    return name != "idempotency-key" and names_a_credential(name)
+
+
+def _texts_in(values: list[Any]) -> list[str]:
+    given = [value for value in values if value is not None and not _is_left_out(value)]
+    if not all(isinstance(value, str) for value in given):
+        raise ContentRefused("a header of the request is no text and cannot be inspected")
+    return given
 
 
 def _custom_header() -> ContentRefused:
@@ -374,9 +411,16 @@ def refuse_deviations(request: Any, ticket: Ticket, surface: Surface) -> None:
         raise UnguardedPath("the request goes to another origin than the one decided")
     _refuse_address(request.url, ticket)
     sdk = frozenset(pairs(ticket.sdk_headers)) if ticket.sdk_headers is not None else ()
+    address = ticket.call.address
+    decided = frozenset(address) if isinstance(address, tuple) else frozenset()
+    chosen = ticket.listed.union(surface.client_headers.values())
     for name, value in pairs(request.headers):
-        by_sdk = name in surface.sdk_headers and (name, value) in sdk
-        if by_sdk or name in ticket.listed or _by_library(name, value, request):
+        if name in chosen and (value in decided or name == COOKIE or _signs_in(name)):
+            continue
+        by_sdk = (
+            name in surface.sdk_headers and (name, value) in sdk and _is_own(name, value, chosen)
+        )
+        if by_sdk or _by_library(name, value, request):
             continue
         if name == COOKIE:  # a server's, kept by the HTTP client; nothing that the API needs
             del request.headers[name]
@@ -385,6 +429,13 @@ def refuse_deviations(request: Any, ticket: Ticket, surface: Surface) -> None:
             "the HTTP client adds a header that the policy does not list",
             remedy="list its name under the provider's headers",
         )
+
+
+def _is_own(name: str, value: str, chosen: frozenset[str]) -> bool:
+    """Say whether the SDK itself says this, and not somebody through it."""
+    if name in NUMBERS:
+        return _NUMBER.fullmatch(value) is not None
+    return name not in chosen
 
 
 def _refuse_address(url: Any, ticket: Ticket) -> None:

@@ -43,6 +43,7 @@ class Ticket:
         call: what was admitted.
         admitted: the SDK's options that hold it; their very objects have to be serialised.
         renewed: makes such options anew, so that what is sent is equal to what was admitted.
+        paths: the paths that may be sent, decoded.
         query: names and values that the query may hold.
         listed: lower-case names of the headers that the policy lets through.
         sdk_headers: what the SDK itself puts on the request that is being built.
@@ -58,6 +59,7 @@ class Ticket:
     call: ModelCall
     admitted: Any = field(repr=False)
     renewed: Callable[[], Any] = field(repr=False)
+    paths: frozenset[str] = field(default=frozenset(), repr=False)
     query: frozenset[tuple[str, str]] = field(default=frozenset(), repr=False)
     listed: frozenset[str] = frozenset()
     sdk_headers: Any = field(default=None, repr=False)

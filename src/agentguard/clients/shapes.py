@@ -20,7 +20,8 @@ from agentguard.canonical import Frozen, NotCanonical, escape, freeze
 from agentguard.errors import ContentRefused
 from agentguard.vocabulary import HostedTool, OfferedTool, Reference
 
-MODEL_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}")
+# A name becomes part of a path at some providers, so that it holds no step upwards.
+MODEL_NAME = re.compile(r"(?!.*(?:\.\.|//|/\./))[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}")
 EXTRA_FIELDS = "leave it out, or list it under the provider's extra_fields in the policy"
 DATA = "data:"
 

@@ -19,8 +19,7 @@ from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from agentguard.canonical import Frozen
-from agentguard.clients.request import own_headers
-from agentguard.clients.request import matched
+from agentguard.clients.request import matched, own_headers
 from agentguard.clients.shapes import MODEL_NAME
 from agentguard.clients.socket_frames import Line
 from agentguard.clients.state import State

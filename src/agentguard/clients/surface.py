@@ -53,6 +53,8 @@ class Surface:
         sdk_headers: headers that the SDK puts on requests by itself, in lower case.
         helper_headers: headers that methods of the SDK set on one request, with the values that
             they give them; everything else there comes from the caller.
+        client_headers: attributes of a client that whoever makes it chooses, with the headers that
+            the SDK puts them on.
         signing_headers: what may change on a request while it is signed.
         query: query parameters that the SDK's clients add to every request.
         make_ready: prepares a client before it is guarded, or refuses it.
@@ -70,6 +72,7 @@ class Surface:
     form: Callable[[ModelCall], StreamForm | None]
     sdk_headers: frozenset[str]
     helper_headers: Mapping[str, re.Pattern[str] | None]
+    client_headers: Mapping[str, str] = field(default_factory=dict)
     signing_headers: frozenset[str] = frozenset()
     query: frozenset[str] = frozenset()
     make_ready: Callable[[Any], None] = _as_it_is

@@ -1,0 +1,200 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""Does what stands around a body carry content out, or make one request pass for another?
+
+The story: a client is made, or a request is built, so that a value hides where nobody reads, or
+so that the guard reads one thing and the SDK sends the next. Everything runs on the real SDK.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from openai import AzureOpenAI, OpenAI
+from openai._models import FinalRequestOptions
+
+from agentguard import AgentGuardError, ContentRefused, DeniedByPolicy, Guard, UnguardedPath
+from agentguard.testing import LoopbackProvider
+
+CANARY = "canary.trick@leak.example"
+MESSAGES: Any = [{"role": "user", "content": "hello"}]
+Way = Callable[[Any], Any]
+
+
+class Float(float):
+    """A number that says of itself what its maker wants."""
+
+    def __str__(self) -> str:
+        return CANARY
+
+
+class Omit(str):
+    """A text of a class that is called like the SDK's mark for a header that is left out."""
+
+    __slots__ = ()
+
+
+class Changing(Mapping[str, str]):
+    """A mapping that is harmless for the first looks."""
+
+    def __init__(self, first: dict[str, str], then: dict[str, str], looks: int) -> None:
+        self._first, self._then, self._left = first, then, looks
+
+    def _now(self) -> dict[str, str]:
+        self._left -= 1
+        return self._first if self._left >= 0 else self._then
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._now())
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, key: str) -> str:
+        return {**self._first, **self._then}[key]
+
+
+def ask(client: Any, model: str = "gpt-5", **options: Any) -> Any:
+    """Ask for a completion."""
+    return client.chat.completions.create(model=model, messages=MESSAGES, **options)
+
+
+CARRIERS: dict[str, Way] = {
+    "the organisation": lambda client: ask(client.with_options(organization=CANARY)),
+    "the project": lambda client: ask(client.with_options(project=CANARY)),
+    "a listed header": lambda client: ask(client, extra_headers={"X-Team": CANARY}),
+    "a listed header as bytes": lambda client: ask(
+        client, extra_headers={"X-Team": CANARY.encode()}
+    ),
+    "a listed header of the client": lambda client: ask(
+        client.with_options(default_headers={"x-team": CANARY})
+    ),
+    "a header that seems left out": lambda client: ask(
+        client, extra_headers={"user-agent": Omit(CANARY)}
+    ),
+    "a timeout": lambda client: ask(client, timeout=Float(5)),
+    "the client's timeout": lambda client: ask(client.with_options(timeout=Float(5))),
+    "the base URL": lambda client: ask(client.with_options(base_url=f"{client.base_url}{CANARY}/")),
+}
+
+
+@pytest.mark.parametrize("way", CARRIERS.values(), ids=list(CARRIERS))
+def test_what_is_sent_around_a_body_is_looked_at(room: Any, twin: Any, way: Way) -> None:
+    """Who makes the client chooses headers and a base URL; a value in them does not leave."""
+    guard = room.guard(provider='headers = ["x-team"]')
+    with pytest.raises(AgentGuardError) as caught:
+        room.ask(guard, twin, way)
+    assert not caught.value.dispatched
+    assert not room.provider.saw(CANARY)
+
+
+def test_a_listed_header_without_a_value_of_a_class_is_sent(room: Any, twin: Any) -> None:
+    """What the policy lists arrives when nothing is found in it, from whichever place."""
+    guard = room.guard(provider='headers = ["x-team", "x-other"]')
+    headers = {"X-Team": "blue"}
+    room.ask(
+        guard,
+        twin,
+        lambda client: ask(client, extra_headers=headers),
+        default_headers={"x-other": "a"},
+    )
+    received = room.provider.journal[-1]
+    assert (received.header("x-team"), received.header("x-other")) == ("blue", "a")
+
+
+def test_a_listed_credential_is_sent(room: Any, twin: Any) -> None:
+    """A header that is listed and named like a credential carries one, as gateways ask for."""
+    key = "Bearer sk-proj-" + "Ab3dE6gH9jKlMn0pQr5t" * 2
+    guard = room.guard(provider='headers = ["gateway-auth"]')
+    room.ask(guard, twin, lambda client: ask(client, extra_headers={"Gateway-Auth": key}))
+    assert room.provider.journal[-1].header("gateway-auth") == key
+
+
+@pytest.mark.parametrize("looks", range(8))
+def test_a_mapping_that_changes_is_read_once(
+    open_guard: Guard, provider: LoopbackProvider, as_open_support: None, looks: int
+) -> None:
+    """Headers and queries that say something else at every look are sent as they were read."""
+    harmless = {"limit": "5"}
+    with OpenAI(base_url=provider.base_url, api_key="k", max_retries=0) as plain:
+        client: Any = open_guard.wrap(plain)
+        for given in (
+            {"headers": Changing({}, {"user-agent": CANARY}, looks)},
+            {"params": Changing(harmless, {"after": CANARY}, looks)},
+        ):
+            made: Any = {"method": "get", "url": "/files", **given}
+            options = FinalRequestOptions.construct(**made)
+            try:
+                client.request(dict, options)
+            except (AgentGuardError, KeyError):
+                continue
+    assert not provider.saw(CANARY)
+
+
+@pytest.mark.parametrize("model", ["gpt-5/../../assistants", "gpt-5//x", "gpt-5/./x", ".."])
+def test_a_model_is_no_path(
+    open_guard: Guard, provider: LoopbackProvider, as_open_support: None, model: str
+) -> None:
+    """Azure's client puts the model into the path, where a step upwards is another endpoint."""
+    endpoint = provider.base_url.removesuffix("/v1")
+    with AzureOpenAI(azure_endpoint=endpoint, api_key="k", api_version="1") as plain:
+        client = open_guard.wrap(plain)
+        with pytest.raises(ContentRefused):
+            client.embeddings.create(model=model, input="hello")
+    assert provider.connections == 0
+
+
+def test_the_deployment_that_answers_is_decided(
+    provider: LoopbackProvider, policy_file: Path, tmp_path: Path
+) -> None:
+    """Azure goes by the deployment in the path and ignores the model that the body names."""
+    text = policy_file.read_text().replace('model = ["*"]', 'model = ["small"]')
+    path = tmp_path / "small.toml"
+    path.write_text(text)
+    endpoint = provider.base_url.removesuffix("/v1")
+    named: Any = {"api_key": "k", "api_version": "1"}
+    support: Any = {"on_behalf_of": "user:alice"}
+    with Guard.from_file(path) as guard, guard.identity("agent:support", **support):
+        large = AzureOpenAI(azure_endpoint=endpoint, azure_deployment="large", **named)
+        with large, pytest.raises(DeniedByPolicy, match="'large'"):
+            ask(guard.wrap(large), model="small")
+        elsewhere = OpenAI(base_url=f"{endpoint}/openai/deployments/small", api_key="k")
+        with elsewhere, pytest.raises(DeniedByPolicy):
+            ask(guard.wrap(elsewhere), model="large")
+        assert provider.connections == 0
+        with AzureOpenAI(azure_endpoint=endpoint, azure_deployment="small", **named) as small:
+            ask(guard.wrap(small), model="large")
+    assert len(provider.journal) == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "way"),
+    [
+        ("vector_stores/vs_1/", lambda client: client.files.list()),
+        ("containers/c_1/", lambda client: client.files.create(file=b"x", purpose="user_data")),
+        ("realtime/", lambda client: client.post("/sessions", body={}, cast_to=dict)),
+    ],
+)
+def test_a_base_url_does_not_make_another_endpoint(
+    open_guard: Guard,
+    provider: LoopbackProvider,
+    as_open_support: None,
+    before: str,
+    way: Way,
+) -> None:
+    """With the beginning of one listed path in the base URL, a request for another is that one."""
+    base_url = f"{provider.base_url}/{before}"
+    with OpenAI(base_url=base_url, api_key="k") as plain, pytest.raises(UnguardedPath):
+        way(open_guard.wrap(plain))
+    assert provider.connections == 0
+
+
+def test_json_is_not_sent_as_a_form(
+    open_guard: Guard, provider: LoopbackProvider, as_open_support: None
+) -> None:
+    """A header would make the SDK write what was read as JSON in another form."""
+    headers = {"Content-Type": "multipart/form-data"}
+    with OpenAI(base_url=provider.base_url, api_key="k") as plain, pytest.raises(ContentRefused):
+        ask(open_guard.wrap(plain), extra_headers=headers)
+    assert provider.connections == 0
