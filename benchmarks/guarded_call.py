@@ -2,107 +2,103 @@
 # SPDX-License-Identifier: Apache-2.0
 """How much time does the guard add to a call?
 
-A guarded chat call against the bare client, and guarded tool calls against the bare function, in
-alternating rounds of one run, so that both see the same machine. Model: the loopback provider in
-a process of its own. No telemetry SDK, audit with group commit.
+A guarded call against the bare one, in alternating rounds of one run, so that both see the same
+machine. Model calls of each kind and size go to the loopback provider in a process of its own;
+tools are plain functions. No telemetry SDK, audit with group commit.
 
 python benchmarks/guarded_call.py               # prints medians, the ratio and what was added
 python benchmarks/guarded_call.py --profile     # and where the added time goes
+python benchmarks/guarded_call.py --peer PYTHON # and openai-guardrails, if that Python has it
 """
 
 import argparse
 import asyncio
 import cProfile
-import itertools
-import multiprocessing
 import pstats
-import random
-import string
+import subprocess
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack
 from datetime import timedelta
-from multiprocessing.connection import Connection
 from pathlib import Path
-from statistics import median, quantiles
 from typing import Any
 
 from openai import AsyncOpenAI, OpenAI
+from paired_rounds import CHUNKS, CUSTOMER, ORDER, Rounds, alternating, provider, texts
 
 from agentguard import Guard
 from agentguard.approvals import new_approver_key
+from agentguard.classification import build_classifier
 from agentguard.config import starter
-from agentguard.testing import Answer, LoopbackProvider
 
-ORDER, CUSTOMER = "ORD-00012345", "jane.doe@customers.example"
-NEW_CHARACTERS = 1024
 THINKING = timedelta(milliseconds=10)
+TURNS = 100
+MODEL = "gpt-4o-mini"
+MORE = """
+[[rule]]
+id = "benchmark"
+who = ["agent:support"]
+for = ["group:support-team"]
+provider = ["loopback"]
+model = ["*"]
+operation = ["inference"]
+then = "allow"
+"""
+
+Call = Callable[[OpenAI], object]
 
 
-def serve(pipe: Connection, delay: timedelta) -> None:
-    """Answer chat calls until the parent closes its end."""
-    answer = Answer(content="It is done.", delay=delay)
-    with LoopbackProvider(lambda _: answer) as provider:
-        pipe.send(provider.base_url)
-        with suppress(EOFError):
-            pipe.recv()
-
-
-@contextmanager
-def provider(delay: timedelta = timedelta(0)) -> Iterator[str]:
-    """A provider in a process of its own, so that it takes no time from the caller's."""
-    fresh = multiprocessing.get_context("spawn")
-    ours, theirs = fresh.Pipe()
-    process = fresh.Process(target=serve, args=(theirs, delay), daemon=True)
-    process.start()
-    theirs.close()
-    try:
-        yield ours.recv()
-    finally:
-        # Closing is what the other side waits for, whatever ended this one.
-        ours.close()
-        process.join()
-
-
-def texts() -> Iterator[str]:
-    """Give texts of 1 KB that are new each time: prose with one address and one number in it."""
-    source = random.Random(7)  # noqa: S311 - the same texts in every run
-    words = ["".join(source.choices(string.ascii_lowercase, k=k)) for k in range(2, 9)] * 20
-    for number in itertools.count():
-        source.shuffle(words)
-        yield f"{CUSTOMER} asks about {ORDER} {number} {' '.join(words)}"[:NEW_CHARACTERS]
-
-
-def alternating(
-    bare: Callable[[], object], guarded: Callable[[], object], *, rounds: int, warm_up: int
-) -> tuple[list[float], list[float]]:
-    """Time both by turns and return the microseconds of each."""
-    times: tuple[list[float], list[float]] = ([], [])
-    for number in range(warm_up + rounds):
-        for call, kept in zip((bare, guarded), times, strict=True):
-            started = time.perf_counter_ns()
-            call()
-            if number >= warm_up:
-                kept.append((time.perf_counter_ns() - started) / 1000)
-    return times
-
-
-def report(name: str, bare: list[float], guarded: list[float]) -> None:
-    """Print one line: both medians, the ratio, and the median of what was added."""
-    added = median(each - other for each, other in zip(guarded, bare, strict=True))
-    low, _, high = quantiles(guarded, n=4)
-    print(
-        f"{name:<34} bare {median(bare):8.1f}  guarded {median(guarded):8.1f}"
-        f" (quartiles {low:.0f} to {high:.0f})"
-        f"  ratio {median(guarded) / median(bare):8.2f}  added {added:8.1f} µs"
+def chat(content: Iterator[str]) -> Call:
+    """Return what makes one chat call with new content."""
+    return lambda client: client.chat.completions.create(
+        model=MODEL, messages=[{"role": "user", "content": next(content)}]
     )
 
 
-def chat(client: OpenAI, content: Iterator[str]) -> Callable[[], object]:
-    """Return a function that makes one chat call with new content."""
-    return lambda: client.chat.completions.create(
-        model="gpt-4o-mini", messages=[{"role": "user", "content": next(content)}]
+def chat_stream(content: Iterator[str]) -> Call:
+    """Return what makes one chat call and reads its stream to the end."""
+
+    def call(client: OpenAI) -> object:
+        stream = client.chat.completions.create(
+            model=MODEL, messages=[{"role": "user", "content": next(content)}], stream=True
+        )
+        return sum(1 for _ in stream)
+
+    return call
+
+
+def responses(content: Iterator[str]) -> Call:
+    """Return what makes one call of the Responses API with new content."""
+    return lambda client: client.responses.create(model=MODEL, input=next(content), store=False)
+
+
+def responses_stream(content: Iterator[str]) -> Call:
+    """Return what makes one call of the Responses API and reads its stream to the end."""
+
+    def call(client: OpenAI) -> object:
+        stream = client.responses.create(model=MODEL, input=next(content), store=False, stream=True)
+        return sum(1 for _ in stream)
+
+    return call
+
+
+def embeddings(content: Iterator[str]) -> Call:
+    """Return what embeds one new text."""
+    return lambda client: client.embeddings.create(
+        model="text-embedding-3-small", input=next(content)
+    )
+
+
+def turn(content: Iterator[str]) -> Call:
+    """Return what makes one chat call with a history of many turns and new content."""
+    history: list[Any] = [
+        {"role": role, "content": next(content)}
+        for _ in range(TURNS)
+        for role in ("user", "assistant")
+    ]
+    return lambda client: client.chat.completions.create(
+        model=MODEL, messages=[*history, {"role": "user", "content": next(content)}]
     )
 
 
@@ -116,56 +112,83 @@ def refund(order: str, amount: int, to: str) -> str:
     return f"{order} {amount} {to}"
 
 
-def measure_chat(
-    guard: Guard, base_url: str, name: str, *, rounds: int, profile: bool = False
-) -> None:
-    """Measure one model call with new content, bare and guarded."""
-    content = texts()
+def measure(guard: Guard, base_url: str, call: Call, rounds: int) -> Rounds:
+    """Measure one kind of model call, bare and guarded."""
     with (
         OpenAI(base_url=base_url, api_key="none") as bare,
         OpenAI(base_url=base_url, api_key="none") as plain,
     ):
         guarded = guard.bind(plain, "agent:support", on_behalf_of="user:alice")
-        call = chat(guarded, content)
-        report(
-            name,
-            *alternating(chat(bare, content), call, rounds=rounds, warm_up=rounds // 5),
-        )
-        if profile:
-            profiled(call, rounds)
+        return alternating(lambda: call(bare), lambda: call(guarded), rounds)
 
 
-def measure_chat_async(guard: Guard, base_url: str, *, rounds: int) -> None:
-    """Measure the same call in asynchronous code."""
+def measure_async(guard: Guard, base_url: str, rounds: int) -> Rounds:
+    """Measure a chat call with 1 KB in asynchronous code."""
     content = texts()
 
-    async def timed(call: Callable[[], Awaitable[Any]]) -> float:
-        started = time.perf_counter_ns()
+    async def timed(call: Callable[[], Awaitable[Any]]) -> tuple[float, float]:
+        started, worked = time.perf_counter_ns(), time.thread_time_ns()
         await call()
-        return (time.perf_counter_ns() - started) / 1000
+        worked = time.thread_time_ns() - worked
+        return (time.perf_counter_ns() - started) / 1000, worked / 1000
 
-    async def measured() -> tuple[list[float], list[float]]:
-        times: tuple[list[float], list[float]] = ([], [])
+    async def measured() -> list[list[tuple[float, float]]]:
+        taken: list[list[tuple[float, float]]] = [[], []]
         async with (
             AsyncOpenAI(base_url=base_url, api_key="none") as bare,
             AsyncOpenAI(base_url=base_url, api_key="none") as plain,
         ):
             guarded = guard.bind(plain, "agent:support", on_behalf_of="user:alice")
             for number in range(rounds + rounds // 5):
-                for client, kept in zip((bare, guarded), times, strict=True):
-                    text = next(content)
+                for client, kept in zip((bare, guarded), taken, strict=True):
 
-                    def call(client: AsyncOpenAI = client, text: str = text) -> Awaitable[Any]:
+                    def call(client: AsyncOpenAI = client) -> Awaitable[Any]:
                         return client.chat.completions.create(
-                            model="gpt-4o-mini", messages=[{"role": "user", "content": text}]
+                            model=MODEL, messages=[{"role": "user", "content": next(content)}]
                         )
 
-                    taken = await timed(call)
+                    each = await timed(call)
                     if number >= rounds // 5:
-                        kept.append(taken)
-        return times
+                        kept.append(each)
+        return taken
 
-    report("chat, the same in async code", *asyncio.run(measured()))
+    (bare, bare_work), (guarded, guarded_work) = (
+        map(list, zip(*kept, strict=True)) for kept in asyncio.run(measured())
+    )
+    return Rounds(bare=bare, guarded=guarded, bare_work=bare_work, guarded_work=guarded_work)
+
+
+def measure_conversation(guard: Guard, base_url: str) -> None:
+    """Measure a conversation that grows turn by turn against scanning its text once."""
+    content = texts()
+    said: list[Any] = []
+    added = 0.0
+    with (
+        OpenAI(base_url=base_url, api_key="none") as bare,
+        OpenAI(base_url=base_url, api_key="none") as plain,
+    ):
+        guarded = guard.bind(plain, "agent:support", on_behalf_of="user:alice")
+        for _ in range(TURNS):
+            said.append({"role": "user", "content": next(content)})
+            rounds = alternating(
+                *(
+                    lambda client=client: client.chat.completions.create(model=MODEL, messages=said)
+                    for client in (bare, guarded)
+                ),
+                3,
+            )
+            added += rounds.added_work
+            said.append({"role": "assistant", "content": next(content)})
+    scanner = build_classifier()
+    scans = []
+    for message in said:
+        started = time.thread_time_ns()
+        scanner.findings(message["content"])
+        scans.append((time.thread_time_ns() - started) / 1000)
+    print(
+        f"a conversation of {TURNS} turns, 1 KB a message: added work {added / 1000:.1f} ms in all;"
+        f" scanning its text once {sum(scans) / 1000:.1f} ms; ratio {added / sum(scans):.1f}"
+    )
 
 
 def measure_tools(guard: Guard, *, rounds: int) -> None:
@@ -181,7 +204,7 @@ def measure_tools(guard: Guard, *, rounds: int) -> None:
                 lambda: pay(ORDER, 40, CUSTOMER),
             ),
         ):
-            report(name, *alternating(bare, guarded, rounds=rounds, warm_up=rounds // 5))
+            alternating(bare, guarded, rounds).report(name)
 
 
 def profiled(call: Callable[[], object], rounds: int) -> None:
@@ -194,30 +217,58 @@ def profiled(call: Callable[[], object], rounds: int) -> None:
     pstats.Stats(profile).sort_stats("cumulative").print_stats("agentguard", 45)
 
 
+def measure_models(guard: Guard, base_url: str, rounds: int) -> None:
+    """Measure every kind of model call with an answer at once."""
+    for name, call, part, chunks in (
+        ("chat, 1 KB", chat(texts()), 1, 1),
+        ("chat, 10 KB", chat(texts(10 * 1024)), 2, 1),
+        (f"chat, 1 KB and {TURNS} turns before", turn(texts()), 10, 1),
+        (f"chat, 1 KB, stream of {CHUNKS}", chat_stream(texts()), 5, CHUNKS),
+        ("Responses, 1 KB", responses(texts()), 1, 1),
+        (f"Responses, 1 KB, stream of {CHUNKS}", responses_stream(texts()), 5, CHUNKS),
+        ("embeddings, 1 KB", embeddings(texts()), 1, 1),
+    ):
+        measure(guard, base_url, call, max(rounds // part, 10)).report(name, chunks)
+    measure_async(guard, base_url, rounds).report("chat, 1 KB, in async code")
+
+
+def measure_peer(python: str | None, base_url: str, rounds: int) -> None:
+    """Let openai-guardrails make the same calls beside its own bare client."""
+    if python is None:
+        print("openai-guardrails was not measured: give --peer a Python that has it installed")
+        return
+    script = Path(__file__).with_name("guardrails_peer.py")
+    arguments = [python, str(script), base_url, str(rounds)]
+    ended = subprocess.run(arguments, check=False, capture_output=True, text=True)
+    print(ended.stdout.rstrip() or f"openai-guardrails could not be run: {ended.stderr[-300:]}")
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=500)
     parser.add_argument("--profile", action="store_true")
+    parser.add_argument("--peer", metavar="PYTHON")
     options = parser.parse_args()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         policy = folder / "agentguard.toml"
-        policy.write_text(starter(new_approver_key()[1]), encoding="utf-8")
+        policy.write_text(starter(new_approver_key()[1]) + MORE, encoding="utf-8")
         base_url = stack.enter_context(provider())
         thinking = stack.enter_context(provider(THINKING))
         guard = stack.enter_context(Guard.from_file(policy))
         # A model takes its time; with an answer at once, the journal's thread is measured, too.
-        measure_chat(guard, thinking, "chat, 1 KB, answer in 10 ms", rounds=options.rounds // 2)
-        measure_chat(
-            guard,
-            base_url,
-            "chat, 1 KB, answer at once",
-            rounds=options.rounds,
-            profile=options.profile,
-        )
-        measure_chat_async(guard, base_url, rounds=options.rounds)
+        slow = measure(guard, thinking, chat(texts()), options.rounds // 2)
+        slow.report("chat, 1 KB, answer in 10 ms")
+        measure_models(guard, base_url, options.rounds)
+        measure_conversation(guard, base_url)
         measure_tools(guard, rounds=options.rounds)
+        measure_peer(options.peer, base_url, options.rounds // 2)
+        if options.profile:
+            with OpenAI(base_url=base_url, api_key="none") as plain:
+                guarded = guard.bind(plain, "agent:support", on_behalf_of="user:alice")
+                call = chat(texts())
+                profiled(lambda: call(guarded), options.rounds)
 
 
 if __name__ == "__main__":
