@@ -112,6 +112,8 @@ def test_only_a_plain_number_is_an_id() -> None:
 BAD = {
     "no UTF-8": b"data: \xff\xfe\n\n",
     "a name with blanks": b"event: a b\ndata: x\n\n",
+    "a name that could be a key": b"event: sk-proj-a1B2a1B2a1B2a1B2\ndata: x\n\n",
+    "a name that could be a number": b"event: a4111111111111111\ndata: x\n\n",
     "a name with what is no letter": b"event: \xc3\xbc\ndata: x\n\n",
     "half a character at the end": b"data: \xc3",
 }

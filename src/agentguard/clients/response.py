@@ -10,6 +10,7 @@ INVARIANT: an answer that cannot be checked is withheld (tests/clients/test_resp
 
 import codecs
 import json
+import sys
 from contextlib import suppress
 from typing import Any
 
@@ -33,6 +34,8 @@ FINISH_REASONS = frozenset(
     }
 )  # fmt: skip
 DROPPED_RESPONSE_HEADERS = frozenset({"content-encoding", "content-length", "transfer-encoding"})
+# Under this name a response holds the open connection, past everything that was checked.
+CONNECTION = "network_stream"
 EVENTS = "text/event-stream"
 LINES = frozenset({"application/x-ndjson", "application/jsonl", "application/x-jsonl"})
 
@@ -198,6 +201,19 @@ def _written(content: Any) -> bytes:
     return json.dumps(content, ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
+def library_of(http_response: Any) -> Any:
+    """Return the HTTP library's module, of which a response is, without importing one."""
+    return sys.modules[_own_class(http_response).__module__.partition(".")[0]]
+
+
+def _own_class(http_response: Any) -> Any:
+    """Return the HTTP library's own class of a response; others may take other arguments."""
+    for kind in type(http_response).__mro__:
+        if kind.__name__ == "Response" and kind.__module__.startswith("httpx"):
+            return kind
+    raise TypeError(f"a response of type {type(http_response).__name__} cannot be checked")
+
+
 def rebuilt(http_response: Any, **body: Any) -> Any:
     """Return a response with the same status and headers and another body."""
     headers = [
@@ -205,11 +221,14 @@ def rebuilt(http_response: Any, **body: Any) -> Any:
         for name, value in http_response.headers.raw
         if name.lower().decode("latin-1") not in DROPPED_RESPONSE_HEADERS
     ]
-    made = type(http_response)(
+    extensions = {
+        name: value for name, value in http_response.extensions.items() if name != CONNECTION
+    }
+    made = _own_class(http_response)(
         status_code=http_response.status_code,
         headers=headers,
         request=http_response.request,
-        extensions=http_response.extensions,
+        extensions=extensions,
         history=http_response.history,
         **body,
     )

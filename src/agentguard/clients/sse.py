@@ -21,9 +21,10 @@ LONGEST_FRAME = 64 * 1024 * 1024
 LINE_WEIGHT = 64
 
 _LINE_END = re.compile(rb"\r\n|\r|\n")
-# Shorter than anything that is looked for: ids are not checked.
+# Shorter than anything that is looked for, since ids are not checked.
 _SAFE_ID = re.compile(r"[0-9]{1,10}")
-_SAFE_NAME = re.compile(r"[A-Za-z0-9_.:-]{1,128}")
+# Words alone, for the same reason.
+_SAFE_NAME = re.compile(r"[a-z]{1,32}[0-9]{0,3}(?:[._:-][a-z]{1,32}[0-9]{0,3}){0,9}")
 _BOM = b"\xef\xbb\xbf"
 
 

@@ -8,12 +8,12 @@ whoever reads the raw response. The provider's own bytes are read nowhere else.
 INVARIANT: bytes that are no checked event do not come out (tests/clients/test_checked_streams.py).
 """
 
-import sys
-from collections.abc import AsyncIterator, Iterator
+import weakref
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from agentguard.clients.response import attributes_of, rebuilt
+from agentguard.clients.response import attributes_of, library_of, rebuilt
 from agentguard.clients.sse import BadStream, Frame, FrameDecoder, frame_of, written
 from agentguard.enforcement import OpenStream
 from agentguard.errors import GuardFailure
@@ -27,16 +27,25 @@ HOLDERS = ("response", "message")
 def checked_response(http_response: Any, call: OpenStream) -> Any:
     """Return a response like *http_response* whose body is the checked stream of *call*."""
     try:
-        library = sys.modules[type(http_response).__module__.partition(".")[0]]
-        asynchronous = hasattr(http_response.stream, "__aiter__")
-        twin, base = (
-            (_Async, library.AsyncByteStream) if asynchronous else (_Sync, library.SyncByteStream)
-        )
-        kind: Any = type(twin.__name__, (twin, base), {})
-        return rebuilt(http_response, stream=kind(http_response, call))
+        reading = _twin_of(http_response)(http_response, call)
     except BaseException:
         call.abandon()  # nobody else holds it
         raise
+    made = rebuilt(http_response, stream=reading)
+    reading.made = weakref.ref(made)
+    return made
+
+
+def _twin_of(http_response: Any) -> Any:
+    """Return the class of the stream, which is one of the HTTP library's own."""
+    library = library_of(http_response)
+    if hasattr(http_response.stream, "__aiter__"):
+        return type(_Async.__name__, (_Async, library.AsyncByteStream), {})
+    return type(_Sync.__name__, (_Sync, library.SyncByteStream), {})
+
+
+def _nothing() -> None:
+    """Return nothing, as a reference to what is gone."""
 
 
 class _Reading:
@@ -47,6 +56,8 @@ class _Reading:
         self._call = call
         self._decoder = FrameDecoder()
         self._done = False
+        # What its reader holds; a strong one would keep a dropped stream from being noticed.
+        self.made: Callable[[], Any] = _nothing
 
     def __del__(self) -> None:
         with suppress(RuntimeError):  # no thread can be started while the interpreter ends
@@ -58,6 +69,13 @@ class _Reading:
         if "usage" in content or holder is not None:
             self._call.describe(attributes_of(content if holder is None else holder))
         return Event(frame.name, content)
+
+    def _closed(self) -> None:
+        """Tell the response how long the provider took, which is known only now."""
+        made = self.made()
+        with suppress(RuntimeError):
+            if made is not None:
+                made.elapsed = self._source.elapsed
 
     def _withheld(self, error: BadStream) -> GuardFailure:
         return GuardFailure(f"{error}, so the rest is withheld", part="result", dispatched=True)
@@ -134,6 +152,7 @@ class _Sync(_Reading):
         """Close the provider's stream; the call has ended."""
         try:
             self._source.close()
+            self._closed()
         finally:
             self._call.close()
 
@@ -202,5 +221,6 @@ class _Async(_Reading):
         """Close the provider's stream; the call has ended."""
         try:
             await self._source.aclose()
+            self._closed()
         finally:
             await self._call.close_async()
