@@ -157,14 +157,22 @@ def read_answer(captured: Captured, ticket: Ticket, surface: Surface) -> Respons
     """Return what a response holds, reading its body unless it is a stream."""
     if not is_stream(captured.http_response):
         captured.http_response.read()
-    return response_of(captured.http_response, ticket.call, surface)
+    try:
+        return response_of(captured.http_response, ticket.call, surface)
+    except BaseException:
+        captured.http_response.close()  # nobody else would give its connection back
+        raise
 
 
 async def read_answer_async(captured: Captured, ticket: Ticket, surface: Surface) -> Response:
     """Like ``read_answer``, for an asynchronous client."""
     if not is_stream(captured.http_response):
         await captured.http_response.aread()
-    return response_of(captured.http_response, ticket.call, surface)
+    try:
+        return response_of(captured.http_response, ticket.call, surface)
+    except BaseException:
+        await captured.http_response.aclose()
+        raise
 
 
 def answered(captured: Captured, answer: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ INVARIANT: every stream that was opened is written down as ended, also one that 
 dropped (tests/enforcement/test_open_streams.py).
 """
 
+import inspect
 import threading
 from collections.abc import Mapping
 from contextlib import suppress
@@ -201,7 +202,7 @@ class OpenStream:
 
     def _interrupted(self, error: BaseException) -> None:
         """End with what the flow raised; what came between two of its steps ends it later."""
-        if self._flow.gi_frame is None:
+        if inspect.getgeneratorstate(self._flow) == inspect.GEN_CLOSED:
             self._end(error)
         else:
             self._unwanted = True
