@@ -50,7 +50,7 @@ def guard_client(client: C, surface: Surface, enforcer: Enforcer, carried: Calle
             raise ConfigError("the client is guarded by another guard already")
         return _arm_again(client, state, carried)
     if not surface.is_client_class(kind):
-        known = ", ".join(sorted(surface.clients))
+        known = ", ".join(sorted(name for name in surface.clients if name[0] != "_"))
         raise TypeError(f"clients of type {kind.__name__} are not guarded: use one of {known}")
     arm(client, State(surface=surface, enforcer=enforcer, carried=carried))
     return client

@@ -76,6 +76,8 @@ SURFACE = Surface(
         {
             "OpenAI", "AsyncOpenAI", "AzureOpenAI", "AsyncAzureOpenAI", "BedrockOpenAI",
             "AsyncBedrockOpenAI",
+            # What ``openai.chat`` and its like work with, once it is loaded.
+            "_ModuleClient", "_AzureModuleClient", "_BedrockModuleClient",
         }
     ),
     table=table_of("openai"),
