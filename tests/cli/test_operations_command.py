@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from agentguard import operations
 from agentguard.operations import table_of
 from agentguard.operations.table import read_rows
 from agentguard.testing import sdk_operations
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Shell
+
+SHIPPED = Path(operations.__file__).parent
 
 
 def test_the_operations_of_a_kind_are_listed(shell: "Shell") -> None:
@@ -65,6 +68,23 @@ def test_a_table_is_written_where_it_is_asked_for(shell: "Shell", tmp_path: Path
     ran = shell("operations", "regenerate", "--sdk", "openai", "--output", str(target))
     assert ran.code == 0
     assert target.read_text(encoding="utf-8") == sdk_operations.written(read_rows("openai"))
+
+
+def test_a_version_that_a_table_was_brought_up_to_counts_as_checked(
+    shell: "Shell", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rewriting the shipped table adds the version to the checked ones, in order and once."""
+    before = (SHIPPED / "checked.csv").read_text(encoding="utf-8")
+    (tmp_path / "checked.csv").write_text(before, encoding="utf-8")
+    monkeypatch.setattr("agentguard.cli.operations.files", lambda _: tmp_path)
+    assert shell("operations", "regenerate", "--sdk", "openai", "--check").code == 0
+    assert list(tmp_path.glob("*.csv")) == [tmp_path / "checked.csv"]
+    for version in ("3.100", "3.99", "3.99"):
+        monkeypatch.setattr(sdk_operations, "version_of", lambda _, told=version: told)
+        assert shell("operations", "regenerate", "--sdk", "openai").code == 0
+    after = (tmp_path / "checked.csv").read_text(encoding="utf-8")
+    assert after == before + "openai,3.99\nopenai,3.100\n"
+    assert (tmp_path / "openai.csv").is_file()
 
 
 def test_an_sdk_that_is_not_installed_is_named(

@@ -11,7 +11,7 @@ from typing import assert_type
 
 from openai import AsyncOpenAI, OpenAI
 
-from agentguard import Guard
+from agentguard import Coverage, Guard
 from agentguard.vocabulary import Caller
 
 
@@ -33,6 +33,7 @@ def guards_keep_their_class() -> None:
     """A guard is made from a file, and is a context manager of itself."""
     with Guard.from_file("agentguard.toml") as guard:
         assert_type(guard, Guard)
+        assert_type(guard.coverage(), Coverage)
         with guard.identity("agent:support", session="s") as caller:
             assert_type(caller, Caller)
 

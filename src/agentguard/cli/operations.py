@@ -10,6 +10,7 @@ from typing import Any
 
 from agentguard.cli.output import CommandFailed, print_json
 from agentguard.operations import Operation, table_of
+from agentguard.operations.checked import FILE, numbers_of
 from agentguard.operations.table import SDKS, read_rows
 from agentguard.vocabulary import Kind
 
@@ -76,8 +77,10 @@ def _regenerate(options: argparse.Namespace) -> int:
     new = sdk_operations.regenerated(rows, found, version)
     problems = sdk_operations.differences(rows, new)
     if not options.check:
-        target = options.output or str(files("agentguard.operations") / f"{options.sdk}.csv")
+        target = options.output or str(_shipped(f"{options.sdk}.csv"))
         Path(target).write_text(sdk_operations.written(new), encoding="utf-8")
+        if not options.output:
+            _note_checked(options.sdk, version)
     if options.json:
         print_json({"sdk": options.sdk, "version": version, "differences": problems})
     else:
@@ -85,3 +88,17 @@ def _regenerate(options: argparse.Namespace) -> int:
             print(problem)
         print(f"{options.sdk} {version}: {len(new)} operations, {len(problems)} differences")
     return 1 if problems and options.check else 0
+
+
+def _shipped(name: str) -> Path:
+    return Path(str(files("agentguard.operations") / name))
+
+
+def _note_checked(sdk: str, version: str) -> None:
+    """Add a version to those that the tables were checked against."""
+    path = _shipped(FILE)
+    head, *lines = path.read_text(encoding="utf-8").splitlines()
+    rows = {(name, number) for name, number in (line.split(",") for line in lines)}
+    ordered = sorted(rows | {(sdk, version)}, key=lambda row: (row[0], numbers_of(row[1])))
+    text = "\n".join([head, *(",".join(row) for row in ordered), ""])
+    path.write_text(text, encoding="utf-8")
