@@ -6,8 +6,7 @@ Asks the parts and gives one value. Looking changes nothing.
 """
 
 import gc
-from collections.abc import Iterable, Mapping
-from importlib import import_module
+from collections.abc import Mapping
 
 from agentguard.clients import Surface
 from agentguard.clients.living import Standing, living
@@ -20,12 +19,13 @@ from agentguard.coverage.values import (
     SurfaceCoverage,
 )
 from agentguard.enforcement import Enforcer
+from agentguard.integrations import anthropic, openai
 from agentguard.integrations.functions import guarded_tools
 from agentguard.operations import Allowed, Operation, checked_versions, is_sent_by
 from agentguard.policy import Openings, Policy
 from agentguard.vocabulary import Kind
 
-SDKS = ("openai", "anthropic")
+SURFACES = {each.sdk: each for each in (openai.SURFACE, anthropic.SURFACE)}
 _RUNS_A_MODEL = frozenset({Kind.INFERENCE, Kind.REMOTE_RUN, Kind.SOCKET, Kind.CREDENTIAL})
 
 
@@ -34,7 +34,7 @@ def coverage_of(enforcer: Enforcer) -> Coverage:
     policy = enforcer.core.policy
     openings = Openings(policy)
     surfaces = []
-    for surface in _surfaces(SDKS):
+    for surface in SURFACES.values():
         clients = _clients(surface, enforcer)
         known = installed(surface, load=False)
         surfaces.append(_covered(surface, policy, openings, known, clients))
@@ -58,7 +58,7 @@ def coverage_here(policy: Policy) -> Coverage:
         digest=policy.digest,
         surfaces=tuple(
             _covered(surface, policy, openings, installed(surface, load=True), None)
-            for surface in _surfaces(SDKS)
+            for surface in SURFACES.values()
         ),
         functions=_functions(policy, {}),
     )
@@ -67,14 +67,10 @@ def coverage_here(policy: Policy) -> Coverage:
 def missing_coverage(policy: Policy) -> tuple[str, ...]:
     """Return why the surfaces that a policy requires are not covered, as sentences."""
     return tuple(
-        f"{surface.sdk} must be guarded, but {gap}"
-        for surface in _surfaces(sorted(policy.required_surfaces))
-        for gap in installed(surface, load=True).gaps
+        f"{sdk} must be guarded, but {gap}"
+        for sdk in sorted(policy.required_surfaces)
+        for gap in installed(SURFACES[sdk], load=True).gaps
     )
-
-
-def _surfaces(sdks: Iterable[str]) -> list[Surface]:
-    return [import_module(f"agentguard.integrations.{sdk}").SURFACE for sdk in sdks]
 
 
 def _covered(
@@ -126,7 +122,7 @@ def _said_of(operation: Operation, openings: Openings) -> str:
     if operation.allowed is Allowed.NEVER:
         return "never"
     named = bool(operation.content) or "model" in operation.query
-    opened = openings.rules_for(
+    opened = openings.opens(
         operation.verb,
         operation.path,
         operation.kind,

@@ -9,9 +9,14 @@ INVARIANT: a call that the policy allows is of an operation that is opened
 (tests/policy/test_openings.py).
 """
 
+from collections.abc import Iterable
+
 from agentguard.policy.decision import Policy
 from agentguard.policy.rules import PAIR_ONLY, Asked, CompiledRule
 from agentguard.vocabulary import Effect, Kind
+
+# Stands for every operation where a rule that denies names none.
+EVERY = ""
 
 
 class Openings:
@@ -28,11 +33,13 @@ class Openings:
             for rows in one.providers.values():
                 rules.update((id(row.rule), row.rule) for row in rows)
         self._declared = frozenset(reach)
-        self._allowing = [rule for rule in rules.values() if not _denies(rule)]
-        self._denying = [rule for rule in rules.values() if _denies(rule) and rule.is_unconditional]
+        self._allowing = _by_word(rule for rule in rules.values() if not _denies(rule))
+        self._denying = _by_word(
+            rule for rule in rules.values() if _denies(rule) and rule.is_unconditional
+        )
 
-    def rules_for(self, verb: str, path: str, kind: Kind, name: str, *, model: bool) -> list[str]:
-        """Return the ids of the rules by which somebody could be let make an operation, sorted.
+    def opens(self, verb: str, path: str, kind: Kind, name: str, *, model: bool) -> bool:
+        """Say whether a rule could let somebody make an operation.
 
         Args:
             verb: the operation's verb.
@@ -45,13 +52,13 @@ class Openings:
         every_name = frozenset((pair, str(kind), name or pair))
         names = frozenset((pair,)) if kind in PAIR_ONLY else every_name
         asked = Asked(names, every_name, "", runs_a_model=False)
-        denying = [rule for rule in self._denying if rule.names_operation(asked)]
-        return sorted(
-            rule.spec.id
-            for rule in self._allowing
-            if rule.names_operation(asked)
-            and (model or rule.covers_model(asked))
-            and self._is_left(rule, denying)
+        denying = [
+            rule for word in (EVERY, *sorted(every_name)) for rule in self._denying.get(word, ())
+        ]
+        return any(
+            (model or rule.covers_model(asked)) and self._is_left(rule, denying)
+            for word in sorted(names)
+            for rule in self._allowing.get(word, ())
         )
 
     def _is_left(self, rule: CompiledRule, denying: list[CompiledRule]) -> bool:
@@ -64,6 +71,15 @@ class Openings:
             if left:
                 return True
         return False
+
+
+def _by_word(rules: Iterable[CompiledRule]) -> dict[str, list[CompiledRule]]:
+    """Return rules by each word by which they name operations; ``EVERY`` where they name none."""
+    found: dict[str, list[CompiledRule]] = {}
+    for rule in rules:
+        for word in (EVERY,) if rule.operations is None else rule.operations:
+            found.setdefault(word, []).append(rule)
+    return found
 
 
 def _denies(rule: CompiledRule) -> bool:
