@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from agentguard.classification import Classifier, KnownValues, with_answer_findings
-from agentguard.redaction import Vault
+from agentguard.redaction import Recalled, RecallingFind, Vault
 from agentguard.vocabulary import Finding
 
 # How many times larger a set of known values is than the next one.
@@ -34,13 +34,15 @@ class _Known:
         sets: everything that was hidden.
         classifier: what else was asked about the texts.
         harmless: texts in which nothing was found.
-        harmless_answers: the same for the strings of answers; ``redaction`` adds to it.
+        recalled: what became of the texts of requests.
+        harmless_answers: the same as ``harmless`` for the strings of answers; ``redaction`` adds to it.
     """
 
     version: int
     sets: tuple[KnownValues, ...] = ()
     classifier: Classifier | None = None
     harmless: set[str] = field(default_factory=set, repr=False)
+    recalled: Recalled = field(default_factory=Recalled, repr=False)
     harmless_answers: set[str] = field(default_factory=set, repr=False)
 
 
@@ -54,7 +56,8 @@ class Session:
     def finder(self, classifier: Classifier) -> Find:
         """Return the function that finds classified text, values hidden before now included."""
         known = self._known_by(classifier)
-        return _remembering(lambda text: classifier.findings(text, *known.sets), known.harmless)
+        find = _remembering(lambda text: classifier.findings(text, *known.sets), known.harmless)
+        return RecallingFind(find, known.recalled)
 
     def answer_finder(self, classifier: Classifier) -> Find:
         """Return the function that finds what an answer must be looked at for."""

@@ -36,6 +36,7 @@ from agentguard.redaction.placeholders import (
     escape_placeholders,
     find_placeholders,
 )
+from agentguard.redaction.recalled import Recalled, RecallingFind
 from agentguard.redaction.streams import Event, Released, Slot, StreamCheck, StreamForm
 from agentguard.redaction.vault import Issued, Vault
 
@@ -49,6 +50,8 @@ __all__ = [
     "Issued",
     "PlaceholderProblem",
     "PlaceholderUnresolved",
+    "Recalled",
+    "RecallingFind",
     "Redacted",
     "Released",
     "Slot",

@@ -32,6 +32,7 @@ from agentguard.redaction.placeholders import (
     escaped,
     find_placeholders,
 )
+from agentguard.redaction.recalled import UNCHANGED, Became, Edit, RecallingFind, mark_of
 from agentguard.redaction.spans import without
 from agentguard.redaction.telling import found_behind_key, names_a_credential
 from agentguard.redaction.vault import Vault
@@ -150,6 +151,7 @@ class _Walk:
         self.pieces: list[str] = []
         self.secret = False
         self._find = find
+        self._recalled = find.recalled.by(actions) if isinstance(find, RecallingFind) else None
         self._actions = actions
         self._vault = vault
         self._marks = authored
@@ -287,20 +289,43 @@ class _Walk:
         if text in self.harmless and not telling and not across:
             return text
         authored = place.marks.authored
+        if self._recalled is None or telling or across or len(text) <= LONGEST_REMEMBERED:
+            return self._looked_at(text, key if telling else "", across, authored=authored)[0]
+        mark = mark_of(text, authored=authored)
+        became = self._recalled.of(mark)
+        if became is not None:
+            for name in became.classes:
+                self._count(self._class_of(name))
+            return _edited(text, became.edits) if became.edits else text
+        shown, became = self._looked_at(text, "", across, authored=authored)
+        if became is not None:
+            self._recalled.keep(mark, became)
+        return shown
+
+    def _looked_at(
+        self, text: str, key: str, across: list[Span] | None, *, authored: bool
+    ) -> tuple[str, Became | None]:
+        """Return a text as it may leave, and what became of it if that can be recalled."""
         safe = self._without_forgeries(text, authored=authored) if "[[" in text else text
         found = [(spot.start, spot.end, spot.data_class) for spot in self._find(safe)]
-        if telling:
+        if key:
             found = _united(found, found_behind_key(key, safe, self._find))
         if across:
             found = _united(found, across)
         if found:
-            shown = self._covered(safe, found, authored=authored)
-            return text if shown == text else shown
+            kept = find_placeholders(safe) if authored else []
+            left = without(found, kept)
+            edits = tuple(
+                (start, end, self._hidden(name, safe[start:end])) for start, end, name in left
+            )
+            shown = _edited(safe, edits)
+            became = Became(edits, tuple(name for _, _, name in left)) if safe == text else None
+            return text if shown == text else shown, became
         if safe != text:
-            return safe
+            return safe, None
         if len(text) <= LONGEST_REMEMBERED and "[[" not in text:
             self.harmless.add(text)
-        return text
+        return text, UNCHANGED
 
     def _without_forgeries(self, text: str, *, authored: bool) -> str:
         """Make inert what looks like a placeholder and is not the model's own; the length stays."""
@@ -311,15 +336,6 @@ class _Walk:
             text,
         )
 
-    def _covered(self, text: str, found: list[Span], *, authored: bool) -> str:
-        kept = find_placeholders(text) if authored else []
-        parts: list[str] = []
-        behind = 0
-        for start, end, name in without(found, kept):
-            parts += (text[behind:start], self._hidden(name, text[start:end]))
-            behind = end
-        return "".join((*parts, text[behind:]))
-
     def _own(self, placeholder: str) -> bool:
         return (
             PLACEHOLDER.fullmatch(placeholder) is not None
@@ -327,11 +343,8 @@ class _Walk:
         )
 
     def _hidden(self, name: str, value: str) -> str:
-        data_class = self._actions.get(name)
-        if data_class is None:
-            raise ValueError(f"class {name!r} was found and has no action")
-        self.counts[name] += 1
-        self.secret = self.secret or data_class.family == SECRET
+        data_class = self._class_of(name)
+        self._count(data_class)
         action = data_class.action
         placeholder = self._vault.issue(
             data_class=data_class,
@@ -349,6 +362,16 @@ class _Walk:
             case _:
                 assert_never(action)
 
+    def _class_of(self, name: str) -> DataClass:
+        data_class = self._actions.get(name)
+        if data_class is None:
+            raise ValueError(f"class {name!r} was found and has no action")
+        return data_class
+
+    def _count(self, data_class: DataClass) -> None:
+        self.counts[data_class.name] += 1
+        self.secret = self.secret or data_class.family == SECRET
+
     def _place(self) -> str:
         """Return where the walk stands, as a JSON pointer, cut where it is very long."""
         parts, left = [self._source], LONGEST_SOURCE
@@ -358,6 +381,15 @@ class _Walk:
             parts += ("/", escape(step[:left]))
             left -= len(step) + 1
         return "".join(parts)
+
+
+def _edited(text: str, edits: tuple[Edit, ...]) -> str:
+    parts: list[str] = []
+    behind = 0
+    for start, end, instead in edits:
+        parts += (text[behind:start], instead)
+        behind = end
+    return "".join((*parts, text[behind:]))
 
 
 def _last_four(value: str) -> str:
