@@ -242,33 +242,37 @@ def test_one_picture_among_several_decides(room: Any, twin: Any) -> None:
     assert [part.content for part in sent] == [IMAGE, IMAGE]
 
 
-def test_a_file_in_parts_is_read_part_by_part(room: Any, twin: Any) -> None:
-    """The parts of an upload are texts of their own; each is redacted."""
-    guard = room.guard(rule=REFERENCES)
-    for part in (b"one " + TEXT, b"two " + TEXT):
-        room.ask(
-            guard, twin, lambda client, part=part: client.uploads.parts.create("u1", data=part)
-        )
+def in_parts(size: int, purpose: str = "user_data") -> Way:
+    """Return a way to upload a text in parts of so many bytes."""
+    return lambda client: client.uploads.upload_file_chunked(
+        file=TEXT, filename="a.jsonl", bytes=len(TEXT), mime_type="text/jsonl",
+        purpose=purpose, part_size=size,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("size", [20, len(TEXT)])
+def test_a_text_that_is_cut_into_parts_hides_nothing(size: int, room: Any, twin: Any) -> None:
+    """A value on the border of two parts is in sight in neither, so parts count as binary."""
+    with pytest.raises(ContentRefused) as caught:
+        room.ask(room.guard(rule=REFERENCES), twin, in_parts(size))
+    assert "binary" in caught.value.classes
+    sent = [received.url_path for received in room.provider.journal]
+    assert sent == ["/v1/uploads"]
     assert not room.provider.saw(CANARY)
-    assert [r.parts[0].content[:4] for r in room.provider.journal] == [b"one ", b"two "]
+    room.assert_untold(caught.value, CANARY)
 
 
-@pytest.mark.parametrize("purpose", ["user_data", "batch"])
-def test_an_upload_in_chunks_is_looked_at(purpose: str, room: Any, twin: Any) -> None:
-    """A text that the SDK uploads in chunks is redacted in each; a batch file is not let in so."""
-    guard = room.guard(rule=REFERENCES)
-
-    def way(client: Any) -> Any:
-        return client.uploads.upload_file_chunked(
-            file=TEXT, filename="a.jsonl", bytes=len(TEXT), mime_type="text/jsonl", purpose=purpose
-        )
-
-    if purpose == "batch":
-        room.refused(guard, twin, way, CANARY)
-    else:
-        room.ask(guard, twin, way)
-        assert b"[[EMAIL:" in room.provider.received_bytes()
+def test_a_part_that_may_pass_is_redacted_as_far_as_it_goes(room: Any, twin: Any) -> None:
+    """Where binary content is let through, what stands whole in a part is hidden in it."""
+    room.ask(room.guard(labelled("binary"), rule=REFERENCES), twin, in_parts(len(TEXT)))
     assert not room.provider.saw(CANARY)
+    assert b"[[EMAIL:" in room.provider.received_bytes()
+    assert any(entry.classes.get("binary") for entry in room.entries)
+
+
+def test_a_batch_file_is_not_uploaded_in_parts(room: Any, twin: Any) -> None:
+    """Its lines could not be read, so that not even the upload is begun."""
+    room.refused(room.guard(rule=REFERENCES), twin, in_parts(20, "batch"), CANARY)
 
 
 def test_a_text_in_utf_16_is_read(room: Any, twin: Any) -> None:

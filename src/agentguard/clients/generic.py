@@ -17,12 +17,13 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 
 from agentguard.canonical import Frozen, escape, freeze
+from agentguard.clients.formats import BINARY
 from agentguard.clients.multipart import BATCH, JSON, LINES, Form
 from agentguard.clients.several import together
 from agentguard.clients.shapes import EXTRA_FIELDS, MODEL_NAME, frozen_object
 from agentguard.errors import ContentRefused
 from agentguard.operations import Operation
-from agentguard.vocabulary import HostedTool, Kind, ModelCall, OfferedTool, Reference
+from agentguard.vocabulary import Attachment, HostedTool, Kind, ModelCall, OfferedTool, Reference
 
 # Members whose value is the caller's own data or a schema; nothing below them acts.
 DATA_MEMBERS = frozenset(
@@ -105,6 +106,8 @@ ANSWERS = (
 )
 # Sent as text, these would be parsed by the provider and not by the guard.
 STRUCTURED = frozenset({"session"})
+# What two parts of an upload share stands whole in neither, so that text is not inspectable there.
+PARTS = "/uploads/{}/parts"
 # Parts of a form that the SDK itself sends as text without the name of a file.
 TEXT_PARTS = frozenset({"sdp"})
 
@@ -155,7 +158,7 @@ def model_call(
         forced_tool=_forced(walk.forced),
         hosted_tools=tuple(walk.hosted),
         references=frozenset(walk.references),
-        attachments=() if form is None else form.attachments,
+        attachments=() if form is None else _attachments(operation, form),
         encoded=() if form is None else form.encoded,
         streams=_asks_for_events(fields),
         answers=ANSWERS if operation.kind is Kind.INFERENCE and not operation.binary else (),
@@ -214,6 +217,17 @@ def _refuse_files_for_fields(form: Form, operation: Operation) -> None:
                 "a field of the form is given as a file, or a file without a name",
                 remedy="give fields as fields, and each file its name",
             )
+
+
+def _attachments(operation: Operation, form: Form) -> tuple[Attachment, ...]:
+    """Return the media of a form; pieces of a text count as binary, and stay in sight."""
+    if operation.path != PARTS:
+        return form.attachments
+    pieces = (f"/files/{index}/content" for index, codec in enumerate(form.codecs) if codec)
+    return (
+        *form.attachments,
+        *(Attachment(pointer=at, data_class=BINARY, label="", content="") for at in pieces),
+    )
 
 
 def _field_of(file: Mapping[str, Frozen]) -> str:
