@@ -17,9 +17,9 @@ from types import MappingProxyType
 from agentguard.canonical import Frozen
 from agentguard.clients.shapes import TOP, Reading, Shape, each, members, plain, refers, text_or
 from agentguard.clients.socket_frames import members_of
-from agentguard.errors import ContentRefused
 from agentguard.integrations.openai import responses
 from agentguard.integrations.openai.responses_items import item
+from agentguard.integrations.openai.socket_messages import Messages
 from agentguard.vocabulary import ModelCall, Reference
 
 CREATE = "response.create"
@@ -37,7 +37,10 @@ ADDING: Mapping[str, Mapping[str, Shape]] = {
     "response.steer": {"input": _input, "previous_response_id": refers(Reference.STORED_RESPONSE)},
     "response.inject": {"input": _input, "response_id": refers(Reference.STORED_RESPONSE)},
 }
-_adding = {kind: members({**BESIDE, **known}) for kind, known in ADDING.items()}
+_adding = Messages(
+    path=responses.PATH,
+    types={kind: members({**BESIDE, **known}) for kind, known in ADDING.items()},
+)
 
 
 def model_call(
@@ -45,27 +48,10 @@ def model_call(
 ) -> ModelCall:
     """Return the call that a message means; see ``FrameReader``."""
     kind, given = members_of(event)
-    if kind == CREATE:
-        beside = {name: given.pop(name) for name in BESIDE if name in given}
-        _beside(Reading(frozenset()), MappingProxyType(beside), TOP)
-        call = responses.model_call(call_id, given, origin=origin, extra_fields=extra_fields)
-        if not isinstance(call.payload, Mapping):
-            raise ContentRefused("a message on a websocket is no object with a type")
-        return replace(call, payload=MappingProxyType({**beside, **call.payload}))
-    if kind not in _adding:
-        raise ContentRefused("a message on a websocket is of a type that the guard does not know")
-    reading = Reading(extra_fields)
-    _adding[kind](reading, MappingProxyType(given), TOP)
-    return ModelCall(
-        id=call_id,
-        operation="",
-        verb="WS",
-        path=responses.PATH,
-        origin=origin,
-        model="",
-        payload=event,
-        model_authored=tuple(reading.authored),
-        function_tools=tuple(reading.offered),
-        hosted_tools=tuple(reading.hosted),
-        references=frozenset(reading.references),
-    )
+    if kind != CREATE:
+        return _adding.read(call_id, event, origin=origin, extra_fields=extra_fields)
+    beside = {name: given.pop(name) for name in BESIDE if name in given}
+    _beside(Reading(frozenset()), MappingProxyType(beside), TOP)
+    call = responses.model_call(call_id, given, origin=origin, extra_fields=extra_fields)
+    body = call.payload if isinstance(call.payload, Mapping) else {}
+    return replace(call, payload=MappingProxyType({**beside, **body}))
