@@ -94,11 +94,13 @@ def test_a_client_that_is_given_its_old_class_back_is_found(
 def test_the_module_level_client_is_found(
     guard: Guard, before: Counter[tuple[Standing, str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The client behind the functions of the module itself counts as unguarded."""
+    """The client behind the functions of the module itself counts as unguarded until wrapped."""
     monkeypatch.setattr(openai, "api_key", KEY)
     monkeypatch.setattr(openai, "_client", None)
     assert openai.chat.completions is not None
     assert found(guard) - before == {(Standing.UNGUARDED, "OpenAI"): 1}
+    guard.wrap(openai._client)
+    assert found(guard) - before == {(Standing.GUARDED, "OpenAI"): 1}
 
 
 def test_what_is_only_garbage_is_not_reported(

@@ -177,9 +177,9 @@ from agentguard import Guard
 with Guard.from_file(sys.argv[1]) as guard:
     told = guard.coverage()
     print([each.loaded for each in told.surfaces], "openai" in sys.modules)
-    print(str(told).count("not imported in this process"))
+    print(str(told).count("not imported in this process"), "_ModuleClient" in str(told))
 """
     done = subprocess.run(
         [sys.executable, "-c", code, str(policy_file)], capture_output=True, text=True, check=True
     )
-    assert done.stdout == "[False, False] False\n2\n"
+    assert done.stdout == "[False, False] False\n2 False\n"

@@ -52,7 +52,8 @@ def installed(surface: Surface, *, load: bool) -> Installed:
     gaps = [*_unusable(surface.sdk, version, problem)]
     if module is not None:
         gaps += _unguardable(surface, classes)
-    known = surface.clients if module is None else surface.clients & classes.keys()
+    public = {name for name in surface.clients if not name.startswith("_")}
+    known = public if module is None else public & classes.keys()
     return Installed(
         version=version,
         loaded=module is not None,
