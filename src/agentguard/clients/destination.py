@@ -10,12 +10,17 @@ INVARIANT: the path that is sent is the one that was decided (tests/attacks/test
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote
 
 from agentguard.errors import ContentRefused, UnguardedPath
 from agentguard.operations import OperationTable
+
+# Addresses of resources hold ids; those of everyday calls come again.
+LONGEST_REMEMBERED = 64
+MOST_REMEMBERED = 256
 
 _DEPLOYMENT = re.compile(r".*/deployments/([^/]+)")
 
@@ -69,7 +74,7 @@ def destination_of(
         ContentRefused: the SDK would send it to another path.
         UnguardedPath: with the base URL the path is that of another listed operation.
     """
-    raw = client._prepare_url(url).raw_path.decode("ascii").partition("?")[0]  # noqa: SLF001 - the SDK's own step
+    raw = _raw_path(client, url).partition("?")[0]
     tail = "/" + unquote(own.partition("?")[0]).lstrip("/")
     whole = unquote(raw)
     if not whole.endswith(tail):
@@ -83,3 +88,32 @@ def destination_of(
                 remedy="let base_url end before the API's own paths",
             )
     return Destination(before=before, own=tail)
+
+
+def _raw_path(client: Any, url: str) -> str:
+    """Return path and query as the SDK puts them together.
+
+    The SDK's own step depends on the base URL and the address alone, and takes longer than a
+    decision, so what it says is remembered. Anybody else's is asked each time.
+    """
+    step = client._prepare_url  # noqa: SLF001 - the SDK's own step
+    function = getattr(step, "__func__", None)
+    if getattr(function, "__module__", "").rpartition(".")[2] != "_base_client":
+        return _asked(step, url)
+    key = (function, str(client._base_url), url)  # noqa: SLF001 - as above
+    raw = _PATHS.get(key)
+    if raw is None:
+        raw = _asked(step, url)
+        if len(url) <= LONGEST_REMEMBERED:
+            if len(_PATHS) >= MOST_REMEMBERED:
+                _PATHS.clear()
+            _PATHS[key] = raw
+    return raw
+
+
+def _asked(step: Callable[[str], Any], url: str) -> str:
+    raw: str = step(url).raw_path.decode("ascii")
+    return raw
+
+
+_PATHS: dict[tuple[object, str, str], str] = {}

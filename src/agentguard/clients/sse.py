@@ -25,6 +25,7 @@ _LINE_END = re.compile(rb"\r\n|\r|\n")
 _SAFE_ID = re.compile(r"[0-9]{1,10}")
 # Words alone, for the same reason.
 _SAFE_NAME = re.compile(r"[a-z]{1,32}[0-9]{0,3}(?:[._:-][a-z]{1,32}[0-9]{0,3}){0,9}")
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -154,4 +155,4 @@ def written(frame: Frame) -> bytes:
 
 def frame_of(name: str | None, content: object, *, like: Frame) -> Frame:
     """Return a frame with other content, ASCII, so that no line end stands inside."""
-    return Frame(name=name, data=json.dumps(content, separators=(",", ":")), id=like.id)
+    return Frame(name=name, data=_ENCODER.encode(content), id=like.id)
