@@ -15,7 +15,7 @@ from openai import AzureOpenAI, OpenAI
 from openai._models import FinalRequestOptions
 
 from agentguard import AgentGuardError, ContentRefused, DeniedByPolicy, Guard, UnguardedPath
-from agentguard.testing import LoopbackProvider
+from agentguard.testing import LoopbackProvider, redirect
 
 CANARY = "canary.trick@leak.example"
 MESSAGES: Any = [{"role": "user", "content": "hello"}]
@@ -198,3 +198,24 @@ def test_json_is_not_sent_as_a_form(
     with OpenAI(base_url=provider.base_url, api_key="k") as plain, pytest.raises(ContentRefused):
         ask(open_guard.wrap(plain), extra_headers=headers)
     assert provider.connections == 0
+
+
+@pytest.mark.parametrize("status", [307, 308])
+@pytest.mark.parametrize("target", ["/v1/files", "/v1/chat/completions/chatcmpl-1", "/elsewhere"])
+def test_a_redirect_does_not_make_another_endpoint(
+    twin: Any, room: Any, status: int, target: str
+) -> None:
+    """A body that was decided for one endpoint does not follow a redirect to another."""
+    room.provider.script([redirect(target, status)])
+    with pytest.raises(UnguardedPath) as caught:
+        room.ask(room.guard(), twin, ask)
+    assert caught.value.dispatched
+    assert len(room.provider.journal) == 1
+
+
+@pytest.mark.parametrize("target", ["/v1/chat/completions/", "/proxy/v1/chat/completions"])
+def test_a_redirect_to_the_same_endpoint_is_followed(twin: Any, room: Any, target: str) -> None:
+    """A server that adds a slash or a prefix sends the body to the endpoint that was decided."""
+    room.provider.script([redirect(target, 307)])
+    room.ask(room.guard(), twin, ask)
+    assert [each.path for each in room.provider.journal] == ["/v1/chat/completions", target]

@@ -110,6 +110,7 @@ def ticket_for(client: Any, call: Call, passage: Passage) -> Ticket:
         admitted=passage.prepared(call),
         renewed=lambda: passage.prepared(call),
         paths=passage.paths(call),
+        own=passage.own_path(),
         query=passage.query(),
         listed=listed_headers(policy, call),
     )

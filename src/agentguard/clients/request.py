@@ -227,6 +227,10 @@ class Passage:
         """Return the paths that the request may be sent to."""
         return frozenset() if self._destination is None else self._destination.paths(call.model)
 
+    def own_path(self) -> str:
+        """Return the path of the operation itself."""
+        return "" if self._destination is None else self._destination.own
+
 
 def _base(name: str) -> str:
     """Return the name of a query parameter without the member in brackets that it sets."""

@@ -30,6 +30,7 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 # Credentials are put on below the SDK too: by the HTTP client's own authentication.
 CREDENTIALS = "authorization"
 COOKIE = "cookie"
+READ = "GET"
 
 Report = Callable[[UnguardedPath], None]
 
@@ -44,6 +45,7 @@ class Ticket:
         admitted: the SDK's options that hold it; their very objects have to be serialised.
         renewed: makes such options anew, so that what is sent is equal to what was admitted.
         paths: the paths that may be sent, decoded.
+        own: how such a path ends, whatever the base URL adds.
         query: names and values that the query may hold.
         listed: lower-case names of the headers that the policy lets through.
         sdk_headers: what the SDK itself puts on the request that is being built.
@@ -60,6 +62,7 @@ class Ticket:
     admitted: Any = field(repr=False)
     renewed: Callable[[], Any] = field(repr=False)
     paths: frozenset[str] = field(default=frozenset(), repr=False)
+    own: str = field(default="", repr=False)
     query: frozenset[tuple[str, str]] = field(default=frozenset(), repr=False)
     listed: frozenset[str] = frozenset()
     sdk_headers: Any = field(default=None, repr=False)
@@ -157,6 +160,8 @@ def check(request: Any, report: Report) -> Ticket:
         raise error
     if origin_of(request.url) != ticket.call.origin:
         raise _stopped("a redirect to another origin was refused", ticket)
+    if request.method != READ and not request.url.path.rstrip("/").endswith(ticket.own):
+        raise _stopped("a redirect to another endpoint was refused", ticket)
     if request.method != ticket.call.verb or request.stream is not ticket.stream:
         raise _stopped("a request was changed after it had been built, so it is refused", ticket)
     if request.headers.raw != ticket.headers:
