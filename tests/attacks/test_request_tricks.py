@@ -103,6 +103,27 @@ def test_a_listed_header_without_a_value_of_a_class_is_sent(room: Any, twin: Any
     assert (received.header("x-team"), received.header("x-other")) == ("blue", "a")
 
 
+def test_a_beta_flag_of_the_client_is_sent_as_one_of_a_call(anthropic_twin: Any, room: Any) -> None:
+    """What the SDK's methods may set on a call, who makes the client may set on every call."""
+    flags = {"anthropic-beta": "files-api-2025-04-14"}
+    room.ask(
+        room.guard(),
+        anthropic_twin,
+        lambda client: client.messages.create(model="claude", max_tokens=1, messages=MESSAGES),
+        default_headers=flags,
+    )
+    assert room.provider.journal[-1].header("anthropic-beta") == flags["anthropic-beta"]
+
+
+@pytest.mark.parametrize("form", ["multipart/form-data", f"text/plain; x={CANARY}"])
+def test_a_client_does_not_change_how_bodies_are_written(room: Any, twin: Any, form: str) -> None:
+    """A type of content for every request would write as a form what is read as JSON."""
+    headers = {"Content-Type": form}
+    with pytest.raises(ContentRefused):
+        room.ask(room.guard(), twin, ask, default_headers=headers)
+    assert room.provider.connections == 0
+
+
 def test_a_listed_credential_is_sent(room: Any, twin: Any) -> None:
     """A header that is listed and named like a credential carries one, as gateways ask for."""
     key = "Bearer sk-proj-" + "Ab3dE6gH9jKlMn0pQr5t" * 2

@@ -106,7 +106,7 @@ class Passage:
         listed = frozenset[str]() if provider is None else provider.headers
         extra = frozenset[str]() if provider is None else provider.extra_fields
         headers = own_headers(self._client, options, surface, listed)
-        _refuse_form(options, operation)
+        _refuse_form(self._client, options, operation)
         query = self._asked = _query(self._client, options)
         allowed = {_base(name) for name in (*operation.query, *surface.query, *extra)}
         if any(_base(name) not in allowed for name, _ in query):
@@ -314,12 +314,18 @@ def _is_left_out(value: object) -> bool:
     return type(value).__name__ in {"Omit", "NotGiven"} and not isinstance(value, str | bytes)
 
 
-def _refuse_form(options: Any, operation: Operation) -> None:
+def _refuse_form(client: Any, options: Any, operation: Operation) -> None:
     """Refuse a header by which the SDK would send as a form what is read as JSON."""
-    given = options.headers if isinstance(options.headers, Mapping) else {}
-    types = [value for name, value in given.items() if name.lower() == "content-type"]
+    types = [value for name, value in _set_headers(client, options) if name == "content-type"]
     if operation.body != "multipart" and any(str(each).startswith("multipart") for each in types):
         raise ContentRefused(f"{operation.pair} takes no form")
+
+
+def _set_headers(client: Any, options: Any) -> list[tuple[str, Any]]:
+    """Return lower-case names and values of what is set on a request and on every one."""
+    given = options.headers if isinstance(options.headers, Mapping) else {}
+    both = (*given.items(), *getattr(client, "_custom_headers", {}).items())
+    return [(name.lower(), value) for name, value in both if not _is_left_out(value)]
 
 
 def own_headers(client: Any, options: Any, surface: Surface, listed: frozenset[str]) -> list[str]:
@@ -328,28 +334,20 @@ def own_headers(client: Any, options: Any, surface: Surface, listed: frozenset[s
     Raises:
         ContentRefused: another custom header, which the policy does not list.
     """
-    given = options.headers if isinstance(options.headers, Mapping) else {}
     chosen = [getattr(client, name, None) for name in surface.client_headers]
     read = {name for name in listed if not _signs_in(name)}
     chosen += (value for name, value in pairs(client._client.headers) if name in read)  # noqa: SLF001 - they are sent
-    for name, value in given.items():
-        lowered = name.lower()
-        if _is_left_out(value):
+    for name, value in _set_headers(client, options):
+        if name in listed:
+            chosen += [value] if name in read else []
             continue
-        if lowered in listed:
-            chosen += [value] if lowered in read else []
-            continue
-        if lowered not in surface.helper_headers:
+        if name not in surface.helper_headers:
             raise _custom_header()
-        values = surface.helper_headers[lowered]
+        values = surface.helper_headers[name]
         if values is not None and (not isinstance(value, str) or not values.fullmatch(value)):
             raise _custom_header()
         if values is not None:
             chosen.append(value)
-    for name, value in getattr(client, "_custom_headers", {}).items():
-        if name.lower() not in listed and not _is_left_out(value):
-            raise _custom_header()
-        chosen += [value] if name.lower() in read else []
     return _texts_in(chosen)
 
 
