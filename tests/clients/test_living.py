@@ -5,6 +5,7 @@
 import gc
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -142,14 +143,46 @@ with Guard.from_file(sys.argv[1]) as guard:
     ]
 
 
+def test_looking_disturbs_no_other_thread(guard: Guard) -> None:
+    """A tuple that another thread is making is not held, which would be an error there."""
+    kinds = (OpenAI, AsyncOpenAI, AzureOpenAI) * 20
+    done = threading.Event()
+    broken: list[BaseException] = []
+
+    def make_tuples() -> None:
+        try:
+            while not done.is_set():
+                assert tuple(kind for kind in kinds) == kinds
+        except (AssertionError, SystemError) as error:
+            broken.append(error)
+
+    interval = sys.getswitchinterval()
+    makers = [threading.Thread(target=make_tuples) for _ in range(3)]
+    sys.setswitchinterval(1e-5)
+    try:
+        for maker in makers:
+            maker.start()
+        for _ in range(5):
+            found(guard)
+    finally:
+        done.set()
+        sys.setswitchinterval(interval)
+        for maker in makers:
+            maker.join()
+    assert broken == []
+
+
 def test_an_object_that_lies_about_its_class_is_left_alone(guard: Guard) -> None:
     """Looking for clients runs no code of any object: not even to ask for its class."""
 
     class Liar:
+        kind: type
+
         def __getattribute__(self, name: str) -> Any:
             raise AssertionError(name)
 
     liar = Liar()
+    object.__setattr__(liar, "kind", OpenAI)
     found(guard)
     del liar
 

@@ -2,17 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which client objects of an SDK live in this process, and which of them pass the guard?
 
-Clients are found where the garbage collector keeps its objects, so that one that nobody told the
-guard of is found, too. Nothing of a client is called or read but its class and its guard state.
+Clients are found by asking the garbage collector for the instances of the SDK's client classes,
+so that one that nobody told the guard of is found, too. Nothing of a client is called or read but
+its class and its guard state.
 
 INVARIANT: a client that lives in this process and is not guarded is found, unless ``gc.freeze``
-took it out of sight (tests/clients/test_living.py).
+took it out of sight; and looking disturbs no other thread (tests/clients/test_living.py).
 """
 
 import gc
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from enum import StrEnum
+from itertools import chain, compress, starmap, tee
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -59,19 +62,31 @@ def living(surface: Surface, enforcer: Enforcer) -> Counter[tuple[Standing, str]
 
 
 def _counted(surface: Surface, enforcer: Enforcer) -> Counter[tuple[Standing, str]]:
-    if surface.sdk not in sys.modules:
+    base = getattr(sys.modules.get(f"{surface.sdk}._base_client"), BASE, None)
+    if base is None:
         return Counter()
-    names: dict[type, str | None] = {}
-    clients: dict[int, tuple[Any, str]] = {}
+    names = {kind: name for kind in _derived(base) if (name := class_name(kind, surface.sdk))}
     noted = [client for reference in _ARMED.keyrefs() if (client := reference()) is not None]
-    for one in (*gc.get_objects(), *noted):
-        kind = type(one)
-        if kind not in names:
-            names[kind] = class_name(kind, surface.sdk)
-        name = names[kind]
-        if name is not None:
-            clients[id(one)] = one, name
-    return Counter((_standing(client, enforcer), name) for client, name in clients.values())
+    clients = {id(one): one for one in (*_instances(names), *noted) if type(one) in names}
+    return Counter((_standing(one, enforcer), names[type(one)]) for one in clients.values())
+
+
+def _derived(kind: type) -> Iterator[type]:
+    below: list[type] = type.__subclasses__(kind)
+    for derived in below:
+        yield derived
+        yield from _derived(derived)
+
+
+def _instances(kinds: dict[type, str]) -> list[Any]:
+    """Return the objects of these very classes that the collector knows.
+
+    Other objects that hold such a class are held for a moment, too: also a tuple that another
+    thread is still making, which would fail there. So they are let go within one call that runs
+    no Python code, before another thread can go on.
+    """
+    holding, again = tee(chain.from_iterable(starmap(gc.get_referrers, (tuple(kinds),))))
+    return list(compress(holding, map(kinds.__contains__, map(type, again))))
 
 
 def class_name(kind: type, sdk: str) -> str | None:
