@@ -149,12 +149,12 @@ class _Sync(_Reading):
             self._call.fail(failure)
 
     def close(self) -> None:
-        """Close the provider's stream; the call has ended."""
+        """End the call and close the provider's stream; a reader who waits for it is cut off."""
         try:
+            self._call.close()
+        finally:
             self._source.close()
             self._closed()
-        finally:
-            self._call.close()
 
 
 class _Async(_Reading):
@@ -218,9 +218,9 @@ class _Async(_Reading):
             await self._call.fail_async(failure)
 
     async def aclose(self) -> None:
-        """Close the provider's stream; the call has ended."""
+        """End the call and close the provider's stream; a reader who waits for it is cut off."""
         try:
+            await self._call.close_async()
+        finally:
             await self._source.aclose()
             self._closed()
-        finally:
-            await self._call.close_async()
