@@ -165,26 +165,32 @@ def _reasons(content: dict[str, Any]) -> list[object]:
 def with_content(http_response: Any, content: Any) -> Any:
     """Return a response equal to *http_response* that holds *content* as its body.
 
-    It is the same one when that is what it holds already.
+    It is the same one when that is what it holds already, and nothing came before it.
     """
     body = http_response.content
-    if content is None:
+    new = (
+        body if content is None or _says(http_response, content) else _bytes(http_response, content)
+    )
+    if new == body and not http_response.history:
         return http_response
+    return rebuilt(http_response, content=new)
+
+
+def _bytes(http_response: Any, content: Any) -> bytes:
+    """Return how *content* is written in a response of this type."""
     if isinstance(content, str):
-        new = content.encode("utf-8", "surrogatepass")
-    elif _media_type(http_response) in LINES:
-        new = b"".join(_written(line) + b"\n" for line in content)
-    elif _says(body, content):
-        return http_response
-    else:
-        new = _written(content)
-    return http_response if new == body else rebuilt(http_response, content=new)
+        return content.encode("utf-8", "surrogatepass")
+    if _media_type(http_response) in LINES:
+        return b"".join(_written(line) + b"\n" for line in content)
+    return _written(content)
 
 
-def _says(body: bytes, content: Any) -> bool:
-    """Say whether a body holds *content* and nothing else, such as a key that stands there twice."""
+def _says(http_response: Any, content: Any) -> bool:
+    """Say whether a body is *content* and nothing else, such as a key that stands there twice."""
+    if isinstance(content, str):
+        return False
     try:
-        found = json.loads(body, object_pairs_hook=_each_once)
+        found = json.loads(http_response.content, object_pairs_hook=_each_once)
     except ValueError:
         return False
     return bool(found == content)
@@ -229,7 +235,8 @@ def rebuilt(http_response: Any, **body: Any) -> Any:
         headers=headers,
         request=http_response.request,
         extensions=extensions,
-        history=http_response.history,
+        # What came with a redirect was not checked.
+        history=[rebuilt(each, content=b"") for each in http_response.history],
         **body,
     )
     if "content" in body:
