@@ -173,6 +173,18 @@ def test_a_line_that_may_not_be_made_keeps_the_file_here(
     assert isinstance(error, kind)
 
 
+@pytest.mark.parametrize("purpose", ["batch\0", "batch\u200b", "\uff42atch", "batch;", "b atch"])
+def test_a_purpose_that_a_provider_might_read_as_batch_is_refused(
+    purpose: Any, room: Any, twin: Any
+) -> None:
+    """A file that is a batch to the provider and none to the guard would not be read by line."""
+
+    def way(client: Any) -> Any:
+        return client.files.create(file=("b.jsonl", b"{}"), purpose=purpose)
+
+    assert isinstance(room.refused(room.guard(), twin, way), ContentRefused)
+
+
 def test_a_model_that_searches_is_found_in_a_line(room: Any, twin: Any) -> None:
     """A model that searches the web by itself is a hosted tool in a line, too."""
     error = room.refused(room.guard(), twin, upload(asks(model="gpt-5-search-api")))

@@ -15,6 +15,7 @@ anew (same file).
 
 import io
 import mimetypes
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -44,6 +45,7 @@ LINES = "lines"
 JSON = "json"
 JSON_TYPE = "application/json"
 NAMELESS = "upload"
+_PURPOSE = re.compile("[a-z0-9_-]*")
 _CHUNK = 2**20
 _PARTS_OF_A_FILE = (2, 3, 4)
 
@@ -106,6 +108,8 @@ class _Reading:
         if not isinstance(purpose, str | None):
             raise ContentRefused("field 'purpose' is no text")
         self._purpose = "" if purpose is None else purpose.strip().lower()
+        if not _PURPOSE.fullmatch(self._purpose):  # a provider might read "batch" all the same
+            raise ContentRefused("field 'purpose' is no plain word")
         self._read = read
         self._left = MOST_BYTES
 

@@ -129,10 +129,12 @@ def _refuse_references(progress: Progress, call: ModelCall) -> None:
     refused = sorted(each.value for each in beyond)
     if refused:
         progress.reason = Reason.REFERENCE
+        rule = None if progress.decision is None else progress.decision.rule
+        named = "the rule" if rule is None else f"rule {rule!r}"
+        wanted = ", ".join(map(repr, refused))
         raise DeniedByPolicy(
-            f"{call.pair} makes the provider use or keep what no rule allows:"
-            f" {', '.join(map(repr, refused))}",
-            remedy=f"list it in the rule: references = [{', '.join(f'{each!r}' for each in refused)}]",
+            f"{call.pair} makes the provider use or keep what no rule allows: {wanted}",
+            remedy=f"list it in {named}: references = [{wanted}]",
         )
 
 
