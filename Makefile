@@ -2,12 +2,13 @@
 # make test        linters, types, import contracts and tests
 # make demo-model  the same agent against a real model on this machine (about 130 MB of wheels)
 # make bench       the added time of a guarded call and of the import
+# make bench-peer  the same with openai-guardrails beside us (about 500 MB of wheels)
 # Each target makes its own virtual environment below .venvs and needs Python 3.11 and make.
 
 PYTHON ?= python3
 PIP = bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo demo-model test lint bench clean
+.PHONY: demo demo-model test lint bench bench-peer clean
 
 demo: .venvs/demo/.ready
 	.venvs/demo/bin/python examples/quickstart.py
@@ -28,6 +29,9 @@ bench: .venvs/test/.ready
 	.venvs/test/bin/python benchmarks/guarded_call.py
 	.venvs/test/bin/python benchmarks/import_time.py
 
+bench-peer: .venvs/test/.ready .venvs/peer/.ready
+	.venvs/test/bin/python benchmarks/guarded_call.py --peer .venvs/peer/bin/python
+
 .venvs/%/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "agentguard needs Python 3.11 or later; set PYTHON to one"; exit 1; }
@@ -47,6 +51,10 @@ bench: .venvs/test/.ready
 
 .venvs/test/.ready: .venvs/test/.made pyproject.toml
 	.venvs/test/$(PIP) -e '.[dev]'
+	@touch $@
+
+.venvs/peer/.ready: .venvs/peer/.made
+	.venvs/peer/$(PIP) openai-guardrails==0.3.6
 	@touch $@
 
 .PRECIOUS: .venvs/%/.made

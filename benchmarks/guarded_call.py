@@ -126,21 +126,21 @@ def measure_async(guard: Guard, base_url: str, rounds: int) -> Rounds:
     """Measure a chat call with 1 KB in asynchronous code."""
     content = texts()
 
-    async def timed(call: Callable[[], Awaitable[Any]]) -> tuple[float, float]:
-        started, worked = time.perf_counter_ns(), time.thread_time_ns()
+    async def timed(call: Callable[[], Awaitable[Any]]) -> float:
+        started = time.perf_counter_ns()
         await call()
-        worked = time.thread_time_ns() - worked
-        return (time.perf_counter_ns() - started) / 1000, worked / 1000
+        return (time.perf_counter_ns() - started) / 1000
 
-    async def measured() -> list[list[tuple[float, float]]]:
-        taken: list[list[tuple[float, float]]] = [[], []]
+    async def measured() -> Rounds:
+        taken = Rounds(bare=[], guarded=[])
         async with (
             AsyncOpenAI(base_url=base_url, api_key="none") as bare,
             AsyncOpenAI(base_url=base_url, api_key="none") as plain,
         ):
             guarded = guard.bind(plain, "agent:support", on_behalf_of="user:alice")
+            ways = ((bare, taken.bare), (guarded, taken.guarded))
             for number in range(rounds + rounds // 5):
-                for client, kept in zip((bare, guarded), taken, strict=True):
+                for client, kept in ways:
 
                     def call(client: AsyncOpenAI = client) -> Awaitable[Any]:
                         return client.chat.completions.create(
@@ -152,42 +152,38 @@ def measure_async(guard: Guard, base_url: str, rounds: int) -> Rounds:
                         kept.append(each)
         return taken
 
-    (bare, bare_work), (guarded, guarded_work) = (
-        map(list, zip(*kept, strict=True)) for kept in asyncio.run(measured())
-    )
-    return Rounds(bare=bare, guarded=guarded, bare_work=bare_work, guarded_work=guarded_work)
+    return asyncio.run(measured())
 
 
 def measure_conversation(guard: Guard, base_url: str) -> None:
     """Measure a conversation that grows turn by turn against scanning its text once."""
     content = texts()
     said: list[Any] = []
-    added = 0.0
+    added = alone = 0.0
     with (
         OpenAI(base_url=base_url, api_key="none") as bare,
         OpenAI(base_url=base_url, api_key="none") as plain,
     ):
         guarded = guard.bind(plain, "agent:support", on_behalf_of="user:alice")
+
+        def create(client: OpenAI) -> object:
+            return client.chat.completions.create(model=MODEL, messages=said)
+
         for _ in range(TURNS):
             said.append({"role": "user", "content": next(content)})
-            rounds = alternating(
-                *(
-                    lambda client=client: client.chat.completions.create(model=MODEL, messages=said)
-                    for client in (bare, guarded)
-                ),
-                3,
-            )
-            added += rounds.added_work
+            rounds = alternating(lambda: create(bare), lambda: create(guarded), 3)
+            added += min(rounds.guarded) - min(rounds.bare)
+            alone += min(rounds.bare)
             said.append({"role": "assistant", "content": next(content)})
     scanner = build_classifier()
-    scans = []
+    scanned = 0.0
     for message in said:
-        started = time.thread_time_ns()
+        started = time.perf_counter_ns()
         scanner.findings(message["content"])
-        scans.append((time.thread_time_ns() - started) / 1000)
+        scanned += (time.perf_counter_ns() - started) / 1000
     print(
-        f"a conversation of {TURNS} turns, 1 KB a message: added work {added / 1000:.1f} ms in all;"
-        f" scanning its text once {sum(scans) / 1000:.1f} ms; ratio {added / sum(scans):.1f}"
+        f"a conversation of {TURNS} turns, 1 KB a message: bare {alone / 1000:.1f} ms in all,"
+        f" added {added / 1000:.1f} ms; scanning its text once {scanned / 1000:.1f} ms"
     )
 
 

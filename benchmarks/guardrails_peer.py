@@ -12,7 +12,7 @@ import itertools
 import sys
 import time
 from importlib.metadata import version
-from statistics import median
+from statistics import median, quantiles
 
 CHECK = {"name": "Keyword Filter", "config": {"keywords": ["aurora"]}}
 CONFIG = {"version": 1, "pre_flight": {"version": 1, "guardrails": [CHECK]}}
@@ -39,10 +39,12 @@ def main() -> None:
             if number >= rounds // 5:
                 kept.append((time.perf_counter_ns() - started) / 1000)
     without, with_check = map(median, times)
+    fastest, fastest_checked = (quantiles(each, n=10)[0] for each in times)
     print(
         f"openai-guardrails {version('openai-guardrails')}, one keyword check, with openai"
         f" {version('openai')}: bare {without:.1f}  guarded {with_check:.1f}"
-        f"  ratio {with_check / without:.2f}  added {with_check - without:.1f} µs"
+        f"  ratio {with_check / without:.2f}  added {with_check - without:.1f} µs,"
+        f" in the fastest tenth {fastest_checked - fastest:.1f} µs"
     )
 
 
