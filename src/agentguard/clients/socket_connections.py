@@ -151,6 +151,8 @@ class GuardedConnection(_Guarded, SyncConnection):
 
     def _take(self, message: object) -> None:
         with self._checking:
+            if self._stream.ended:
+                return  # it came before the connection was cut
             event = self.line.event(message)
             try:
                 if isinstance(event, GuardFailure):
@@ -165,6 +167,8 @@ class GuardedConnection(_Guarded, SyncConnection):
     def _end(self, closed: ConnectionClosed) -> None:
         """Release what was held back for more to come, if the provider has closed in order."""
         with self._checking:
+            if self._stream.ended:
+                return
             if isinstance(closed, ConnectionClosedOK):
                 self._ready.extend(texts_of(self._stream.send(None)))
                 return
@@ -188,9 +192,8 @@ class GuardedConnection(_Guarded, SyncConnection):
         try:
             super().close(code)
         finally:
-            with self._checking:
-                if self.line.stream is not None:
-                    self.line.stream.close()
+            if self.line.stream is not None:
+                self.line.stream.close()
 
 
 class AsyncGuardedConnection(_Guarded, AsyncConnection):
@@ -238,6 +241,8 @@ class AsyncGuardedConnection(_Guarded, AsyncConnection):
 
     async def _take(self, message: object) -> None:
         async with self._checking:
+            if self._stream.ended:
+                return  # it came before the connection was cut
             event = self.line.event(message)
             try:
                 if isinstance(event, GuardFailure):
@@ -252,6 +257,8 @@ class AsyncGuardedConnection(_Guarded, AsyncConnection):
     async def _end(self, closed: ConnectionClosed) -> None:
         """Release what was held back for more to come, if the provider has closed in order."""
         async with self._checking:
+            if self._stream.ended:
+                return
             if isinstance(closed, ConnectionClosedOK):
                 self._ready.extend(texts_of(await self._stream.send_async(None)))
                 return
@@ -275,6 +282,5 @@ class AsyncGuardedConnection(_Guarded, AsyncConnection):
         try:
             await super().close(code)
         finally:
-            async with self._checking:
-                if self.line.stream is not None:
-                    await self.line.stream.close_async()
+            if self.line.stream is not None:
+                await self.line.stream.close_async()

@@ -16,10 +16,12 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from types import MappingProxyType
 
-from agentguard.canonical import Frozen, thaw
+from agentguard.canonical import Frozen, escape, thaw
 from agentguard.clients import attachments
-from agentguard.clients.formats import AUDIO, BINARY
+from agentguard.clients.encodings import Encoded, decoded
+from agentguard.clients.formats import AUDIO, BINARY, seen
 from agentguard.clients.jsonl import json_value
 from agentguard.clients.socket_kinds import SocketKind
 from agentguard.clients.sse import LONGEST_FRAME, BadStream, Frame
@@ -27,7 +29,7 @@ from agentguard.clients.state import State
 from agentguard.enforcement import Crossing, OpenStream
 from agentguard.errors import ContentRefused, GuardFailure, IdentityRequired
 from agentguard.redaction import Event, Released
-from agentguard.vocabulary import Attachment, Boundary, Call, Caller, Kind, ModelCall
+from agentguard.vocabulary import Attachment, Boundary, Call, Caller, EncodedText, Kind, ModelCall
 
 AUDIO_MEMBER = "audio"
 
@@ -82,8 +84,8 @@ class Line:
         provider = self.state.enforcer.core.policy.provider_of(self._opened.origin)
         extra = frozenset[str]() if provider is None else provider.extra_fields
         read = self._kind.read(call_id, event, origin=self._opened.origin, extra_fields=extra)
-        call = replace(
-            attachments.lifted_call(read),
+        return replace(
+            with_sounds(attachments.lifted_call(read)),
             operation=self._opened.operation,
             kind=Kind.SOCKET,
             verb="WS",
@@ -92,7 +94,6 @@ class Line:
             streams=False,
             answers=(),
         )
-        return replace(call, attachments=tuple(map(_heard, call.attachments)))
 
     def _refuse_other_session(self) -> None:
         presented = self.state.enforcer.identities.presented(self._caller)
@@ -148,10 +149,69 @@ def texts_of(released: tuple[Released, ...]) -> Iterator[str]:
         yield json.dumps(each.shown.content, ensure_ascii=False)
 
 
-def _heard(attachment: Attachment) -> Attachment:
+def with_sounds(call: ModelCall) -> ModelCall:
+    """Return a call whose recordings are lifted: raw samples look like nothing that is known.
+
+    Raises:
+        ContentRefused: what stands in place of a recording is no base64.
+    """
+    known = {each.pointer for each in call.attachments} | {each.pointer for each in call.encoded}
+    lifting = _Sounds(known)
+    payload = lifting.value(call.payload, "")
+    return replace(
+        call,
+        payload=payload if lifting.attachments or lifting.encoded else call.payload,
+        attachments=(*map(_as_sound, call.attachments), *lifting.attachments),
+        encoded=(*call.encoded, *lifting.encoded),
+    )
+
+
+class _Sounds:
+    """What stands in place of recordings in one payload, beside what is lifted already."""
+
+    def __init__(self, known: set[str]) -> None:
+        self._known = known
+        self.attachments: list[Attachment] = []
+        self.encoded: list[EncodedText] = []
+
+    def value(self, node: Frozen, pointer: str) -> Frozen:
+        if isinstance(node, tuple):
+            return tuple(self.value(item, f"{pointer}/{at}") for at, item in enumerate(node))
+        if not isinstance(node, Mapping):
+            return node
+        return MappingProxyType(
+            {name: self._member(name, item, pointer) for name, item in node.items()}
+        )
+
+    def _member(self, name: str, value: Frozen, above: str) -> Frozen:
+        pointer = f"{above}/{escape(name)}"
+        if name != AUDIO_MEMBER or not isinstance(value, str) or not value:
+            return self.value(value, pointer)
+        return value if pointer in self._known else self._sound(value, pointer)
+
+    def _sound(self, text: str, pointer: str) -> str:
+        content = decoded(Encoded("", text))
+        if content is None:
+            raise ContentRefused("a message on a websocket holds a recording that is no base64")
+        what = seen(content)
+        if not what.data_class and what.codec == "utf-8":
+            self.encoded.append(EncodedText(pointer=pointer, prefix="", original=text))
+            return what.text
+        data_class = AUDIO if what.data_class in ("", BINARY) else what.data_class
+        label = attachments.label_of(data_class, content)
+        self.attachments.append(
+            Attachment(pointer=pointer, data_class=data_class, label=label, content=text)
+        )
+        return label
+
+
+def _as_sound(attachment: Attachment) -> Attachment:
     """Return an attachment as a recording where raw samples are what stands there."""
-    raw = attachment.data_class == BINARY and attachment.pointer.endswith(f"/{AUDIO_MEMBER}")
-    return replace(attachment, data_class=AUDIO) if raw else attachment
+    inside = attachment.pointer.endswith(f"/{AUDIO_MEMBER}") and isinstance(attachment.content, str)
+    if attachment.data_class != BINARY or not inside:
+        return attachment
+    readable = decoded(Encoded("", str(attachment.content))) is not None
+    return replace(attachment, data_class=AUDIO) if readable else attachment
 
 
 def members_of(event: Frozen) -> tuple[str, dict[str, Frozen]]:

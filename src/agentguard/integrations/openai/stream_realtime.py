@@ -61,8 +61,9 @@ class RealtimeForm:
             name = item.get("id") if isinstance(item, dict) else None
             top = f"{content.get('response_id')} {name} "
             return self._channels.end(self._channels.below(top))
-        stem = _stem(kind)
-        return [] if stem == kind else self._channels.end([_channel(content, stem)])
+        if not kind.endswith((DONE, COMPLETED)):
+            return []
+        return self._channels.end([_channel(content, _stem(kind))])
 
     def carrying(self, channel: str, text: str, last: Event) -> Event:  # noqa: ARG002 - as all forms
         """Return an event like *last* that adds *text* to a channel; see ``StreamForm``."""
