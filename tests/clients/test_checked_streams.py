@@ -8,6 +8,7 @@ import gzip
 import json
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -19,7 +20,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agentguard import ContentRefused, Guard, GuardFailure
+from agentguard import AgentGuardError, ContentRefused, Guard, GuardFailure
 from agentguard.clients import sse
 from agentguard.clients.streams import checked_response
 from agentguard.enforcement import Crossing, OpenStream
@@ -407,3 +408,37 @@ def test_any_cut_of_the_bytes_gives_the_same_bytes(guard: Guard, cuts: list[int]
     )
     assert whole.partition("[[")[0] == cut.partition("[[")[0] == "it is "
     assert whole.partition("]]")[2] == cut.partition("]]")[2] == " ü and more"
+
+
+EDITS = st.lists(
+    st.tuples(
+        st.integers(0, len(BODY)),
+        st.integers(0, 4),
+        st.binary(max_size=3)
+        | st.sampled_from([b"\r", b"\n\n", b'"', b"}", b"\\u", b"data: {", b"event: e\n", b": "]),
+    ),
+    max_size=4,
+)
+
+
+@settings(
+    deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(EDITS)
+def test_of_spoilt_bytes_comes_only_what_was_checked(
+    guard: Guard, entries: list[AuditEntry], edits: list[tuple[int, int, bytes]]
+) -> None:
+    """Whatever a provider sends: the secret stays out, errors are the guard's, one outcome each."""
+    body = BODY
+    for place, length, instead in edits:
+        body = body[:place] + instead + body[place + length :]
+    way = WAYS["httpx2 sync"]
+    before = len(outcomes(entries))
+    response = checked_response(way.response(Source([body])), opened(guard))
+    read: list[bytes] = []
+    with suppress(AgentGuardError):
+        read.extend(response.iter_bytes())
+    raw = b"".join(read)
+    assert TOKEN.encode() not in raw
+    assert raw.isascii()
+    assert len(outcomes(entries)) == before + 1
