@@ -50,20 +50,19 @@ def closing(provider: LoopbackProvider) -> Iterator[LoopbackProvider]:
 def assert_signed(request: Received, base_url: str) -> None:
     """The signature that arrived is the one of the body and the headers that arrived."""
     auth = pytest.importorskip("botocore.auth")
-    from botocore.awsrequest import AWSRequest
-    from botocore.credentials import Credentials
-
+    requests = pytest.importorskip("botocore.awsrequest")
+    credentials = pytest.importorskip("botocore.credentials")
     found = AUTHORIZATION.fullmatch(request.header("authorization") or "")
     assert found is not None
     names = found["names"].split(";")
-    signed = AWSRequest(
+    signed = requests.AWSRequest(
         method=request.method,
         url=base_url.removesuffix("/v1") + request.path,
         headers={name: request.header(name) for name in names},
         data=request.body,
     )
     signed.context["timestamp"] = request.header("x-amz-date")
-    signer = auth.SigV4Auth(Credentials(KEY, SECRET), found["service"], REGION)
+    signer = auth.SigV4Auth(credentials.Credentials(KEY, SECRET), found["service"], REGION)
     text = signer.string_to_sign(signed, signer.canonical_request(signed))
     assert signer.signature(text, signed) == found["signature"]
     assert not {"host", "x-amz-content-sha256", "x-amz-date"} - set(names)
@@ -74,14 +73,14 @@ def amazon(kind: Any, base_url: str, **more: Any) -> Any:
     pytest.importorskip("botocore")
     from openai.providers.bedrock import bedrock
 
-    keys = {"access_key_id": KEY, "secret_access_key": SECRET, "region": REGION}
+    keys: dict[str, Any] = {"access_key_id": KEY, "secret_access_key": SECRET, "region": REGION}
     return kind(provider=bedrock(base_url=base_url, **keys), max_retries=0, **more)
 
 
 def amazons_own(kind: Any, base_url: str, **more: Any) -> Any:
     """Return a client of the class that the SDK has for Amazon."""
     pytest.importorskip("botocore")
-    made = openai.BedrockOpenAI if kind is OpenAI else openai.AsyncBedrockOpenAI
+    made: Any = openai.BedrockOpenAI if kind is OpenAI else openai.AsyncBedrockOpenAI
     keys = {"aws_access_key_id": KEY, "aws_secret_access_key": SECRET, "aws_region": REGION}
     return made(base_url=base_url, max_retries=0, **keys, **more)
 
@@ -96,7 +95,7 @@ def google(kind: Any, base_url: str, **more: Any) -> Any:
 
 def azure(kind: Any, base_url: str, **more: Any) -> Any:
     """Return a client of Azure's deployments."""
-    made = AzureOpenAI if kind is OpenAI else AsyncAzureOpenAI
+    made: Any = AzureOpenAI if kind is OpenAI else AsyncAzureOpenAI
     return made(
         azure_endpoint=base_url.removesuffix("/v1"), api_key="k", api_version="2026-10-01",
         max_retries=0, **more,
@@ -105,7 +104,7 @@ def azure(kind: Any, base_url: str, **more: Any) -> Any:
 
 def azure_with_token(kind: Any, base_url: str, **more: Any) -> Any:
     """Return a client of Azure that signs in with a token."""
-    made = AzureOpenAI if kind is OpenAI else AsyncAzureOpenAI
+    made: Any = AzureOpenAI if kind is OpenAI else AsyncAzureOpenAI
     return made(
         azure_endpoint=base_url.removesuffix("/v1"), api_version="2026-10-01",
         azure_ad_token_provider=lambda: "a-token", max_retries=0, **more,

@@ -113,6 +113,7 @@ def ticket_for(client: Any, call: Call, passage: Passage) -> Ticket:
         own=passage.own_path(),
         query=passage.query(),
         listed=listed_headers(policy, call),
+        flags=state_of(client).surface.sign_in_flags,
     )
 
 

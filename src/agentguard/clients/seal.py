@@ -31,6 +31,8 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 CREDENTIALS = "authorization"
 COOKIE = "cookie"
 READ = "GET"
+# An HTTP library sends what stands there instead of the address.
+TARGET = "target"
 
 Report = Callable[[UnguardedPath], None]
 
@@ -48,8 +50,11 @@ class Ticket:
         own: how such a path ends, whatever the base URL adds.
         query: names and values that the query may hold.
         listed: lower-case names of the headers that the policy lets through.
+        flags: what signing in below the SDK appends to headers with lists of words.
         sdk_headers: what the SDK itself puts on the request that is being built.
-        stream: the body of the request that was built.
+        request: the request that was built; one for a redirect is another object.
+        url: its address.
+        stream: its body.
         headers: names and values on the request that was built.
         valid: whether the dispatch still runs.
         sent: whether a request was let through.
@@ -65,7 +70,10 @@ class Ticket:
     own: str = field(default="", repr=False)
     query: frozenset[tuple[str, str]] = field(default=frozenset(), repr=False)
     listed: frozenset[str] = frozenset()
+    flags: frozenset[tuple[str, str]] = frozenset()
     sdk_headers: Any = field(default=None, repr=False)
+    request: object = field(default=None, repr=False)
+    url: str = field(default="", repr=False)
     stream: object = field(default=None, repr=False)
     headers: list[tuple[bytes, bytes]] = field(default_factory=list, repr=False)
     valid: bool = True
@@ -118,7 +126,7 @@ def pairs(headers: Any) -> list[tuple[str, str]]:
 
 def attach(request: Any, ticket: Ticket) -> None:
     """Let *ticket* travel with a request that was built and checked for it."""
-    ticket.stream = request.stream
+    ticket.request, ticket.url, ticket.stream = request, str(request.url), request.stream
     ticket.headers = request.headers.raw
     request.extensions[EXTENSION] = ticket
 
@@ -162,6 +170,9 @@ def check(request: Any, report: Report) -> Ticket:
         raise _stopped("a redirect to another origin was refused", ticket)
     if request.method != READ and not request.url.path.rstrip("/").endswith(ticket.own):
         raise _stopped("a redirect to another endpoint was refused", ticket)
+    moved = request is ticket.request and str(request.url) != ticket.url
+    if moved or TARGET in request.extensions:
+        raise _stopped("the address of a request was changed after it had been built", ticket)
     if request.method != ticket.call.verb or request.stream is not ticket.stream:
         raise _stopped("a request was changed after it had been built, so it is refused", ticket)
     if request.headers.raw != ticket.headers:
@@ -175,10 +186,19 @@ def _refuse_headers(request: Any, ticket: Ticket) -> None:
         name = raw.lower().decode("latin-1")
         if (raw.lower(), value) in built or name in ticket.listed or name == CREDENTIALS:
             continue
+        if _is_flagged(name, value, ticket):
+            continue
         if name == COOKIE:  # a redirect's; what a server sets is not sent back unlisted
             del request.headers[name]
             continue
         raise _stopped("a header that the policy does not list was put on a request", ticket)
+
+
+def _is_flagged(name: str, value: bytes, ticket: Ticket) -> bool:
+    """Say whether a header is as it was built, with a flag of the sign-in behind it."""
+    before = [was for raw, was in ticket.headers if raw.lower().decode("latin-1") == name]
+    flags = [flag.encode("ascii") for flagged, flag in ticket.flags if flagged == name]
+    return any(value == b",".join([*before, flag]) for flag in flags)
 
 
 def _stopped(problem: str, ticket: Ticket) -> UnguardedPath:

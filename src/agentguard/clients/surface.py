@@ -56,6 +56,7 @@ class Surface:
         client_headers: attributes of a client that whoever makes it chooses, with the headers that
             the SDK puts them on.
         signing_headers: what may change on a request while it is signed.
+        sign_in_flags: headers with a list of words, and what is appended to it to sign in.
         query: query parameters that the SDK's clients add to every request.
         make_ready: prepares a client before it is guarded, or refuses it.
         for_copy: completes the arguments of ``copy`` by what the SDK itself would look up by class.
@@ -74,6 +75,7 @@ class Surface:
     helper_headers: Mapping[str, re.Pattern[str] | None]
     client_headers: Mapping[str, str] = field(default_factory=dict)
     signing_headers: frozenset[str] = frozenset()
+    sign_in_flags: frozenset[tuple[str, str]] = frozenset()
     query: frozenset[str] = frozenset()
     make_ready: Callable[[Any], None] = _as_it_is
     for_copy: Callable[[Any, dict[str, Any]], dict[str, Any]] = _as_given

@@ -98,6 +98,8 @@ SURFACE = Surface(
     form=form_of,
     sdk_headers=SDK_HEADERS,
     helper_headers=HELPER_HEADERS,
+    # Put on by the HTTP client's authentication, together with a token.
+    sign_in_flags=frozenset({("anthropic-beta", "oauth-2025-04-20")}),
     query=frozenset({"beta"}),
     make_ready=make_ready,
     for_copy=for_copy,
