@@ -161,6 +161,18 @@ def all_refused(swept: Sweep, provider: LoopbackProvider) -> bool:
 
 @EACH_CLIENT
 @EACH_WRAPPER
+def test_no_method_is_hidden_from_the_sweep(
+    kind: str, wrapper: str, wide_guard: Guard, provider: LoopbackProvider
+) -> None:
+    """A guarded client has every method of the plain one, so that a sweep calls them all."""
+    sdk_of(kind)
+    plain, wrapped = client(kind, provider.base_url), guarded(kind, provider, wide_guard)
+    names = [[method.name for method in methods(made, wrapper)] for made in (plain, wrapped)]
+    assert names[0] == names[1]
+
+
+@EACH_CLIENT
+@EACH_WRAPPER
 def test_no_method_reaches_the_provider_without_an_identity(
     kind: str, wrapper: str, wide_guard: Guard, provider: LoopbackProvider
 ) -> None:

@@ -13,7 +13,7 @@ INVARIANT: a websocket is opened through here or not at all (tests/attacks/test_
 import inspect
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, update_wrapper
 from typing import Any, NamedTuple, NoReturn
 
 from agentguard.clients import socket_address
@@ -89,8 +89,16 @@ def _guarded_resource(base: Any) -> type:
                 _guard_manager(self._client, manager)
             return manager
 
-        members["connect"] = connect
+        members["connect"] = _described_like(base.connect, connect)
     return type(base.__name__, (base,), members)
+
+
+def _described_like(plain: Any, guarded: Any) -> Any:
+    """Return a method that says of itself what the SDK's says, without leading to it."""
+    update_wrapper(guarded, plain)
+    del guarded.__wrapped__
+    guarded.__signature__ = inspect.signature(plain)
+    return guarded
 
 
 def _is_async(kind: type) -> bool:

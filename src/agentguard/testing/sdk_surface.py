@@ -55,7 +55,9 @@ def resources(holder: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     for name in dir(type(holder)):
         if name.startswith(("_", "with_")):
             continue
-        if isinstance(inspect.getattr_static(type(holder), name), cached_property):
+        # A guarded class has members of its own where the SDK's class has resources.
+        held = (vars(kind).get(name) for kind in type(holder).__mro__)
+        if any(isinstance(each, cached_property) for each in held):
             found = getattr(holder, name)
             if any(kind.__name__ in _RESOURCES for kind in type(found).__mro__):
                 dotted = f"{path}.{name}" if path else name
