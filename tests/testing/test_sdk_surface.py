@@ -234,10 +234,8 @@ def test_every_method_is_called_and_its_end_noted(name: str, wrapper: str) -> No
 
 @pytest.mark.parametrize(("name", "silent"), [("OpenAI", 1), ("Anthropic", 0)])
 def test_a_sweep_with_everything_puts_the_canary_everywhere(name: str, silent: int) -> None:
-    """With all arguments every method sends, and the canary stands in all places of a request.
-
-    The websocket of the old beta greets with TLS, so that it sends no request here.
-    """
+    """With all arguments every method sends, and the canary stands in all places of a request."""
+    # The websocket of the old beta greets with TLS, so that it sends no request here.
     pytest.importorskip("anthropic" if name == "Anthropic" else "openai")
     everything = partial(arguments, canary=CANARY, optional=True, extras=True)
     with LoopbackProvider() as provider:
