@@ -6,23 +6,22 @@ Between the guarded class and the drivers: what is handed over, and how the SDK'
 and its response are put around the dispatch.
 """
 
-import inspect
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, get_origin
 
 from agentguard.classification import Classifier
+from agentguard.clients.relayed import Relay, relayed_response
 from agentguard.clients.request import Passage, listed_headers, operation_name
 from agentguard.clients.response import is_stream, response_of, with_content
-from agentguard.clients.seal import Ticket, issued
+from agentguard.clients.seal import Ticket
 from agentguard.clients.shapes import MODEL_NAME
 from agentguard.clients.state import state_of
 from agentguard.clients.streams import checked_response
 from agentguard.clients.surface import Surface
 from agentguard.enforcement import Crossing, OpenStream
-from agentguard.errors import UnguardedPath
-from agentguard.pipeline import Response
+from agentguard.errors import GuardFailure, UnguardedPath
 from agentguard.telemetry import GEN_AI_PROVIDER, SERVER_ADDRESS, SERVER_PORT
 from agentguard.vocabulary import Boundary, Call, ModelCall
 
@@ -30,16 +29,44 @@ from agentguard.vocabulary import Boundary, Call, ModelCall
 LINE_DECODERS = frozenset({"JSONLDecoder", "AsyncJSONLDecoder"})
 
 
-@dataclass(slots=True)
-class Captured:
-    """What the SDK was about to turn into a result: how, and from which HTTP response."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the SDK hands to ``request``: the request, and what shall become of the answer."""
 
-    arguments: dict[str, Any]
+    cast_to: Any
+    options: Any = field(repr=False)
+    stream: bool
+    stream_cls: Any
+
+
+@dataclass(slots=True)
+class Landing:
+    """What comes back of one dispatch.
+
+    Attributes:
+        observed: whether an instrumentation gets the SDK's result, too.
+        asked: how the result is made that the instrumentation gets, None for as it is asked for.
+        arguments: with what the SDK was about to make its result; None before a response came.
+        relay: what the caller reads a stream through that is observed.
+        returned: what the instrumentation made of the SDK's result.
+        observable: says what the instrumentation may see of an answer.
+    """
+
+    observed: bool
+    asked: Asked | None = None
+    arguments: dict[str, Any] | None = field(default=None, repr=False)
+    relay: Relay | None = None
+    returned: Any = field(default=None, repr=False)
+    observable: Callable[[Any], Any] | None = field(default=None, repr=False)
+
+    def observing(self, observable: Callable[[Any], Any]) -> None:
+        """Take what says how much of an answer an instrumentation may see."""
+        self.observable = observable
 
     @property
     def http_response(self) -> Any:
         """The provider's response."""
-        return self.arguments["response"]
+        return None if self.arguments is None else self.arguments["response"]
 
 
 def passage_of(client: Any, options: Any) -> Passage:
@@ -48,19 +75,28 @@ def passage_of(client: Any, options: Any) -> Passage:
     return Passage(client, options, state.surface, state.enforcer.core.policy)
 
 
-def crossing_of(client: Any, options: Any, passage: Passage, *, stream: bool) -> Crossing:
-    """Return the crossing that a request of a guarded client is."""
+def crossing_of(client: Any, asked: Asked, passage: Passage, landing: Landing) -> Crossing:
+    """Return the crossing that a request of a guarded client is.
+
+    Args:
+        client: a guarded client.
+        asked: what it is to send.
+        passage: the request on its way through the guard.
+        landing: takes what comes back.
+    """
     state = state_of(client)
-    surface = state.surface
+    surface, options = state.surface, asked.options
+    events = expects_events(asked.cast_to, stream=asked.stream)
     return Crossing(
         boundary=Boundary.MODEL,
         surface=surface.sdk,
         operation=operation_name(surface, client, options),
         target=_shown_model(options, state.enforcer.core.classifier),
         carried=state.carried,
-        describe=lambda call_id: passage.described(call_id, stream=stream),
+        describe=lambda call_id: passage.described(call_id, stream=events),
         span_attributes=_request_attributes(client, surface),
-        operation_span=not _observed(type(client), surface),
+        operation_span=not landing.observed,
+        observing=landing.observing,
     )
 
 
@@ -91,15 +127,7 @@ def _request_attributes(client: Any, surface: Surface) -> dict[str, str | int]:
     return {GEN_AI_PROVIDER: surface.provider, SERVER_ADDRESS: url.host, SERVER_PORT: port}
 
 
-def _observed(kind: type, surface: Surface) -> bool:
-    """Say whether another instrumentation makes the operation's span; looked up at each call."""
-    inherited = next(
-        (b.__dict__["request"] for b in kind.__mro__[1:] if "request" in b.__dict__), None
-    )
-    return not all(map(inspect.isfunction, (*surface.watched_methods(), inherited)))
-
-
-def ticket_for(client: Any, call: Call, passage: Passage) -> Ticket:
+def ticket_for(client: Any, call: Call, passage: Passage, landing: Landing) -> Ticket:
     """Return the ticket for one dispatch of *call*."""
     if not isinstance(call, ModelCall):
         raise TypeError("a client of a provider dispatches model calls alone")
@@ -113,41 +141,12 @@ def ticket_for(client: Any, call: Call, passage: Passage) -> Ticket:
         own=passage.own_path(),
         query=passage.query(),
         listed=listed_headers(policy, call),
+        landing=landing,
         flags=state_of(client).surface.sign_in_flags,
     )
 
 
-def sent(ticket: Ticket, send: Callable[[Any], Captured]) -> Captured:
-    """Let the SDK send what was admitted, while its ticket is the current one.
-
-    Raises:
-        UnguardedPath: the seal stopped a request, whatever the SDK made of that.
-    """
-    refusal = None
-    try:
-        with issued(ticket):
-            return send(ticket.admitted)
-    except Exception as error:
-        refusal = _refusal_behind(error, ticket)
-        if refusal is None:
-            raise
-    raise refusal
-
-
-async def sent_async(ticket: Ticket, send: Callable[[Any], Awaitable[Captured]]) -> Captured:
-    """Like ``sent``, for an asynchronous client."""
-    refusal = None
-    try:
-        with issued(ticket):
-            return await send(ticket.admitted)
-    except Exception as error:
-        refusal = _refusal_behind(error, ticket)
-        if refusal is None:
-            raise
-    raise refusal
-
-
-def _refusal_behind(error: Exception, ticket: Ticket) -> UnguardedPath | None:
+def refusal_behind(error: Exception, ticket: Ticket) -> UnguardedPath | None:
     """Return the seal's refusal behind what the SDK raised, if there is one."""
     refusal = ticket.refusal or (error if isinstance(error, UnguardedPath) else None)
     if refusal is not None:
@@ -155,33 +154,58 @@ def _refusal_behind(error: Exception, ticket: Ticket) -> UnguardedPath | None:
     return refusal
 
 
-def read_answer(captured: Captured, ticket: Ticket, surface: Surface) -> Response:
-    """Return what a response holds, reading its body unless it is a stream."""
-    if not is_stream(captured.http_response):
-        captured.http_response.read()
-    try:
-        return response_of(captured.http_response, ticket.call, surface)
-    except BaseException:
-        captured.http_response.close()  # nobody else would give its connection back
-        raise
+def result_for_observer(ticket: Ticket, client: Any, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments with which the SDK makes the result that an observer gets.
 
+    What is no stream must have been read.
 
-async def read_answer_async(captured: Captured, ticket: Ticket, surface: Surface) -> Response:
-    """Like ``read_answer``, for an asynchronous client."""
-    if not is_stream(captured.http_response):
-        await captured.http_response.aread()
-    try:
-        return response_of(captured.http_response, ticket.call, surface)
-    except BaseException:
-        await captured.http_response.aclose()
-        raise
-
-
-def answered(captured: Captured, answer: Any) -> dict[str, Any]:
-    """Return the arguments with which the SDK makes its result, from what was checked."""
-    http_response = captured.http_response
-    if isinstance(answer, OpenStream):
-        response = checked_response(http_response, answer)
+    Raises:
+        ContentRefused: the answer holds a class that may not be in one.
+        GuardFailure: the answer cannot be checked.
+    """
+    landing: Landing = ticket.landing
+    response, asked = arguments["response"], landing.asked
+    if is_stream(response):
+        landing.relay = Relay(response)
+        response = landing.relay.response
     else:
-        response = with_content(http_response, answer)
-    return {**captured.arguments, "response": response}
+        content = response_of(response, ticket.call, state_of(client).surface).content
+        if landing.observable is None:
+            raise GuardFailure("nothing says what may be observed", part="result")
+        response = with_content(response, landing.observable(content))
+    made = {**arguments, "response": response}
+    return made if asked is None else {**made, **_kind_of_result(asked, asked.options)}
+
+
+def without_parser(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return the arguments without the caller's own parser, which placeholders can fail."""
+    options = arguments["options"]
+    options = options.model_copy() if hasattr(options, "model_copy") else options.copy()
+    options.post_parser = lambda parsed: parsed
+    return {**arguments, "options": options}
+
+
+def _kind_of_result(asked: Asked, options: Any) -> dict[str, Any]:
+    return {
+        "cast_to": asked.cast_to,
+        "options": options,
+        "stream": asked.stream,
+        "stream_cls": asked.stream_cls,
+    }
+
+
+def answered(landing: Landing, asked: Asked, answer: Any) -> dict[str, Any]:
+    """Return the arguments with which the SDK makes its result, from what was checked."""
+    arguments, response = landing.arguments, landing.http_response
+    if arguments is None:
+        raise GuardFailure("an answer was checked that has not come", part="result")
+    if not isinstance(answer, OpenStream):
+        response = with_content(response, answer)
+    elif landing.relay is None:
+        response = checked_response(response, answer)
+    else:
+        landing.relay.call = answer
+        response = relayed_response(response, landing.relay, landing.returned)
+        landing.returned = None  # some observers end their span when nobody holds their stream
+    kind = _kind_of_result(asked, arguments["options"])
+    return {**arguments, **kind, "response": response}

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from agentguard.clients.living import note
 from agentguard.clients.members import overrides
+from agentguard.clients.resources import arm_held, lazily_armed
 from agentguard.clients.seal import seal
 from agentguard.clients.sockets import socket_members
 from agentguard.clients.state import GUARDED, RAW_HTTP, STATE, State, refuse, state_of
@@ -86,6 +87,7 @@ def arm(client: Any, state: State) -> Any:
     client._client = seal(http_client, report, made_by_sdk=made_by_sdk)  # noqa: SLF001 - see above
     client.__dict__[STATE] = state
     client.__class__ = guarded
+    arm_held(client)
     note(client)
     return client
 
@@ -103,6 +105,7 @@ def guarded_class(base: Any) -> type:
             f"this version of the SDK cannot be guarded: {base.__name__} has no {missing[0]}"
         )
     members = {name: member for name, member in overrides(base, arm).items() if hasattr(base, name)}
+    members |= lazily_armed(base)
     members |= socket_members(base, members)
     members |= {
         "__module__": base.__module__,

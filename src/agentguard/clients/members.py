@@ -12,24 +12,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, NoReturn
 
-from agentguard.clients.crossings import (
-    Captured,
-    answered,
-    crossing_of,
-    expects_events,
-    passage_of,
-    read_answer,
-    read_answer_async,
-    sent,
-    sent_async,
-    ticket_for,
-)
+from agentguard.clients.crossings import Asked
+from agentguard.clients.observed import passed
 from agentguard.clients.request import refuse_deviations, renew_body
 from agentguard.clients.seal import attach, is_admitted, is_sealed, reattach, ticket_of
+from agentguard.clients.sending import (
+    crossed,
+    crossed_async,
+    landed,
+    landed_async,
+    sent,
+    sent_async,
+)
 from agentguard.clients.state import State, refuse_socket, required_ticket, state_of
 from agentguard.errors import UnguardedPath
-from agentguard.pipeline import Response
-from agentguard.vocabulary import Call
 
 Arm = Callable[[Any, State], Any]
 
@@ -95,39 +91,24 @@ def _shared_members(base: Any, arm: Arm) -> dict[str, Any]:
 
 def _sync_request(base: Any) -> Callable[..., Any]:
     """Return the ``request`` of a guarded class: one call through the guard, above retries."""
-    prepares = hasattr(base, "_copy_and_prepare")
 
     def request(
         self: Any, cast_to: Any, options: Any, *, stream: bool = False, stream_cls: Any = None
     ) -> Any:
-        state = state_of(self)
-        options = base._copy_and_prepare(self, options) if prepares else options  # noqa: SLF001 - the SDK's own step
-        passage = passage_of(self, options)
-        captured: list[Captured] = []
-
-        def dispatch(call: Call) -> Response:
-            ticket = ticket_for(self, call, passage)
-            captured.append(
-                sent(
-                    ticket,
-                    lambda admitted: base.request(
-                        self, cast_to, admitted, stream=stream, stream_cls=stream_cls
-                    ),
-                )
-            )
-            return read_answer(captured[0], ticket, state.surface)
-
-        events = expects_events(cast_to, stream=stream)
-        answer = state.enforcer.call(crossing_of(self, options, passage, stream=events), dispatch)
-        return base._process_response(self, **answered(captured[0], answer))  # noqa: SLF001 - the SDK's own step
+        asked = Asked(cast_to, options, stream, stream_cls)
+        ticket = passed(self, asked)
+        if ticket is None:
+            return crossed(self, base, asked)
+        return sent(self, base, asked, ticket)
 
     return request
 
 
 def _sync_members(base: Any) -> dict[str, Callable[..., Any]]:
     def _process_response(self: Any, **kwargs: Any) -> Any:
-        if ticket_of(self) is not None:
-            return Captured(kwargs)
+        ticket = ticket_of(self)
+        if ticket is not None:
+            return landed(self, base, ticket, kwargs)
         return base._process_response(self, **kwargs)  # noqa: SLF001 - the SDK's own step
 
     def _copy_and_prepare(self: Any, options: Any) -> Any:
@@ -160,40 +141,24 @@ def _sync_members(base: Any) -> dict[str, Callable[..., Any]]:
 
 def _async_request(base: Any) -> Callable[..., Any]:
     """Return the ``request`` of a guarded class: one call through the guard, above retries."""
-    prepares = hasattr(base, "_copy_and_prepare")
 
     async def request(
         self: Any, cast_to: Any, options: Any, *, stream: bool = False, stream_cls: Any = None
     ) -> Any:
-        state = state_of(self)
-        options = await base._copy_and_prepare(self, options) if prepares else options  # noqa: SLF001 - the SDK's own step
-        passage = passage_of(self, options)
-        captured: list[Captured] = []
-
-        async def dispatch(call: Call) -> Response:
-            ticket = ticket_for(self, call, passage)
-            captured.append(
-                await sent_async(
-                    ticket,
-                    lambda admitted: base.request(
-                        self, cast_to, admitted, stream=stream, stream_cls=stream_cls
-                    ),
-                )
-            )
-            return await read_answer_async(captured[0], ticket, state.surface)
-
-        events = expects_events(cast_to, stream=stream)
-        crossing = crossing_of(self, options, passage, stream=events)
-        answer = await state.enforcer.call_async(crossing, dispatch)
-        return await base._process_response(self, **answered(captured[0], answer))  # noqa: SLF001 - the SDK's own step
+        asked = Asked(cast_to, options, stream, stream_cls)
+        ticket = passed(self, asked)
+        if ticket is None:
+            return await crossed_async(self, base, asked)
+        return await sent_async(self, base, asked, ticket)
 
     return request
 
 
 def _async_members(base: Any) -> dict[str, Callable[..., Any]]:
     async def _process_response(self: Any, **kwargs: Any) -> Any:
-        if ticket_of(self) is not None:
-            return Captured(kwargs)
+        ticket = ticket_of(self)
+        if ticket is not None:
+            return await landed_async(self, base, ticket, kwargs)
         return await base._process_response(self, **kwargs)  # noqa: SLF001 - the SDK's own step
 
     async def _copy_and_prepare(self: Any, options: Any) -> Any:

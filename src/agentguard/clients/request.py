@@ -145,7 +145,7 @@ class Passage:
         address: Frozen,
     ) -> ModelCall:
         options = self._options
-        body = _body(options)
+        body = body_of(options)
         if options.content is not None or isinstance(body, bytes):
             return self._read_text(call_id, operation, origin, address)
         reader = self._surface.readers.get(operation.pair)
@@ -278,7 +278,7 @@ def _text_of(body: object) -> str:
     raise ContentRefused("the request carries bytes that are no text and cannot be inspected")
 
 
-def _body(options: Any) -> Any:
+def body_of(options: Any) -> Any:
     """Return the body as the SDK would merge it.
 
     Raises:

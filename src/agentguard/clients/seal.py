@@ -60,6 +60,7 @@ class Ticket:
         sent: whether a request was let through.
         refusal: why the seal stopped a request; some versions of the SDK take that for a broken
             connection, wrap it and try again.
+        landing: what has come back of the dispatch.
     """
 
     client: int
@@ -79,6 +80,7 @@ class Ticket:
     valid: bool = True
     sent: bool = False
     refusal: UnguardedPath | None = None
+    landing: Any = field(default=None, repr=False)
 
     def is_for(self, options: Any) -> bool:
         """Say whether *options* are a copy of the admitted ones that holds the same objects."""

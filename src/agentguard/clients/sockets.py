@@ -58,8 +58,9 @@ class _Reached:
         del holder.__dict__[self._name]
 
 
-def _reached(base: Any) -> dict[str, Any]:
-    found = ((name, inspect.getattr_static(base, name, None)) for name in LEADING)
+def _reached(base: Any, members: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    over = members or {}
+    found = ((name, over.get(name, inspect.getattr_static(base, name, None))) for name in LEADING)
     return {name: _Reached(each, name) for name, each in found if hasattr(each, "__get__")}
 
 
@@ -270,7 +271,7 @@ def socket_members(base: Any, members: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     steps = _async_steps if _is_async(base) else _sync_steps
     found = {
-        **_reached(base),
+        **_reached(base, members),
         **steps(base, members["_prepare_options"], members["_refresh_api_key"]),
     }
     if "_websocket_query_params" in members:

@@ -9,9 +9,9 @@ INVARIANT: bytes that are no checked event do not come out (tests/clients/test_c
 """
 
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 from agentguard.clients.response import attributes_of, library_of, rebuilt
 from agentguard.clients.sse import BadStream, Frame, FrameDecoder, frame_of, written
@@ -27,48 +27,73 @@ HOLDERS = ("response", "message")
 def checked_response(http_response: Any, call: OpenStream) -> Any:
     """Return a response like *http_response* whose body is the checked stream of *call*."""
     try:
-        reading = _twin_of(http_response)(http_response, call)
+        twin = Asynchronous if is_asynchronous(http_response) else Synchronous
+        return with_body(http_response, twin, http_response, Shown(call))
     except BaseException:
         call.abandon()  # nobody else holds it
         raise
-    made = rebuilt(http_response, stream=reading)
-    reading.made = weakref.ref(made)
+
+
+def is_asynchronous(http_response: Any) -> bool:
+    """Say whether an asynchronous client got this response."""
+    return hasattr(getattr(http_response, "stream", None), "__aiter__")
+
+
+def with_body(http_response: Any, body: type["Body"], *arguments: Any) -> Any:
+    """Return a response like *http_response* with another body, a byte stream of its library."""
+    library = library_of(http_response)
+    asynchronous = is_asynchronous(http_response)
+    base = library.AsyncByteStream if asynchronous else library.SyncByteStream
+    kind: Any = type(body.__name__, (body, base), {})
+    stream = kind(*arguments)
+    made = rebuilt(http_response, stream=stream)
+    stream.made = weakref.ref(made)
     return made
 
 
-def _twin_of(http_response: Any) -> Any:
-    """Return the class of the stream, which is one of the HTTP library's own."""
-    library = library_of(http_response)
-    if hasattr(http_response.stream, "__aiter__"):
-        return type(_Async.__name__, (_Async, library.AsyncByteStream), {})
-    return type(_Sync.__name__, (_Sync, library.SyncByteStream), {})
+class Outlet(Protocol):
+    """Where the checked events of a call go."""
+
+    @property
+    def call(self) -> OpenStream:
+        """The call that is read."""
+
+    def written(self, released: Sequence[Released], like: Frame) -> bytes:
+        """Return the bytes that the reader of the provider's stream gets."""
+
+    def done(self) -> bytes:
+        """Return the bytes that end the stream where the provider ends it by a word."""
+
+
+class Shown:
+    """The caller reads the stream."""
+
+    def __init__(self, call: OpenStream) -> None:
+        self.call = call
+
+    def written(self, released: Sequence[Released], like: Frame) -> bytes:
+        """Return the events with placeholders turned back."""
+        return bytes_of([each.shown for each in released], like)
+
+    def done(self) -> bytes:
+        """Return the last word."""
+        return LAST_WORD
 
 
 def _nothing() -> None:
     """Return nothing, as a reference to what is gone."""
 
 
-class _Reading:
-    """What both twins share: from frames to checked bytes."""
+class Body:
+    """The body of a response that is read while it comes from another.
 
-    def __init__(self, http_response: Any, call: OpenStream) -> None:
-        self._source = http_response
-        self._call = call
-        self._decoder = FrameDecoder()
-        self._done = False
-        # What its reader holds; a strong one would keep a dropped stream from being noticed.
+    Attributes:
+        made: gives the response; a strong reference would keep a dropped one from being noticed.
+    """
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
         self.made: Callable[[], Any] = _nothing
-
-    def __del__(self) -> None:
-        with suppress(RuntimeError):  # no thread can be started while the interpreter ends
-            self._call.abandon()
-
-    def _event(self, frame: Frame) -> Event:
-        content = frame.content()
-        holder = next((content[key] for key in HOLDERS if isinstance(content.get(key), dict)), None)
-        if "usage" in content or holder is not None:
-            self._call.describe(attributes_of(content if holder is None else holder))
-        return Event(frame.name, content)
 
     def _closed(self) -> None:
         """Tell the response how long the provider took, which is known only now."""
@@ -77,20 +102,41 @@ class _Reading:
             if made is not None:
                 made.elapsed = self._source.elapsed
 
+
+class _Reading(Body):
+    """What both twins share: from frames to checked bytes."""
+
+    def __init__(self, http_response: Any, outlet: Outlet) -> None:
+        super().__init__(http_response)
+        self._outlet = outlet
+        self._decoder = FrameDecoder()
+        self._done = False
+
+    def __del__(self) -> None:
+        with suppress(RuntimeError):  # no thread can be started while the interpreter ends
+            self._outlet.call.abandon()
+
+    def _event(self, frame: Frame) -> Event:
+        content = frame.content()
+        holder = next((content[key] for key in HOLDERS if isinstance(content.get(key), dict)), None)
+        if "usage" in content or holder is not None:
+            self._outlet.call.describe(attributes_of(content if holder is None else holder))
+        return Event(frame.name, content)
+
     def _withheld(self, error: BadStream) -> GuardFailure:
         return GuardFailure(f"{error}, so the rest is withheld", part="result", dispatched=True)
 
 
-def _bytes(released: tuple[Released, ...], frame: Frame) -> bytes:
-    return b"".join(
-        written(frame_of(each.shown.name, each.shown.content, like=frame)) for each in released
-    )
+def bytes_of(events: Iterable[Event], like: Frame) -> bytes:
+    """Return the bytes of events."""
+    return b"".join(written(frame_of(each.name, each.content, like=like)) for each in events)
 
 
 _LAST = Frame(name=None, data="")
+LAST_WORD = written(Frame(name=None, data=DONE))
 
 
-class _Sync(_Reading):
+class Synchronous(_Reading):
     """The checked stream for a synchronous client."""
 
     def __iter__(self) -> Iterator[bytes]:
@@ -107,7 +153,7 @@ class _Sync(_Reading):
                     continue
                 yield self._checked(frame)
         if not self._done:
-            yield _bytes(self._sent(None), _LAST)
+            yield self._outlet.written(self._sent(None), _LAST)
 
     def _pulled(self, pieces: Iterator[bytes]) -> tuple[list[Frame] | None, BaseException | None]:
         """Return the next frames, or None at the end, or what kept them from coming."""
@@ -126,12 +172,12 @@ class _Sync(_Reading):
     def _checked(self, frame: Frame) -> bytes:
         if frame.data.startswith(DONE):
             self._done = True
-            return _bytes(self._sent(None), frame) + written(Frame(name=None, data=DONE))
-        return _bytes(self._sent(frame), frame)
+            return self._outlet.written(self._sent(None), frame) + self._outlet.done()
+        return self._outlet.written(self._sent(frame), frame)
 
     def _sent(self, frame: Frame | None) -> tuple[Released, ...]:
         try:
-            return self._call.send(None if frame is None else self._event(frame))
+            return self._outlet.call.send(None if frame is None else self._event(frame))
         except BadStream as error:
             failure = self._withheld(error)
         except BaseException:
@@ -146,18 +192,18 @@ class _Sync(_Reading):
             with suppress(Exception):
                 self._source.close()
         finally:
-            self._call.fail(failure)
+            self._outlet.call.fail(failure)
 
     def close(self) -> None:
         """End the call and close the provider's stream; a reader who waits for it is cut off."""
         try:
-            self._call.close()
+            self._outlet.call.close()
         finally:
             self._source.close()
             self._closed()
 
 
-class _Async(_Reading):
+class Asynchronous(_Reading):
     """The checked stream for an asynchronous client."""
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -174,7 +220,7 @@ class _Async(_Reading):
                     continue
                 yield await self._checked(frame)
         if not self._done:
-            yield _bytes(await self._sent(None), _LAST)
+            yield self._outlet.written(await self._sent(None), _LAST)
 
     async def _pulled(
         self, pieces: AsyncIterator[bytes]
@@ -195,12 +241,12 @@ class _Async(_Reading):
     async def _checked(self, frame: Frame) -> bytes:
         if frame.data.startswith(DONE):
             self._done = True
-            return _bytes(await self._sent(None), frame) + written(Frame(name=None, data=DONE))
-        return _bytes(await self._sent(frame), frame)
+            return self._outlet.written(await self._sent(None), frame) + self._outlet.done()
+        return self._outlet.written(await self._sent(frame), frame)
 
     async def _sent(self, frame: Frame | None) -> tuple[Released, ...]:
         try:
-            return await self._call.send_async(None if frame is None else self._event(frame))
+            return await self._outlet.call.send_async(None if frame is None else self._event(frame))
         except BadStream as error:
             failure = self._withheld(error)
         except BaseException:
@@ -215,12 +261,12 @@ class _Async(_Reading):
             with suppress(Exception):
                 await self._source.aclose()
         finally:
-            await self._call.fail_async(failure)
+            await self._outlet.call.fail_async(failure)
 
     async def aclose(self) -> None:
         """End the call and close the provider's stream; a reader who waits for it is cut off."""
         try:
-            await self._call.close_async()
+            await self._outlet.call.close_async()
         finally:
             await self._source.aclose()
             self._closed()

@@ -60,7 +60,6 @@ class Surface:
         query: query parameters that the SDK's clients add to every request.
         make_ready: prepares a client before it is guarded, or refuses it.
         for_copy: completes the arguments of ``copy`` by what the SDK itself would look up by class.
-        watched_methods: returns the methods that other instrumentations replace to make spans.
         sockets: what travels over the websockets that can be guarded, by pair.
         socket_clients: the classes of clients that can open them.
     """
@@ -79,7 +78,6 @@ class Surface:
     query: frozenset[str] = frozenset()
     make_ready: Callable[[Any], None] = _as_it_is
     for_copy: Callable[[Any, dict[str, Any]], dict[str, Any]] = _as_given
-    watched_methods: Callable[[], tuple[object, ...]] = tuple
     sockets: Mapping[str, SocketKind] = field(default_factory=dict)
     socket_clients: frozenset[str] = frozenset()
 

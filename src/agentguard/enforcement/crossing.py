@@ -4,7 +4,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from agentguard.vocabulary import (
     ApprovalChange,
@@ -59,6 +59,8 @@ class Crossing:
         describe: builds the call; raises a refusal for what it cannot inspect.
         span_attributes: what the operation's span carries from its start.
         operation_span: whether the operation's span is ours to make.
+        observing: takes what says which part of an answer an instrumentation may see, before
+            the dispatch in which that is needed.
     """
 
     boundary: Boundary
@@ -69,3 +71,4 @@ class Crossing:
     describe: Callable[[str], Call]
     span_attributes: Mapping[str, str | bool | int | tuple[str, ...]] = field(default_factory=dict)
     operation_span: bool = True
+    observing: Callable[[Callable[[Any], Any]], None] | None = None

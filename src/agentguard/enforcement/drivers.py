@@ -155,6 +155,7 @@ class Enforcer:
         with self._telemetry.operation_span(
             attempt, crossing.span_attributes, wanted=crossing.operation_span
         ) as operation:
+            _tell(crossing, step)
             response = dispatch(step.call)
             return response, _lasting(operation, response)
 
@@ -168,8 +169,14 @@ class Enforcer:
         with self._telemetry.operation_span(
             attempt, crossing.span_attributes, wanted=crossing.operation_span
         ) as operation:
+            _tell(crossing, step)
             response = await dispatch(step.call)
             return response, _lasting(operation, response)
+
+
+def _tell(crossing: Crossing, step: Dispatch) -> None:
+    if crossing.observing is not None:
+        crossing.observing(step.observable)
 
 
 def _lasting(operation: OperationSpan | None, response: Response) -> OperationSpan | None:

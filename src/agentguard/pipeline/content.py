@@ -16,7 +16,7 @@ from typing import Any, assert_never
 
 from agentguard.canonical import Frozen, NotCanonical, canonical_bytes, freeze
 from agentguard.classification import Classifier
-from agentguard.errors import ContentRefused, DeniedByPolicy
+from agentguard.errors import AgentGuardError, ContentRefused, DeniedByPolicy, GuardFailure
 from agentguard.pipeline.steps import Progress, Response, obligation, required
 from agentguard.pipeline.stream import answer_refused
 from agentguard.pipeline.tools import narrowed
@@ -196,12 +196,42 @@ def checked(progress: Progress, call: Call, response: Response, session: Session
         return response.content
     if response.content is None:
         return None
+    _, shown = _checked_answer(progress, call, response.content, session)
+    return shown
+
+
+def observable(progress: Progress, call: Call, session: Session) -> Callable[[Any], Any]:
+    """Return what says how much of a call's answer an instrumentation may see.
+
+    It sees what was checked, with placeholders left in; of an answer that is refused nothing.
+    """
+
+    def crossed(content: Any) -> Any:
+        if content is None or isinstance(call, ToolCall):
+            return content
+        try:
+            return _checked_answer(progress, call, content, session)[0]
+        except Exception as error:  # noqa: BLE001 - what instrumentations make of it must be known
+            problem = error
+        if not isinstance(problem, AgentGuardError):
+            problem = GuardFailure(f"result failed with {type(problem).__name__}", part="result")
+        problem.call_id, problem.dispatched = call.id, True
+        raise problem
+
+    return crossed
+
+
+def _checked_answer(
+    progress: Progress, call: ModelCall, content: Any, session: Session
+) -> tuple[Any, Any]:
+    """Return an answer as it may be observed, and as its caller gets it."""
     refusal: ContentRefused | None = None
+    crossed: Any = None
     shown: Any = None
     classifier = progress.core.classifier
     try:
-        _, shown, progress.answered = checked_answer(
-            response.content,
+        crossed, shown, progress.answered = checked_answer(
+            content,
             answers=call.answers,
             harmless=session.harmless_answers(classifier),
             find=session.answer_finder(classifier),
@@ -212,7 +242,7 @@ def checked(progress: Progress, call: Call, response: Response, session: Session
         refusal = answer_refused(progress, error)
     if refusal is not None:
         raise refusal
-    return shown
+    return crossed, shown
 
 
 def _labels(progress: Progress, result: object, session: Session) -> Mapping[str, int]:

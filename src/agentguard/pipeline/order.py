@@ -14,7 +14,7 @@ from typing import Any
 
 from agentguard.errors import AgentGuardError, GuardFailure, IdentityRequired
 from agentguard.pipeline.consent import consent
-from agentguard.pipeline.content import checked, cleaned, resolved
+from agentguard.pipeline.content import checked, cleaned, observable, resolved
 from agentguard.pipeline.record import ended_badly, intent, outcome, refuse_if_denied, report
 from agentguard.pipeline.steps import (
     Attempt,
@@ -80,7 +80,7 @@ def _steps(progress: Progress) -> Flow[Any]:
     # 7 do it
     progress.stage = Stage.DISPATCH
     progress.dispatched = True
-    response = yield from perform(Dispatch(call))
+    response = yield from perform(Dispatch(call, observable(progress, call, session)))
     # 8 what came back? A stream is checked event by event, and released while it comes.
     result = None
     if response.form is None:

@@ -151,9 +151,13 @@ class Record(Step[Position | None]):
 
 @dataclass(frozen=True, slots=True)
 class Dispatch(Step[Response]):
-    """Let the call happen."""
+    """Let the call happen.
+
+    ``observable`` says what an instrumentation may see of an answer before it has been returned.
+    """
 
     call: Call
+    observable: Callable[[Any], Any]
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,17 +58,6 @@ SIGNING_HEADERS = frozenset(
 )  # fmt: skip
 
 
-def watched_methods() -> tuple[object, ...]:
-    """Return the methods that other instrumentations replace to make their spans."""
-    from openai.resources.chat.completions import AsyncCompletions, Completions
-    from openai.resources.responses import AsyncResponses, Responses
-
-    return tuple(
-        kind.__dict__.get("create")
-        for kind in (Completions, AsyncCompletions, Responses, AsyncResponses)
-    )
-
-
 SURFACE = Surface(
     sdk="openai",
     provider="openai",
@@ -88,7 +77,6 @@ SURFACE = Surface(
     client_headers={"organization": "openai-organization", "project": "openai-project"},
     signing_headers=SIGNING_HEADERS,
     query=frozenset({"api-version", "beta"}),
-    watched_methods=watched_methods,
     sockets=sockets.SOCKETS,
     socket_clients=sockets.CLIENTS,
 )  # fmt: skip
