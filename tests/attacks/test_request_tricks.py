@@ -6,10 +6,11 @@ The story: a client is made, or a request is built, so that a value hides where 
 so that the guard reads one thing and the SDK sends the next. Everything runs on the real SDK.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import httpx2
 import pytest
 from openai import AzureOpenAI, OpenAI
 from openai._models import FinalRequestOptions
@@ -240,3 +241,50 @@ def test_a_redirect_to_the_same_endpoint_is_followed(twin: Any, room: Any, targe
     room.provider.script([redirect(target, 307)])
     room.ask(room.guard(), twin, ask)
     assert [each.path for each in room.provider.journal] == ["/v1/chat/completions", target]
+
+
+def _with_query(request: Any) -> None:
+    request.url = request.url.copy_merge_params({"q": CANARY})
+
+
+def _with_path(request: Any) -> None:
+    request.url = request.url.copy_with(path=f"/v1/files/{CANARY}")
+
+
+def _with_target(request: Any) -> None:
+    request.extensions["target"] = f"/v1/files/{CANARY}".encode()
+
+
+class Signing(httpx2.Auth):
+    """A sign-in that changes the request."""
+
+    def __init__(self, change: Callable[[Any], None]) -> None:
+        self._change = change
+
+    def auth_flow(
+        self, request: httpx2.Request
+    ) -> Generator[httpx2.Request, httpx2.Response, None]:
+        """Change the request and send it."""
+        self._change(request)
+        yield request
+
+
+@pytest.mark.parametrize("change", [_with_query, _with_path, _with_target])
+@pytest.mark.parametrize("place", ["sign-in", "hook"])
+def test_the_address_stays_once_a_request_is_built(
+    open_guard: Guard,
+    provider: LoopbackProvider,
+    as_open_support: None,
+    change: Callable[[Any], None],
+    place: str,
+) -> None:
+    """Sign-in and hooks of the HTTP client come after the guard; they do not move a request."""
+    options: Any = {"auth": Signing(change)}
+    if place == "hook":
+        options = {"event_hooks": {"request": [change], "response": []}}
+    with httpx2.Client(**options) as http_client:
+        plain = OpenAI(base_url=provider.base_url, api_key="k", http_client=http_client)
+        with pytest.raises(UnguardedPath):
+            ask(open_guard.wrap(plain))
+    assert not provider.saw(CANARY)
+    assert not provider.journal

@@ -73,7 +73,7 @@ class Ticket:
     listed: frozenset[str] = frozenset()
     flags: frozenset[tuple[str, str]] = frozenset()
     sdk_headers: Any = field(default=None, repr=False)
-    request: object = field(default=None, repr=False)
+    request: Any = field(default=None, repr=False)
     url: str = field(default="", repr=False)
     stream: object = field(default=None, repr=False)
     headers: list[tuple[bytes, bytes]] = field(default_factory=list, repr=False)
