@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
-import openai
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
@@ -183,11 +182,8 @@ def test_a_client_is_of_use_after_a_cancelled_call(
     assert asyncio.run(story()) == f"write to {address(2)}"
 
 
-# Older versions of the SDK open websockets in a way that does not show their address.
-SOCKET = "WS /responses" if int(openai.__version__.partition(".")[0]) >= 3 else "websocket"
 AROUND: dict[str, tuple[str, Callable[[Any], Any]]] = {
     "raw HTTP": ("raw_http", lambda c: c._client.get(f"{c.base_url}models")),
-    "websocket": (SOCKET, lambda c: c.responses.connect()),
     "older websocket": ("internal", lambda c: c.beta.realtime.connect(model="m")),
     "unlisted endpoint": ("unlisted", lambda c: c.post("/private-1", cast_to=object)),
 }

@@ -211,7 +211,7 @@ NAMED: dict[str, tuple[str, Way]] = {
         lambda p, wrap: wrap(p).files.delete("secret-name"),
     ),
     "websocket": (
-        "WS /responses" if MAJOR >= 3 else "a websocket",
+        "WS /responses",
         lambda p, wrap: wrap(p).responses.connect(),
     ),
     "unlisted": (
