@@ -10,7 +10,8 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import httpx2
+import httpx
+import openai
 import pytest
 from openai import AzureOpenAI, OpenAI
 from openai._models import FinalRequestOptions
@@ -21,6 +22,8 @@ from agentguard.testing import LoopbackProvider, redirect
 CANARY = "canary.trick@leak.example"
 MESSAGES: Any = [{"role": "user", "content": "hello"}]
 Way = Callable[[Any], Any]
+# The HTTP library of the SDK that is installed: httpx2 from openai 3 on.
+LIBRARY: Any = openai.Client.__init__.__globals__.get("httpx2", httpx)
 
 
 class Float(float):
@@ -149,7 +152,7 @@ def test_a_mapping_that_changes_is_read_once(
             options = FinalRequestOptions.construct(**made)
             try:
                 client.request(dict, options)
-            except (AgentGuardError, KeyError):
+            except (AgentGuardError, KeyError, ValueError):  # the last two by the SDK itself
                 continue
     assert not provider.saw(CANARY)
 
@@ -255,15 +258,13 @@ def _with_target(request: Any) -> None:
     request.extensions["target"] = f"/v1/files/{CANARY}".encode()
 
 
-class Signing(httpx2.Auth):
+class Signing(LIBRARY.Auth):  # type: ignore[misc]  # of the installed library
     """A sign-in that changes the request."""
 
     def __init__(self, change: Callable[[Any], None]) -> None:
         self._change = change
 
-    def auth_flow(
-        self, request: httpx2.Request
-    ) -> Generator[httpx2.Request, httpx2.Response, None]:
+    def auth_flow(self, request: Any) -> Generator[Any, Any, None]:
         """Change the request and send it."""
         self._change(request)
         yield request
@@ -282,7 +283,7 @@ def test_the_address_stays_once_a_request_is_built(
     options: Any = {"auth": Signing(change)}
     if place == "hook":
         options = {"event_hooks": {"request": [change], "response": []}}
-    with httpx2.Client(**options) as http_client:
+    with LIBRARY.Client(**options) as http_client:
         plain = OpenAI(base_url=provider.base_url, api_key="k", http_client=http_client)
         with pytest.raises(UnguardedPath):
             ask(open_guard.wrap(plain))
