@@ -64,7 +64,6 @@ REFUSED = {
         "beta.realtime.sessions.create",
         "beta.realtime.transcription_sessions.create",
     },
-    "a header that the SDK gives to a client": {"beta.environments.work.poller"},
     "a socket, which no rule names": {
         "beta.responses.connect",
         "live.connect",
@@ -77,8 +76,8 @@ REFUSED = {
 }
 # The SDK runs it in threads of its own, which do not have the identity of its caller.
 THREADS = {"vector_stores.file_batches.upload_and_poll"}
-# What ends in the address of a second request, or in a header.
-LATER = {"environment_id", "file_id", "vector_store_id"}
+# What ends in the address of a second request, or is a credential of its own.
+LATER = {"environment_id", "environment_key", "file_id", "vector_store_id"}
 HEADERS = {"anthropic_worker_id", "betas", "user_profile_id", "worker_id", "workspace_id"}
 
 
