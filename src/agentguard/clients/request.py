@@ -108,8 +108,8 @@ class Passage:
         headers = own_headers(self._client, options, surface, listed)
         _refuse_form(self._client, options, operation)
         query = self._asked = _query(self._client, options)
-        allowed = {_base(name) for name in (*operation.query, *surface.query, *extra)}
-        if any(_base(name) not in allowed for name, _ in query):
+        allowed = {_parameter_of(name) for name in (*operation.query, *surface.query, *extra)}
+        if any(_parameter_of(name) not in allowed for name, _ in query):
             raise ContentRefused(
                 f"the request carries a query parameter that {operation.pair} does not take",
                 remedy="leave it out, or list it under the provider's extra_fields in the policy",
@@ -232,7 +232,7 @@ class Passage:
         return "" if self._destination is None else self._destination.own
 
 
-def _base(name: str) -> str:
+def _parameter_of(name: str) -> str:
     """Return the name of a query parameter without the member in brackets that it sets."""
     return name.partition("[")[0]
 
