@@ -65,7 +65,7 @@ def test_no_cut_hides_a_secret(stem: str, places: list[int]) -> None:
 def test_parallel_responses_stay_apart() -> None:
     """Two responses that come in turns are two texts, and neither ends the other."""
     other = {**PLACE, "response_id": "s", "item_id": "j"}
-    events = [
+    events: list[dict[str, Any]] = [
         {"type": "response.output_text.delta", **PLACE, "delta": "one hunter2"},
         {"type": "response.output_text.delta", **other, "delta": "two hunter2"},
         {"type": "response.done", "response": {"id": "s", "output": []}},
@@ -84,7 +84,7 @@ def test_whole_texts_are_found_in_items_and_responses() -> None:
     """A text that is repeated whole, in a part, an item or a response, is checked there as well."""
     part = {"type": "output_audio", "transcript": f"say {SECRET}"}
     item = {"id": "i", "type": "message", "role": "assistant", "content": [part]}
-    events = [
+    events: list[dict[str, Any]] = [
         {"type": "response.content_part.done", **PLACE, "part": part},
         {"type": "conversation.item.done", "item": item},
         {"type": "response.done", "response": {"id": "r", "output": [item]}},

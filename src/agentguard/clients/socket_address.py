@@ -7,7 +7,7 @@ before it looks up a credential; that is decided. The second time it connects, w
 exactly that address. Frames are read elsewhere.
 
 INVARIANT: what a client asks for outside a pass is refused as before
-(tests/attacks/test_openai_sockets.py).
+(tests/attacks/sockets/test_socket_openings.py).
 INVARIANT: a handshake says no more than was admitted (tests/clients/test_sockets.py).
 """
 

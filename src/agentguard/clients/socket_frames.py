@@ -7,7 +7,7 @@ event by event. The connection keeps the caller that it was opened for, wherever
 sent from. Sending and receiving themselves are done elsewhere.
 
 INVARIANT: a message is one text that holds one JSON object, both ways, or it is refused
-(tests/attacks/test_openai_sockets.py).
+(tests/attacks/sockets/test_socket_messages.py).
 INVARIANT: what goes out is what a call admitted (tests/clients/test_sockets.py).
 """
 

@@ -7,7 +7,7 @@ connections are opened through the guard: one call for the connection, whose ans
 comes back on it, and one for each message that is sent. Where a version of the SDK, or a kind of
 client, does not say where it would connect to before it does, websockets are refused.
 
-INVARIANT: a websocket is opened through here or not at all (tests/attacks/test_openai_sockets.py).
+INVARIANT: a websocket is opened through here or not at all (tests/attacks/sockets/test_socket_openings.py).
 """
 
 import inspect
