@@ -9,6 +9,7 @@ sent again after it was opened anew, the connection below, fragments, control fr
 """
 
 import asyncio
+import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
