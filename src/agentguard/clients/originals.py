@@ -16,9 +16,7 @@ from os import path
 from types import FunctionType
 from typing import Any
 
-VERBS = frozenset({"_post", "_get", "_put", "_patch", "_delete"})
-# On an asynchronous client this one gives a paginator, which asks later.
-LISTING = "_get_api_list"
+VERBS = frozenset({"_post", "_get", "_put", "_patch", "_delete", "_get_api_list"})
 # So many frames lie at most between a method of a resource and the request it makes.
 NEAREST_FRAMES = 24
 
@@ -59,9 +57,7 @@ def asks_once(function: Any, sdk: str) -> bool:
 
 
 def _names_verb(function: Any) -> bool:
-    code = function.__code__
-    verbs = VERBS if code.co_flags & inspect.CO_COROUTINE else VERBS | {LISTING}
-    return not verbs.isdisjoint(code.co_names)
+    return not VERBS.isdisjoint(function.__code__.co_names)
 
 
 def request_is_observed(base: type, sdk: str) -> bool:
