@@ -113,9 +113,20 @@ def says_the_same(options: Any, admitted: Any) -> bool:
         and options.content is None
         and options.method == admitted.method
         and options.url == admitted.url
-        and options.params == admitted.params
-        and body_of(options) == admitted.json_data
+        and _given(options.params) == _given(admitted.params)
+        and _given(body_of(options)) == admitted.json_data
     )
+
+
+def _given(members: Any) -> Any:
+    """Return members without those that an SDK leaves out as late as in ``request``."""
+    if not isinstance(members, Mapping):
+        return members
+    return {name: value for name, value in members.items() if not _is_left_out(value)}
+
+
+def _is_left_out(value: object) -> bool:
+    return type(value).__name__ in {"Omit", "NotGiven"}
 
 
 def can_be_observed(asked: Asked) -> bool:
@@ -159,9 +170,7 @@ def _parameters(own: Any) -> frozenset[str]:
 def _stands_beside(name: str, value: object, call: ModelCall) -> bool:
     if name in BESIDE_THE_BODY or value is None or isinstance(value, bool | int | float):
         return True
-    if type(value).__name__ in {"Omit", "NotGiven"}:
-        return True
-    return is_address(value, call)
+    return _is_left_out(value) or is_address(value, call)
 
 
 def is_address(value: object, call: ModelCall) -> bool:

@@ -14,6 +14,8 @@ from typing import Any
 
 import openai
 import pytest
+from anthropic import Anthropic, AsyncAnthropic
+from anthropic.resources.messages import AsyncMessages, Messages
 from openai import AsyncOpenAI
 from openai.resources.chat.completions import AsyncCompletions, Completions
 from openai.types.chat import ChatCompletion
@@ -399,3 +401,35 @@ def test_what_answers_instead_of_the_sdk_sees_placeholders_and_sends_nothing(
     assert twin.take(way) == "canned"
     assert DOMAIN not in str(seen)
     assert provider.connections == 0
+
+
+@pytest.mark.parametrize("kind", [Anthropic, AsyncAnthropic])
+def test_a_wrapper_in_the_other_sdk_sees_what_was_admitted(
+    kind: Any, guard: Guard, provider: LoopbackProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anthropic's clients are observed by the same machinery, whole and streamed."""
+    seen: list[Any] = []
+    messages = Messages if kind is Anthropic else AsyncMessages
+    instead = functools.wraps(messages.create)(watching(seen)(messages.create))
+    monkeypatch.setattr(messages, "create", instead)
+    asked = {"model": "claude-x", "max_tokens": 9, "messages": CHAT["messages"]}
+
+    async def ask(client: Any) -> str:
+        async with client:
+            whole = await client.messages.create(**asked)
+            events = await client.messages.create(**asked, stream=True)
+            texts = [e.delta.text async for e in events if e.type == "content_block_delta"]
+            return str(whole.content[0].text) + "".join(texts)
+
+    base_url = provider.base_url.removesuffix("/v1")
+    client = guard.wrap(kind(base_url=base_url, api_key="not-a-key", max_retries=0))
+    if kind is AsyncAnthropic:
+        said = asyncio.run(ask(client))
+    else:
+        with client:
+            said = client.messages.create(**asked).content[0].text
+            events = client.messages.create(**asked, stream=True)
+            said += "".join(e.delta.text for e in events if e.type == "content_block_delta")
+    assert said.count(CANARY) == 2
+    assert DOMAIN not in str(seen)
+    assert str(seen).count("[[EMAIL:") >= 2
