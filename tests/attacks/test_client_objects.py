@@ -11,6 +11,8 @@ import gc
 import pickle
 import weakref
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import wraps
 from typing import Any
 
 import openai
@@ -136,6 +138,7 @@ def test_an_unknown_subclass_is_not_guarded_by_halves(
 def patched(original: Any, seen: list[str]) -> Any:
     """Return a method that notes what it is given."""
 
+    @wraps(original)
     def spy(self: Any, *arguments: Any, **options: Any) -> Any:
         seen.append(repr(getattr(arguments[-1], "json_data", options) if arguments else options))
         return original(self, *arguments, **options)
@@ -170,7 +173,22 @@ def test_it_does_not_matter_who_comes_first(
 
     assert CANARY in said(twin.take(way))
     assert len(seen) == 1
-    assert (CANARY in seen[0]) <= (place == "create")
+    assert CANARY not in seen[0]
+    assert provider.saw(CANARY) == ()
+
+
+def test_a_patch_that_hides_what_it_replaced_sees_no_value(
+    twin: Any, guard: Guard, provider: LoopbackProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the guard cannot tell what stood there before, nothing is sent or shown as it is."""
+    seen: list[str] = []
+    resource = AsyncCompletions if twin.kind is AsyncOpenAI else Completions
+    spy = patched(resource.create, seen)
+    del spy.__wrapped__
+    monkeypatch.setattr(resource, "create", spy)
+    with suppress(UnguardedPath):
+        twin.take(lambda plain: guard.wrap(plain).chat.completions.create(**CHAT))
+    assert not any(CANARY in each for each in seen)
     assert provider.saw(CANARY) == ()
 
 
