@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from openai import AsyncOpenAI, OpenAI
+from openai import AsyncOpenAI, AsyncStream, OpenAI, Stream
 
 from agentguard import AgentGuardError, Guard
 from agentguard.audit import parse_entry
@@ -58,7 +58,11 @@ async def settled(step: Step, client: Any, tool: Any) -> None:
     with contextlib.suppress(AgentGuardError, LookupError):
         result = step(client, tool)
         if isinstance(result, Awaitable):
-            await result
+            result = await result
+        if isinstance(result, Stream):
+            list(result)
+        elif isinstance(result, AsyncStream):
+            _ = [item async for item in result]
 
 
 def written(

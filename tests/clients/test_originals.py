@@ -55,7 +55,9 @@ WRAPPERS: dict[str, Callable[[Any], Any]] = {
 
 
 @pytest.mark.parametrize(
-    "method", [Completions.create, Completions.parse, Embeddings.create], ids=named
+    "method",
+    [Completions.create, Completions.parse, Embeddings.create, Runs.create, Runs.stream],
+    ids=named,
 )
 def test_a_method_of_the_sdk_is_its_own(method: Any) -> None:
     """What was compiled from the SDK's files is taken for the SDK's."""

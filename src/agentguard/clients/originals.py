@@ -17,6 +17,8 @@ from types import FunctionType
 from typing import Any
 
 VERBS = frozenset({"_post", "_get", "_put", "_patch", "_delete", "_get_api_list"})
+# Where the decorator stands that the SDK puts on what it will remove.
+DEPRECATING = ("typing_extensions", "warnings")
 # So many frames lie at most between a method of a resource and the request it makes.
 NEAREST_FRAMES = 24
 
@@ -26,10 +28,23 @@ def _folder(sdk: str) -> str:
     return path.dirname(sys.modules[sdk].__file__ or "") + path.sep  # noqa: PTH120 - hot path
 
 
+@cache
+def _deprecating() -> frozenset[str]:
+    modules = (sys.modules.get(name) for name in DEPRECATING)
+    return frozenset(module.__file__ or "" for module in modules if module is not None)
+
+
 def is_own(found: object, sdk: str) -> bool:
     """Say whether *found* is a function that was compiled from a file of the SDK."""
     # Not ``isinstance``: a proxy says that it has the class of what it stands for.
-    return type(found) is FunctionType and found.__code__.co_filename.startswith(_folder(sdk))
+    while type(found) is FunctionType:
+        file = found.__code__.co_filename
+        if file.startswith(_folder(sdk)):
+            return True
+        if file not in _deprecating() or not hasattr(found, "__deprecated__"):
+            return False
+        found = getattr(found, "__wrapped__", None)  # the SDK's own, with a warning before it
+    return False
 
 
 def original(found: object, sdk: str) -> Any:
