@@ -17,7 +17,7 @@ demo-model: .venvs/model/.ready
 	.venvs/model/bin/python examples/quickstart.py --provider local
 
 test: lint
-	.venvs/test/bin/python -m pytest -q
+	.venvs/test/bin/python -m pytest -q -n auto
 
 lint: .venvs/test/.ready
 	.venvs/test/bin/ruff format --check .

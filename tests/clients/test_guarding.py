@@ -231,6 +231,9 @@ def patched_create(monkeypatch: pytest.MonkeyPatch) -> None:
     original = Completions.create
 
     class Observer:
+        def __init__(self) -> None:
+            self.__wrapped__ = original
+
         def __get__(self, resource: Any, _: Any = None) -> Any:
             return lambda *args, **named: original(resource, *args, **named)
 
