@@ -210,7 +210,7 @@ def test_every_method_that_is_allowed_works_and_sends_placeholders(
     assert set(swept.raised) <= SILENT
     refused = set(swept.refused) - THREADS
     assert refused <= set().union(*REFUSED.values())
-    assert len(provider.journal) >= len(swept.returned - SILENT) > 300
+    assert len(provider.journal) >= len(swept.returned - SILENT) > 0.85 * swept.called
     assert swept.called == len(swept.returned) + len(swept.refused) + len(swept.raised)
 
 

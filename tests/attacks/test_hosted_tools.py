@@ -38,6 +38,11 @@ def items(*given: dict[str, Any], **fields: Any) -> Way:
     return respond(input=[*HI, *given], **fields)
 
 
+def agents_of(client: Any) -> Any:
+    """Return the agents of a client, or skip the test where its SDK has none."""
+    return getattr(client.beta, "agents", None) or pytest.skip("this SDK has no agents")
+
+
 def evals(**source: Any) -> Way:
     """Return a way to run an evaluation."""
     data = {
@@ -122,7 +127,7 @@ PLACES: dict[str, tuple[str, Way]] = {
     ),
     "an agent": (
         "web_search",
-        lambda client: client.beta.agents.create(model="m", name="a", tools=[SEARCH]),
+        lambda client: agents_of(client).create(model="m", name="a", tools=[SEARCH]),
     ),
     "a message of a thread": (
         "file_search",

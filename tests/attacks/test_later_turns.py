@@ -21,7 +21,7 @@ from agentguard.testing import Answer, LoopbackProvider, ToolRequest
 CANARY = "canary.turns@leak.example"
 MARK = re.compile(r"\[\[EMAIL:[A-Z2-7]+\]\]")
 SAID = f"Please write to {CANARY}."
-FUNCTION = {"name": "lookup_order", "parameters": {"type": "object"}}
+FUNCTION = {"strict": True, "name": "lookup_order", "parameters": {"type": "object"}}
 
 
 class Ticket(BaseModel):
