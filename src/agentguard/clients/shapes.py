@@ -18,7 +18,7 @@ from typing import NamedTuple, TypeAlias
 
 from agentguard.canonical import Frozen, NotCanonical, escape, freeze
 from agentguard.errors import ContentRefused
-from agentguard.vocabulary import HostedTool, OfferedTool, Reference
+from agentguard.vocabulary import HostedTool, ModelCall, OfferedTool, Reference
 
 # A name becomes part of a path at some providers, so that it holds no step upwards.
 MODEL_NAME = re.compile(r"(?!.*(?:\.\.|//|/\./))[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}")
@@ -92,6 +92,17 @@ class Reading:
             replace(tool, removable=tool.removable and tool.type not in types)
             for tool in self.hosted
         ]
+
+    def noted_on(self, call: ModelCall) -> ModelCall:
+        """Return a call with what was noted while its payload was read."""
+        return replace(
+            call,
+            model_authored=tuple(self.authored),
+            function_tools=tuple(self.offered),
+            forced_tool=self.forced,
+            hosted_tools=tuple(self.hosted),
+            references=frozenset(self.references),
+        )
 
 
 Shape: TypeAlias = Callable[[Reading, Frozen, At], None]

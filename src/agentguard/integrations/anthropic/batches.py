@@ -64,7 +64,7 @@ def model_call(
             "workspace_id": plain,
         }
     )(reading, payload, TOP)
-    model = batch.model()
+    model, reading.forced = batch.model(), batch.forced()
     message = ModelCall(
         id=call_id,
         operation="chat",
@@ -75,7 +75,7 @@ def model_call(
         payload=None,
         references=frozenset(reading.references),
     )
-    return ModelCall(
+    call = ModelCall(
         id=call_id,
         operation=f"POST {path}",
         kind=Kind.REMOTE_RUN,
@@ -85,12 +85,8 @@ def model_call(
         model=model,
         inner=(message,),
         payload=payload,
-        model_authored=tuple(reading.authored),
-        function_tools=tuple(reading.offered),
-        forced_tool=batch.forced(),
-        hosted_tools=tuple(reading.hosted),
-        references=frozenset(reading.references),
     )
+    return reading.noted_on(call)
 
 
 class _Batch:

@@ -203,7 +203,7 @@ def model_call(
     reading = Reading(extra_fields)
     read(reading, payload, TOP, path)
     creates = path == PATH
-    return ModelCall(
+    call = ModelCall(
         id=call_id,
         operation="chat" if creates else f"POST {path}",
         verb="POST",
@@ -211,11 +211,7 @@ def model_call(
         origin=origin,
         model=model_name(payload),
         payload=payload,
-        model_authored=tuple(reading.authored),
-        function_tools=tuple(reading.offered),
-        forced_tool=reading.forced,
-        hosted_tools=tuple(reading.hosted),
-        references=frozenset(reading.references),
         streams=asks_for_stream(payload),
         answers=ANSWERS if creates else (),
     )
+    return reading.noted_on(call)

@@ -195,7 +195,7 @@ def model_call(
     if SEARCHING_MODEL.fullmatch(model):
         tools.searching_model(reading)
     reading.settle_named()
-    return ModelCall(
+    call = ModelCall(
         id=call_id,
         operation="chat",
         verb="POST",
@@ -203,14 +203,10 @@ def model_call(
         origin=origin,
         model=model,
         payload=payload,
-        model_authored=tuple(reading.authored),
-        function_tools=tuple(reading.offered),
-        forced_tool=reading.forced,
-        hosted_tools=tuple(reading.hosted),
-        references=frozenset(reading.references),
         streams=asks_for_stream(payload),
         answers=ANSWERS,
     )
+    return reading.noted_on(call)
 
 
 def named_model(body: object) -> str:

@@ -145,7 +145,7 @@ def model_call(
     _bodies[path](reading, payload, TOP)
     reading.settle_named()
     creates = path == PATH
-    return ModelCall(
+    call = ModelCall(
         id=call_id,
         operation="chat" if creates else f"POST {path}",
         verb="POST",
@@ -154,12 +154,8 @@ def model_call(
         # A stored prompt may choose the model; a rule must then allow any.
         model="" if payload.get("model") is None else model_name(payload),
         payload=payload,
-        model_authored=tuple(reading.authored),
-        function_tools=tuple(reading.offered),
-        forced_tool=reading.forced,
-        hosted_tools=tuple(reading.hosted),
-        references=frozenset(reading.references),
         keeps="store" if creates else None,
         streams=asks_for_stream(payload),
         answers=() if path == COUNT else ANSWERS,
     )
+    return reading.noted_on(call)

@@ -150,7 +150,7 @@ def model_call(
     if operation.content is not None and payload.get(operation.content) is None:
         raise ContentRefused(f"field {operation.content!r} holds no content")
     named = operation.model_required or payload.get("model") is not None
-    return ModelCall(
+    call = ModelCall(
         id=call_id,
         operation=operation.name,
         verb="POST",
@@ -158,7 +158,7 @@ def model_call(
         origin=origin,
         model=model_name(payload) if named else "",
         payload=payload,
-        references=frozenset(reading.references),
         streams=asks_for_stream(payload),
         answers=operation.answers,
     )
+    return reading.noted_on(call)

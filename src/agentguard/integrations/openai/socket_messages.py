@@ -55,12 +55,8 @@ class Messages:
             origin=origin,
             model=_model_at(event, SESSION),
             payload=event,
-            model_authored=tuple(reading.authored),
-            function_tools=tuple(reading.offered),
-            forced_tool=reading.forced,
-            hosted_tools=tuple(reading.hosted),
-            references=frozenset(reading.references),
         )
+        call = reading.noted_on(call)
         return replace(call, inner=tuple(_beside(call, self._other_models(event))))
 
     def _other_models(self, event: Frozen) -> Iterable[str]:
