@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from openai.types.chat import completion_create_params
 
 from agentguard.canonical import thaw
+from agentguard.clients.shapes import named_model
 from agentguard.errors import ContentRefused
 from agentguard.integrations.openai.chat import (
     KNOWN_FIELDS,
     REFUSED_FIELDS,
     model_call,
-    named_model,
 )
 from agentguard.vocabulary import HostedTool, ModelCall, OfferedTool, Reference
 

@@ -6,7 +6,7 @@ Between the guarded class and the drivers: what is handed over, and how the SDK'
 and its response are put around the dispatch.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, get_origin
@@ -16,7 +16,7 @@ from agentguard.clients.relayed import Relay, relayed_response
 from agentguard.clients.request import Passage, listed_headers, operation_name
 from agentguard.clients.response import is_stream, response_of, with_content
 from agentguard.clients.seal import Ticket
-from agentguard.clients.shapes import MODEL_NAME
+from agentguard.clients.shapes import named_model
 from agentguard.clients.state import state_of
 from agentguard.clients.streams import checked_response
 from agentguard.clients.surface import Surface
@@ -111,12 +111,9 @@ def _shown_model(options: Any, classifier: Classifier) -> str:
 
     Nothing is refused here: such a name, and a classifier that fails, are refused in the flow.
     """
-    body = options.json_data
-    model = body.get("model") if isinstance(body, Mapping) else None
-    if not isinstance(model, str) or not MODEL_NAME.fullmatch(model):
-        return ""
+    model = named_model(options.json_data)
     with suppress(Exception):
-        return "" if classifier.findings(model) else model
+        return "" if model and classifier.findings(model) else model
     return ""
 
 

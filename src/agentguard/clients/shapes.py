@@ -136,14 +136,20 @@ def frozen_object(body: object, known: Collection[str]) -> Mapping[str, Frozen]:
     return payload
 
 
+def named_model(body: object) -> str:
+    """Return the model that a body names; empty unless it reads like a name."""
+    name = body.get("model") if isinstance(body, Mapping) else None
+    return name if isinstance(name, str) and MODEL_NAME.fullmatch(name) else ""
+
+
 def model_name(payload: Mapping[str, Frozen]) -> str:
     """Return the model that a request names.
 
     Raises:
         ContentRefused: it names none, or what is no name.
     """
-    name = payload.get("model")
-    if not isinstance(name, str) or MODEL_NAME.fullmatch(name) is None:
+    name = named_model(payload)
+    if not name:
         raise ContentRefused("field 'model' does not hold the name of a model")
     return name
 

@@ -17,7 +17,6 @@ from collections.abc import Mapping
 
 from agentguard.canonical import Frozen
 from agentguard.clients.shapes import (
-    MODEL_NAME,
     TOP,
     At,
     Reading,
@@ -207,9 +206,3 @@ def model_call(
         answers=ANSWERS,
     )
     return reading.noted_on(call)
-
-
-def named_model(body: object) -> str:
-    """Return the model that a body names, for a span; empty unless it reads like a name."""
-    name = body.get("model") if isinstance(body, Mapping) else None
-    return name if isinstance(name, str) and MODEL_NAME.fullmatch(name) else ""
