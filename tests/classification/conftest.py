@@ -7,10 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from agentguard.classification import Classifier, build_classifier, private_keys
-from agentguard.classification.detect_secrets_patterns import borrowed_rules
-from agentguard.classification.rules import Match, Pattern, Rule, RuleSet
-from agentguard.classification.token_formats import TOKEN_FORMATS
+from agentguard.classification import Classifier, build_classifier
+from agentguard.classification.engine.rules import Match, Pattern, Rule, RuleSet
+from agentguard.classification.formats import TOKEN_FORMATS, private_keys
+from agentguard.classification.formats.detect_secrets_patterns import borrowed_rules
+from agentguard.classification.personal import PERSONAL_FORMATS
 
 
 @pytest.fixture(scope="session")
@@ -57,7 +58,7 @@ def bytes_read(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], int]:
             requires = wrapped.setdefault(id(requires), Counted(requires, add))
         return replace(rule, pattern=Counted(rule.pattern, add), requires=requires)
 
-    documented = (row.rule() for row in TOKEN_FORMATS)
+    documented = (row.rule() for row in (*TOKEN_FORMATS, *PERSONAL_FORMATS))
     rules = RuleSet(map(counted, (*documented, *borrowed_rules())))
     for name in ("_BODY", "_END_LINE", "_PUTTY_END"):
         monkeypatch.setattr(private_keys, name, Counted(getattr(private_keys, name), add))

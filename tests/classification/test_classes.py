@@ -24,7 +24,26 @@ def test_the_names_are_those_of_the_policy() -> None:
         names.setdefault(one.family, set()).add(one.name)
     assert names == {
         "secret": {"api_key", "credential", "jwt", "private_key"},
-        "pii": {"email", "payment_card"},
+        "pii": {
+            "bank_account",
+            "company",
+            "crypto_wallet",
+            "date_of_birth",
+            "driving_licence",
+            "email",
+            "ip_address",
+            "mac_address",
+            "medical_id",
+            "national_id",
+            "passport",
+            "payment_card",
+            "person",
+            "phone",
+            "place",
+            "postal_address",
+            "tax_id",
+            "web_address",
+        },
         "media": {"image", "audio", "video", "pdf", "binary"},
         "answer": {"hidden_unicode", "remote_image"},
     }

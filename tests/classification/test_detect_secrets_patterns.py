@@ -10,7 +10,7 @@ from detect_secrets.core.plugins import util
 from detect_secrets.plugins.base import RegexBasedDetector
 
 from agentguard.classification import Classifier, build_classifier
-from agentguard.classification.detect_secrets_patterns import NOT_BORROWED, borrowed_rules
+from agentguard.classification.formats.detect_secrets_patterns import NOT_BORROWED, borrowed_rules
 
 TOKEN = "gh" + "p_" + "0aB" * 12
 

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentguard.classification.detect_secrets_patterns import borrowed_rules
+from agentguard.classification.engine.rules import RuleSet
+from agentguard.classification.formats import TOKEN_FORMATS
+from agentguard.classification.formats.detect_secrets_patterns import borrowed_rules
 from agentguard.classification.recognised import LONGEST_KEPT, Recognised
-from agentguard.classification.rules import RuleSet
-from agentguard.classification.token_formats import TOKEN_FORMATS
 from agentguard.vocabulary import Finding
 
 RULES = RuleSet((*(row.rule() for row in TOKEN_FORMATS), *borrowed_rules()))

@@ -5,7 +5,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentguard.classification.spans import character_start, merge, to_characters
+from agentguard.classification.engine.spans import character_start, merge, to_characters
 from agentguard.vocabulary import Finding
 
 SPANS = st.lists(

@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 
 from agentguard.classification import Classifier
-from agentguard.classification.token_formats import TOKEN_FORMATS
+from agentguard.classification.formats import TOKEN_FORMATS
 
 RANDOM = random.Random(7)  # noqa: S311 - the same tokens in every run
 BASE62 = string.ascii_letters + string.digits

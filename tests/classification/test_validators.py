@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentguard.classification import Classifier
-from agentguard.classification.validators import luhn
+from agentguard.classification.personal.cards import luhn
 
 # Test numbers that the schemes publish.
 CARDS = (

@@ -2,27 +2,27 @@
 # SPDX-License-Identifier: Apache-2.0
 """What in this text is sensitive?
 
-    classes                  the built-in classes, own classes, what a detector is
-    token_formats            documented formats, as data
-    detect_secrets_patterns  the patterns of detect-secrets' plugins as rules
-    rules                    keyword gate, windows, matches
-    validators, private_keys confirm a match or extend it
-    known_values             exact values and their encoded forms
-    answer_patterns          invisible characters, which only answers are searched for
-    remote_images            images in an answer that call another host
-    spans                    merging and offsets
-    classifier               all of it together
+    classes          the built-in classes, own classes, what a detector is
+    engine           many patterns at once: keyword gate, windows, matches
+    formats          documented formats of credentials
+    personal         structured personal data
+    known_values     exact values and their encoded forms
+    recognised       texts that were looked at before
+    answer_patterns  invisible characters, which only answers are searched for
+    remote_images    images in an answer that call another host
+    classifier       all of it together
 
 It only points; ``redaction`` hides and ``policy`` decides.
 """
 
 from agentguard.classification.answer_patterns import answer_findings, with_answer_findings
-from agentguard.classification.classes import BUILT_IN_CLASSES, Detector, OwnClass
+from agentguard.classification.classes import BUILT_IN_CLASSES, NAMED_ONLY, Detector, OwnClass
 from agentguard.classification.classifier import Classifier, build_classifier
 from agentguard.classification.known_values import KnownValues
 
 __all__ = [
     "BUILT_IN_CLASSES",
+    "NAMED_ONLY",
     "Classifier",
     "Detector",
     "KnownValues",

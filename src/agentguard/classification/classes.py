@@ -22,10 +22,31 @@ ANSWER = "answer"
 
 API_KEY = "api_key"
 CREDENTIAL = "credential"
-EMAIL = "email"
 JWT = "jwt"
-PAYMENT_CARD = "payment_card"
 PRIVATE_KEY = "private_key"
+
+BANK_ACCOUNT = "bank_account"
+CRYPTO_WALLET = "crypto_wallet"
+DATE_OF_BIRTH = "date_of_birth"
+DRIVING_LICENCE = "driving_licence"
+EMAIL = "email"
+IP_ADDRESS = "ip_address"
+MAC_ADDRESS = "mac_address"
+MEDICAL_ID = "medical_id"
+NATIONAL_ID = "national_id"
+PASSPORT = "passport"
+PAYMENT_CARD = "payment_card"
+PHONE = "phone"
+POSTAL_ADDRESS = "postal_address"
+TAX_ID = "tax_id"
+
+# Looked for only where a policy names them: models need addresses of pages, and names take a
+# model of language.
+COMPANY = "company"
+PERSON = "person"
+PLACE = "place"
+WEB_ADDRESS = "web_address"
+NAMED_ONLY = frozenset({COMPANY, PERSON, PLACE, WEB_ADDRESS})
 
 # Content that is no text; ``binary`` is what nothing else was recognised as.
 IMAGE = "image"
@@ -41,8 +62,29 @@ REMOTE_IMAGE = "remote_image"
 _REDACT, _TOKENISE, _BLOCK = Action.REDACT, Action.TOKENISE, Action.BLOCK
 
 BUILT_IN_CLASSES: tuple[DataClass, ...] = (
-    DataClass(name=EMAIL, family=PII, action=_TOKENISE),
-    DataClass(name=PAYMENT_CARD, family=PII, action=_TOKENISE),
+    *(
+        DataClass(name=name, family=PII, action=_TOKENISE)
+        for name in (
+            BANK_ACCOUNT,
+            COMPANY,
+            CRYPTO_WALLET,
+            DATE_OF_BIRTH,
+            DRIVING_LICENCE,
+            EMAIL,
+            IP_ADDRESS,
+            MAC_ADDRESS,
+            MEDICAL_ID,
+            NATIONAL_ID,
+            PASSPORT,
+            PAYMENT_CARD,
+            PERSON,
+            PHONE,
+            PLACE,
+            POSTAL_ADDRESS,
+            TAX_ID,
+            WEB_ADDRESS,
+        )
+    ),
     DataClass(name=API_KEY, family=SECRET, action=_REDACT, in_answers=_REDACT),
     DataClass(name=PRIVATE_KEY, family=SECRET, action=_REDACT, in_answers=_REDACT),
     DataClass(name=JWT, family=SECRET, action=_REDACT, in_answers=_REDACT),

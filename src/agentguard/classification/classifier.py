@@ -13,14 +13,19 @@ import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from types import MappingProxyType
 
-from agentguard.classification.classes import BUILT_IN_CLASSES, SECRET, Detector, OwnClass
-from agentguard.classification.detect_secrets_patterns import borrowed_rules
+from agentguard.classification.classes import (
+    BUILT_IN_CLASSES,
+    NAMED_ONLY,
+    SECRET,
+    Detector,
+    OwnClass,
+)
+from agentguard.classification.engine import Rule, RuleSet, linear, merge
+from agentguard.classification.formats import TOKEN_FORMATS, borrowed_rules
 from agentguard.classification.known_values import KnownValues, inspectable
+from agentguard.classification.personal import PERSONAL_FORMATS
 from agentguard.classification.recognised import Recognised
-from agentguard.classification.rules import Rule, RuleSet, linear
-from agentguard.classification.spans import merge
-from agentguard.classification.token_formats import TOKEN_FORMATS
-from agentguard.vocabulary import Finding, KnownValue
+from agentguard.vocabulary import Finding, KnownValue, Profile
 
 # How far one of the organisation's own patterns may reach over blanks.
 OWN_REACH = 256
@@ -100,6 +105,8 @@ def build_classifier(
     own: Iterable[OwnClass] = (),
     known: Iterable[KnownValue] = (),
     detectors: Iterable[Detector] = (),
+    profile: Profile = Profile.BALANCED,
+    named: Container[str] = (),
 ) -> Classifier:
     """Build the engine: known values, documented formats, borrowed patterns, own classes.
 
@@ -107,6 +114,8 @@ def build_classifier(
         own: the organisation's classes.
         known: values that are known beforehand, such as those of named environment variables.
         detectors: further detectors, asked last.
+        profile: how much is taken for sensitive.
+        named: the classes that are looked for although only a name asks for them.
 
     Raises:
         ValueError: a pattern or a value of an own class cannot be used; the message names the
@@ -118,7 +127,12 @@ def build_classifier(
         for own_class in own
         for value in own_class.values
     ]
-    documented = (row.rule() for row in TOKEN_FORMATS)
+    unwanted = {name for name in NAMED_ONLY if name not in named}
+    documented = (
+        row.rule()
+        for row in (*TOKEN_FORMATS, *PERSONAL_FORMATS)
+        if profile.includes(row.profile) and row.data_class not in unwanted
+    )
     rules = RuleSet((*documented, *borrowed_rules(), *_own_rules(own)))
     return Classifier(
         # A list may be long, and encoded forms are what secrets travel in.

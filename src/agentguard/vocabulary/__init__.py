@@ -38,6 +38,7 @@ from agentguard.vocabulary.content import (
     Facts,
     Finding,
     KnownValue,
+    Profile,
 )
 from agentguard.vocabulary.counts import CallCount
 from agentguard.vocabulary.decisions import (
@@ -108,6 +109,7 @@ __all__ = [
     "Position",
     "Principal",
     "PrincipalKind",
+    "Profile",
     "Reason",
     "ReceiveOnly",
     "RecordBeforeDispatch",

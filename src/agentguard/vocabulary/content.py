@@ -22,6 +22,22 @@ class Action(StrEnum):
     LABEL = "label"
 
 
+class Profile(StrEnum):
+    """How much a guard takes for sensitive, from few false findings to few missed values.
+
+    Each profile finds all that the one before it finds.
+    """
+
+    STRICT = "strict"
+    BALANCED = "balanced"
+    PARANOID = "paranoid"
+
+    def includes(self, other: "Profile") -> bool:
+        """Say whether what *other* looks for is looked for, too."""
+        order = list(Profile)
+        return order.index(other) <= order.index(self)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DataClass:
     """A class of data that is found and hidden.

@@ -1,21 +1,14 @@
 # SPDX-FileCopyrightText: The agentguard authors
 # SPDX-License-Identifier: Apache-2.0
-"""Is this match really what its pattern says?
+"""Where in a run of digits do payment cards stand?
 
-Functions that confirm a rule's match: they get the text and the span, and return the spans that
-are findings.
-They look at the text alone; nothing is asked of anybody.
+The issuers' ranges and the check digit.
 
-INVARIANT: an error in a validator is never a "no"; it leaves here and refuses the call
-(tests/classification/test_classifier.py).
+INVARIANT: of the ten digits that may stand last, one is right (tests/classification/test_validators.py).
 """
 
-import base64
-import json
 import re
-from collections.abc import Iterable, Iterator
-
-NOTHING: tuple[tuple[int, int], ...] = ()
+from collections.abc import Iterator
 
 SHORTEST_CARD = 12
 LONGEST_CARD = 19
@@ -43,22 +36,8 @@ _CARD_RANGES: tuple[tuple[str, str, frozenset[int]], ...] = (
     ("6759", "6763", frozenset(range(12, 20))),  # Maestro
 )
 
-_FILE_SUFFIXES = frozenset(
-    b"png jpg jpeg gif svg webp avif ico css js mjs cjs ts tsx jsx json html htm map txt md "
-    b"py pyc rst toml yaml yml xml pdf zip gz tgz tar whl lock".split()
-)
-
-
-# The name of a file has only numbers before its suffix: ``icon@2x.png``, ``pkg@4.17.21.tgz``.
-_NUMBERED = re.compile(rb"[0-9]+x?(?:\.[0-9]+x?)*")
-_REPOSITORY = re.compile(rb"(?::[\w.~-]*)?/[\w.~-]")
-_VARIABLE = re.compile(rb"\$(?:[A-Z_][A-Z0-9_]*|\{[^}]*\})")
 # A letter or digit that ends one of these belongs to the escape, not to what follows.
 _ESCAPE = re.compile(rb"(?:\\[bfnrt]|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|%[0-9A-Fa-f]{2})\Z")
-_JWT_PARTS = 5
-_JWT_STARTS = 32
-_LONGEST_JWT_HEADER = 8192
-_JWT_START = re.compile(rb"ey[AJ]|ew[0o]")
 
 # What a doubled digit adds to the sum, for digits that are bytes 48 to 57.
 _DOUBLED = bytes.maketrans(b"0123456789", bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)))
@@ -78,7 +57,7 @@ def _card_lengths(digits: bytes) -> frozenset[int]:
     return frozenset().union(*fitting)
 
 
-def cards(data: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
+def confirmed(data: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
     """Confirm the payment cards in a run of digits, spaces and hyphens.
 
     A card begins and ends at a group of digits, so that an expiry date behind it does not hide
@@ -141,59 +120,3 @@ def _card_from(data: bytes, groups: list[tuple[int, int]], first: int) -> int | 
             if len(digits) in lengths and luhn(digits):
                 longest = last
     return longest
-
-
-def email(data: bytes, start: int, end: int) -> Iterable[tuple[int, int]]:
-    """Confirm an e-mail address: not a file such as ``icon@2x.png``, not a repository's login."""
-    local, _, domain = data[start:end].rpartition(b"@")
-    name, _, suffix = domain.rpartition(b".")
-    is_file = suffix.lower() in _FILE_SUFFIXES and _NUMBERED.fullmatch(name)
-    if is_file or (local == b"git" and _REPOSITORY.match(data, end)):
-        return NOTHING
-    return ((start, end),)
-
-
-def jwt(data: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Confirm the JSON Web Tokens in parts joined by dots: a first part that holds a JSON object.
-
-    What only begins like a token does not hide the one behind it.
-    """
-    parts = data[start:end].split(b".")
-    place = start
-    covered = start
-    for index, part in enumerate(parts[:-1]):
-        begin = _jwt_header(part) if place >= covered else None
-        if begin is not None:
-            covered = place + sum(map(len, parts[index : index + _JWT_PARTS]))
-            covered += min(_JWT_PARTS, len(parts) - index) - 1
-            yield place + begin, covered
-        place += len(part) + 1
-
-
-def _jwt_header(part: bytes) -> int | None:
-    """Return where a part begins to be the base64 of a JSON object."""
-    # Tried from the end, a few times: a text that is nothing but beginnings stays cheap.
-    starts = [match.start() for match in _JWT_START.finditer(part)][-_JWT_STARTS:]
-    return next((begin for begin in starts if _is_object(part[begin:])), None)
-
-
-def _is_object(encoded: bytes) -> bool:
-    if len(encoded) > _LONGEST_JWT_HEADER:
-        return False
-    try:
-        decoded = base64.urlsafe_b64decode(encoded.rstrip(b"=") + b"==")
-        return isinstance(json.loads(decoded), dict)
-    except (ValueError, RecursionError):  # not base64, not UTF-8, not JSON
-        return False
-
-
-def has_digit(data: bytes, start: int, end: int) -> Iterable[tuple[int, int]]:
-    """Confirm a token that holds a digit; words joined by hyphens hold none."""
-    return ((start, end),) if any(48 <= byte <= 57 for byte in data[start:end]) else NOTHING  # noqa: PLR2004 - the ASCII digits
-
-
-def not_templated(data: bytes, start: int, end: int) -> Iterable[tuple[int, int]]:
-    """Confirm a password that is not the name of one: ``{password}``, ``<password>``, ``$NAME``."""
-    value = data[start:end]
-    named = _VARIABLE.fullmatch(value) or (value[:1] in (b"{", b"<") and value[-1:] in (b"}", b">"))
-    return NOTHING if named or value.strip(b"*") == b"" else ((start, end),)

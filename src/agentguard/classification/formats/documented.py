@@ -1,64 +1,32 @@
 # SPDX-FileCopyrightText: The agentguard authors
 # SPDX-License-Identifier: Apache-2.0
-"""Which formats do credentials and structured personal data have?
+"""Which formats do credentials have?
 
 Data only: one row for each format, written from the page that documents it.
 Patterns are in the dialect of RE2.
 A row without a documentation link describes a format of a standard, which its comment names.
 """
 
-from dataclasses import dataclass, fields
-
-from agentguard.classification import private_keys, validators
-from agentguard.classification.classes import (
-    API_KEY,
-    CREDENTIAL,
-    EMAIL,
-    JWT,
-    PAYMENT_CARD,
-    PRIVATE_KEY,
+from agentguard.classification.classes import API_KEY, CREDENTIAL, JWT, PRIVATE_KEY
+from agentguard.classification.formats import private_keys, validators
+from agentguard.classification.formats.form import (
+    ASSIGNED,
+    BETWEEN,
+    LONGEST_START,
+    START,
+    TokenFormat,
 )
-from agentguard.classification.rules import Rule, Scope, linear
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TokenFormat(Scope):
-    """One documented format.
-
-    Attributes:
-        pattern: in the dialect of RE2.
-        documentation: the page that the pattern was written from.
-    """
-
-    pattern: str
-    documentation: str
-
-    def rule(self) -> Rule:
-        """Return the rule that finds this format."""
-        scope = {each.name: getattr(self, each.name) for each in fields(Scope)}
-        return Rule(pattern=linear(self.pattern), **scope)
-
-
-# A token begins behind what is no word character, and behind an escape or an underscore, whose last
-# character would make it look like the inside of a word.
-_START = r"(?:\b|_|\\[bfnrt]|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|%[0-9A-Fa-f]{2})"
-_LONGEST_START = 6
 _AWS_KEY_ID = r"(?:AKIA|ASIA|ABIA|ACCA|A3T[A-Z0-9])[A-Z0-9]{16}"
 _AWS_SECRET = r"([A-Za-z0-9/+]{40})(?:[^A-Za-z0-9/+=]|$)"  # noqa: S105 - a pattern
-_ASSIGNED = r"""["']?\s{0,8}(?:=>|:=|==|=|:|\s)\s{0,8}["']?"""
-# In lists of variables a word or two stand between a name and its value: its type, or "value:".
-_BETWEEN = r"""(?:[A-Za-z_]{1,16}["']?\s{0,2}[:=,]?\s{1,8}["']?){0,2}"""
-# Scripts that are written without blanks would take the words before an address along.
-_LETTER = r"\p{Latin}\p{Cyrillic}\p{Greek}\pN_+%*/=?^{|}~&!#$-"
-_LOCAL_PART = rf"[{_LETTER}.']*[{_LETTER}]"
 
 TOKEN_FORMATS: tuple[TokenFormat, ...] = (
     TokenFormat(
         name="openai_key",
         data_class=API_KEY,
         keywords=("sk-",),
-        before=_LONGEST_START,
-        pattern=_START + r"(sk-(?:proj|svcacct|admin|None)-[A-Za-z0-9_-]{20,})",
+        before=LONGEST_START,
+        pattern=START + r"(sk-(?:proj|svcacct|admin|None)-[A-Za-z0-9_-]{20,})",
         group=1,
         documentation="https://platform.openai.com/docs/api-reference/authentication",
     ),
@@ -66,8 +34,8 @@ TOKEN_FORMATS: tuple[TokenFormat, ...] = (
         name="sk_key",
         data_class=API_KEY,
         keywords=("sk-",),
-        before=_LONGEST_START,
-        pattern=_START + r"(sk-[A-Za-z0-9_-]{20,})",
+        before=LONGEST_START,
+        pattern=START + r"(sk-[A-Za-z0-9_-]{20,})",
         group=1,
         documentation="https://platform.openai.com/docs/api-reference/authentication",
         confirm=validators.has_digit,
@@ -83,8 +51,8 @@ TOKEN_FORMATS: tuple[TokenFormat, ...] = (
         name="aws_access_key_id",
         data_class=API_KEY,
         keywords=("AKIA", "ASIA", "ABIA", "ACCA", "A3T"),
-        before=_LONGEST_START,
-        pattern=_START + "(" + _AWS_KEY_ID + r")(?:[^A-Za-z0-9]|$)",
+        before=LONGEST_START,
+        pattern=START + "(" + _AWS_KEY_ID + r")(?:[^A-Za-z0-9]|$)",
         group=1,
         documentation="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html",
     ),
@@ -101,7 +69,7 @@ TOKEN_FORMATS: tuple[TokenFormat, ...] = (
         data_class=API_KEY,
         keywords=("secret",),
         any_case=True,
-        pattern=r"(?i)secret[_\-. ]?(?:access)?[_\-. ]?key" + _ASSIGNED + _BETWEEN + _AWS_SECRET,
+        pattern=r"(?i)secret[_\-. ]?(?:access)?[_\-. ]?key" + ASSIGNED + BETWEEN + _AWS_SECRET,
         group=1,
         documentation="https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-files.html",
     ),
@@ -200,8 +168,8 @@ TOKEN_FORMATS: tuple[TokenFormat, ...] = (
         name="sendgrid_key",
         data_class=API_KEY,
         keywords=("SG.",),
-        before=_LONGEST_START,
-        pattern=_START + r"(SG\.[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{32,64})",
+        before=LONGEST_START,
+        pattern=START + r"(SG\.[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{32,64})",
         group=1,
         documentation="https://www.twilio.com/docs/sendgrid/ui/account-and-settings/api-keys",
     ),
@@ -209,8 +177,8 @@ TOKEN_FORMATS: tuple[TokenFormat, ...] = (
         name="hugging_face_token",
         data_class=API_KEY,
         keywords=("hf_",),
-        before=_LONGEST_START,
-        pattern=_START + r"(hf_[A-Za-z0-9]{30,})",
+        before=LONGEST_START,
+        pattern=START + r"(hf_[A-Za-z0-9]{30,})",
         group=1,
         documentation="https://huggingface.co/docs/hub/security-tokens",
     ),
@@ -225,8 +193,8 @@ TOKEN_FORMATS: tuple[TokenFormat, ...] = (
         name="groq_key",
         data_class=API_KEY,
         keywords=("gsk_",),
-        before=_LONGEST_START,
-        pattern=_START + r"(gsk_[A-Za-z0-9]{40,})",
+        before=LONGEST_START,
+        pattern=START + r"(gsk_[A-Za-z0-9]{40,})",
         group=1,
         documentation="https://console.groq.com/docs/quickstart",
     ),
@@ -248,8 +216,8 @@ TOKEN_FORMATS: tuple[TokenFormat, ...] = (
         name="vault_token",
         data_class=API_KEY,
         keywords=("hvs.", "hvb.", "hvr."),
-        before=_LONGEST_START,
-        pattern=_START + r"(hv[sbr]\.[A-Za-z0-9_-]{24,})",
+        before=LONGEST_START,
+        pattern=START + r"(hv[sbr]\.[A-Za-z0-9_-]{24,})",
         group=1,
         documentation="https://developer.hashicorp.com/vault/docs/concepts/tokens",
     ),
@@ -264,7 +232,7 @@ TOKEN_FORMATS: tuple[TokenFormat, ...] = (
         name="azure_storage_key",
         data_class=API_KEY,
         keywords=("AccountKey", "accountKey", "account_key"),
-        pattern=r"(?i)account_?key" + _ASSIGNED + r"([A-Za-z0-9+/]{86}==)",
+        pattern=r"(?i)account_?key" + ASSIGNED + r"([A-Za-z0-9+/]{86}==)",
         group=1,
         documentation="https://learn.microsoft.com/en-us/azure/storage/common/storage-configure-connection-string",
     ),
@@ -320,9 +288,9 @@ TOKEN_FORMATS: tuple[TokenFormat, ...] = (
         data_class=CREDENTIAL,
         keywords=("passw", "pwd"),
         any_case=True,
-        before=_LONGEST_START,
+        before=LONGEST_START,
         pattern="(?i)"
-        + _START
+        + START
         + r"""(?:password|pwd)\s{0,4}=\s{0,4}([^;\s"'<>\\]+);\s{0,4}[a-z ]{2,30}=""",
         group=1,
         documentation="https://learn.microsoft.com/en-us/dotnet/framework/data/adonet/connection-string-syntax",
@@ -336,24 +304,5 @@ TOKEN_FORMATS: tuple[TokenFormat, ...] = (
         pattern=r"""(?i)authorization["']?\s{0,4}[:=]\s{0,4}["']?(?:basic|bearer|token)\s{1,4}([A-Za-z0-9+/=._~-]{8,})""",
         group=1,
         documentation="https://www.rfc-editor.org/rfc/rfc9110#section-11.6.2",
-    ),
-    TokenFormat(
-        name="email_address",
-        data_class=EMAIL,
-        keywords=("@",),
-        before=64,
-        width=255,
-        pattern=rf"(?:{_LOCAL_PART}@)+"
-        r"[\pL\pN-]+(?:\.[\pL\pN-]+)*\.(?:[A-Za-z]{2,24}|\pL{2,24})",
-        documentation="https://www.rfc-editor.org/rfc/rfc5321#section-4.1.2",
-        confirm=validators.email,
-    ),
-    TokenFormat(
-        name="payment_card_number",
-        data_class=PAYMENT_CARD,
-        pattern=r"[0-9](?:[ -]?[0-9]){11,}",
-        shortest=12,
-        documentation="https://www.iso.org/standard/70484.html",
-        confirm=validators.cards,
     ),
 )

@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, Protocol
 
-from agentguard.classification.spans import character_start, to_characters
-from agentguard.vocabulary import Finding
+from agentguard.classification.engine.spans import character_start, to_characters
+from agentguard.vocabulary import Finding, Profile
+
+NOTHING: tuple[tuple[int, int], ...] = ()
 
 Confirm = Callable[[bytes, int, int], Iterable[tuple[int, int]]]
 
@@ -80,6 +82,7 @@ class Scope:
         shortest: no text with fewer bytes can match.
         confirm: gets the text and the span of the group, returns the spans that are findings:
             none, the same, or others. An error in it refuses the call.
+        profile: the quietest profile that looks for it.
     """
 
     name: str
@@ -91,6 +94,7 @@ class Scope:
     group: int = 0
     shortest: int = 0
     confirm: Confirm = whole
+    profile: Profile = Profile.STRICT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,9 +16,9 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from agentguard.classification import private_keys, validators
 from agentguard.classification.classes import API_KEY, CREDENTIAL, JWT, PRIVATE_KEY
-from agentguard.classification.rules import Confirm, Pattern, Rule, linear
+from agentguard.classification.engine import NOTHING, Confirm, Pattern, Rule, linear
+from agentguard.classification.formats import private_keys, validators
 
 # Addresses are no secrets, and words and randomness belong to a contextual detector.
 NOT_BORROWED = frozenset(
@@ -174,4 +174,4 @@ def _not_a_sample(data: bytes, start: int, end: int) -> Iterable[tuple[int, int]
         or heuristic.is_not_alphanumeric_string(value)
         or heuristic.is_prefixed_with_dollar_sign(value)
     )
-    return validators.NOTHING if sample else ((start, end),)
+    return NOTHING if sample else ((start, end),)

@@ -1,0 +1,70 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""Is this match really what its pattern says?
+
+Functions that confirm a rule's match: they get the text and the span, and return the spans that
+are findings.
+They look at the text alone; nothing is asked of anybody.
+
+INVARIANT: an error in a validator is never a "no"; it leaves here and refuses the call
+(tests/classification/test_classifier.py).
+"""
+
+import base64
+import json
+import re
+from collections.abc import Iterable, Iterator
+
+from agentguard.classification.engine import NOTHING
+
+_VARIABLE = re.compile(rb"\$(?:[A-Z_][A-Z0-9_]*|\{[^}]*\})")
+_JWT_PARTS = 5
+_JWT_STARTS = 32
+_LONGEST_JWT_HEADER = 8192
+_JWT_START = re.compile(rb"ey[AJ]|ew[0o]")
+
+
+def jwt(data: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Confirm the JSON Web Tokens in parts joined by dots: a first part that holds a JSON object.
+
+    What only begins like a token does not hide the one behind it.
+    """
+    parts = data[start:end].split(b".")
+    place = start
+    covered = start
+    for index, part in enumerate(parts[:-1]):
+        begin = _jwt_header(part) if place >= covered else None
+        if begin is not None:
+            covered = place + sum(map(len, parts[index : index + _JWT_PARTS]))
+            covered += min(_JWT_PARTS, len(parts) - index) - 1
+            yield place + begin, covered
+        place += len(part) + 1
+
+
+def _jwt_header(part: bytes) -> int | None:
+    """Return where a part begins to be the base64 of a JSON object."""
+    # Tried from the end, a few times: a text that is nothing but beginnings stays cheap.
+    starts = [match.start() for match in _JWT_START.finditer(part)][-_JWT_STARTS:]
+    return next((begin for begin in starts if _is_object(part[begin:])), None)
+
+
+def _is_object(encoded: bytes) -> bool:
+    if len(encoded) > _LONGEST_JWT_HEADER:
+        return False
+    try:
+        decoded = base64.urlsafe_b64decode(encoded.rstrip(b"=") + b"==")
+        return isinstance(json.loads(decoded), dict)
+    except (ValueError, RecursionError):  # not base64, not UTF-8, not JSON
+        return False
+
+
+def has_digit(data: bytes, start: int, end: int) -> Iterable[tuple[int, int]]:
+    """Confirm a token that holds a digit; words joined by hyphens hold none."""
+    return ((start, end),) if any(48 <= byte <= 57 for byte in data[start:end]) else NOTHING  # noqa: PLR2004 - the ASCII digits
+
+
+def not_templated(data: bytes, start: int, end: int) -> Iterable[tuple[int, int]]:
+    """Confirm a password that is not the name of one: ``{password}``, ``<password>``, ``$NAME``."""
+    value = data[start:end]
+    named = _VARIABLE.fullmatch(value) or (value[:1] in (b"{", b"<") and value[-1:] in (b"}", b">"))
+    return NOTHING if named or value.strip(b"*") == b"" else ((start, end),)
