@@ -13,7 +13,12 @@ from typing import Any, get_origin
 
 from agentguard.classification import Classifier
 from agentguard.clients.relayed import Relay, relayed_response
-from agentguard.clients.request import Passage, listed_headers, operation_name
+from agentguard.clients.request import (
+    Passage,
+    copied_options,
+    listed_headers,
+    operation_name,
+)
 from agentguard.clients.response import is_stream, response_of, with_content
 from agentguard.clients.seal import Ticket
 from agentguard.clients.shapes import named_model
@@ -176,8 +181,7 @@ def result_for_observer(ticket: Ticket, client: Any, arguments: dict[str, Any]) 
 
 def without_parser(arguments: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments without the caller's own parser, which placeholders can fail."""
-    options = arguments["options"]
-    options = options.model_copy() if hasattr(options, "model_copy") else options.copy()
+    options = copied_options(arguments["options"])
     options.post_parser = lambda parsed: parsed
     return {**arguments, "options": options}
 

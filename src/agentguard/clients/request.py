@@ -205,8 +205,7 @@ class Passage:
 
     def prepared(self, call: ModelCall) -> Any:
         """Return a copy of the options that holds what was admitted, and nothing else."""
-        options = self._options
-        copied = options.model_copy() if hasattr(options, "model_copy") else options.copy()
+        copied = copied_options(self._options)
         copied.extra_json = None
         if self._form is not None:
             files, fields = written_form(self._form, call.payload, call.attachments, call.encoded)
@@ -237,9 +236,14 @@ def _parameter_of(name: str) -> str:
     return name.partition("[")[0]
 
 
+def copied_options(options: Any) -> Any:
+    """Return a copy of a request's options, in both generations of pydantic."""
+    return options.model_copy() if hasattr(options, "model_copy") else options.copy()
+
+
 def _held(options: Any) -> Any:
     """Return options that nobody else can change between two looks at them."""
-    held = options.model_copy() if hasattr(options, "model_copy") else options.copy()
+    held = copied_options(options)
     held.url = _plain(options.url)
     held.params = dict((options.params or {}).items())
     if isinstance(options.headers, Mapping):
