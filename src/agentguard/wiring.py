@@ -14,7 +14,7 @@ from importlib.metadata import version
 
 from opentelemetry.trace import TracerProvider
 
-from agentguard.classification import build_classifier
+from agentguard.classification import Classifier, build_classifier
 from agentguard.config import Settings
 from agentguard.enforcement import Enforcer
 from agentguard.identity import Identities
@@ -46,6 +46,20 @@ def new_id() -> str:
     return uuid.uuid4().hex
 
 
+def classifier_of(settings: Settings) -> Classifier:
+    """Build what finds sensitive data, as a configuration says.
+
+    Raises:
+        ValueError: a class of the organisation has a pattern or a value that cannot be used.
+    """
+    return build_classifier(
+        own=settings.own,
+        known=settings.known,
+        profile=settings.policy.detection.profile,
+        named=settings.named,
+    )
+
+
 def assemble(settings: Settings, *, tracer_provider: TracerProvider | None = None) -> Parts:
     """Build the parts of a guard.
 
@@ -59,7 +73,7 @@ def assemble(settings: Settings, *, tracer_provider: TracerProvider | None = Non
     identities = Identities(new_id)
     core = Core(
         policy=policy,
-        classifier=build_classifier(own=settings.own, known=settings.known),
+        classifier=classifier_of(settings),
         now=now,
         random=secrets.token_bytes,
         lease=LEASE,

@@ -11,7 +11,7 @@ import pytest
 from agentguard.config import Severity, check, load, load_policy
 from agentguard.config.load import _syntax_error
 from agentguard.errors import ConfigError
-from agentguard.vocabulary import Action, Effect, Impact, KnownValue
+from agentguard.vocabulary import Action, Effect, Impact, KnownValue, Profile
 
 KEY = "ed25519:" + base64.b64encode(bytes(range(32))).decode()
 
@@ -149,6 +149,27 @@ def test_a_file_becomes_settings(write: Write) -> None:
         KnownValue(value="written-canary-2", data_class="credential"),
         KnownValue(value="env-canary-3", data_class="credential"),
     )
+
+
+def test_how_sensitive_data_is_looked_for_is_part_of_the_policy(write: Write) -> None:
+    """A profile is read, is balanced where none is written, and changes the digest."""
+    plain = load(write(GOOD), ENV)
+    assert plain.policy.detection.profile is Profile.BALANCED
+    assert plain.named == {"email", "customer_number", "credential"}
+    digests = {plain.policy.digest}
+    for profile in (Profile.STRICT, Profile.PARANOID):
+        policy = load(write(f'{GOOD}\n[detection]\nprofile = "{profile}"\n'), ENV).policy
+        assert policy.detection.profile is profile
+        digests.add(policy.digest)
+    assert len(digests) == 3
+    stated = load(write(f'{GOOD}\n[detection]\nprofile = "balanced"\n'), ENV).policy
+    assert stated.digest == plain.policy.digest
+
+
+def test_a_quiet_profile_is_doubted(write: Write) -> None:
+    """A check says that the strict profile misses more."""
+    (doubt,) = check(write(f'{GOOD}\n[detection]\nprofile = "strict"\n'), ENV)
+    assert (doubt.severity, doubt.problem.key) == (Severity.WARNING, "detection.profile")
 
 
 def test_settings_show_no_known_value(write: Write) -> None:
@@ -305,6 +326,8 @@ def test_ten_mistakes_give_ten_located_messages(write: Write) -> None:
         ('"api.openai.com"', '"https://x"', "provider[0].hosts[0]", "must be a host name"),
         ('"api.openai.com"', '"x:*"', "provider[0].hosts[0]", "only for a loopback name"),
         ('"X-Team"', '"X Team"', "provider[0].headers[0]", "must be the name of a header"),
+        (GOOD, f'{GOOD}[detection]\nprofile = "off"', "detection.profile", "must be 'strict', "),
+        (GOOD, f"{GOOD}[detection]\noff = true", "detection.off", "is not a known key"),
     ],
 )
 def test_each_mistake_is_told_at_its_key(

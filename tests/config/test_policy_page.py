@@ -11,7 +11,7 @@ from agentguard.classification import BUILT_IN_CLASSES
 from agentguard.config import check
 from agentguard.config.document import Table
 from agentguard.policy.document import FAMILIES, SURFACES
-from agentguard.vocabulary import Action, Impact, Kind, Reference
+from agentguard.vocabulary import Action, Impact, Kind, Profile, Reference
 
 PAGE = (Path(__file__).parents[2] / "docs" / "policy.md").read_text(encoding="utf-8")
 EXAMPLE = PAGE.split("```")[1].removeprefix("toml\n")
@@ -26,9 +26,9 @@ def test_every_key_is_on_the_page(table: type[Table]) -> None:
 
 
 def test_every_word_of_the_policy_is_on_the_page() -> None:
-    """Each class, family, kind, action, impact, reference and surface is told."""
+    """Each class, family, kind, action, impact, profile, reference and surface is told."""
     named = {each.name for each in BUILT_IN_CLASSES} | FAMILIES | SURFACES
-    words = {str(each) for kind in (Kind, Action, Impact, Reference) for each in kind}
+    words = {str(each) for kind in (Kind, Action, Impact, Profile, Reference) for each in kind}
     assert (named | words) - WORDS == set()
 
 

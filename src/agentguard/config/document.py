@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from agentguard.policy import HostedDenial, Idempotency, Path
-from agentguard.vocabulary import Action, Effect, Impact, Reference
+from agentguard.vocabulary import Action, Effect, Impact, Profile, Reference
 
 Tell = Callable[[Path, str], None]
 
@@ -52,6 +52,7 @@ class File(Table):
     provider: Any = None
     hosted_tools: Any = None
     coverage: Any = None
+    detection: Any = None
 
 
 class DeploymentTable(Table):
@@ -174,6 +175,12 @@ class CoverageTable(Table):
     """``[coverage]``."""
 
     require: Names | None = None
+
+
+class DetectionTable(Table):
+    """``[detection]``."""
+
+    profile: Profile | None = _Spelled
 
 
 T = TypeVar("T", bound=Table)

@@ -64,6 +64,7 @@ def load(path: str | os.PathLike[str], env: Mapping[str, str] | None = None) -> 
         policy=compile_policy(examined.document),
         own=examined.own,
         known=examined.known,
+        named=frozenset(each.name for each in examined.document.class_sources),
         deployment=Deployment(store=place.parent / examined.store),
         path=place,
     )

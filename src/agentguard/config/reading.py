@@ -20,6 +20,7 @@ from agentguard.config.document import (
     ClassTable,
     CoverageTable,
     DeploymentTable,
+    DetectionTable,
     File,
     GroupTable,
     HostedToolsTable,
@@ -35,6 +36,7 @@ from agentguard.operations import closest, is_operation_name, needs_pairs
 from agentguard.policy import (
     ANSWER,
     ClassSource,
+    DetectionSpec,
     HostedDenial,
     Idempotency,
     IdentitySpec,
@@ -53,6 +55,7 @@ from agentguard.vocabulary import (
     DataClass,
     Effect,
     Impact,
+    Profile,
 )
 
 VERSION = 1
@@ -116,6 +119,7 @@ def read(tables: Mapping[str, Any], built_in: tuple[DataClass, ...], tell: Tell)
         required_surfaces=frozenset(
             _one(CoverageTable, file.coverage, "coverage", tell).require or ()
         ),
+        detection=_detection(file.detection, tell),
     )
     return Reading(document=document, classes=classes, store=deployment.store)
 
@@ -140,6 +144,11 @@ def _listed(
         ((*path, index), read_table(model, table, (*path, index), tell))
         for index, table in enumerate(tables)
     ]
+
+
+def _detection(table: object, tell: Tell) -> DetectionSpec:
+    detection = _one(DetectionTable, table, "detection", tell)
+    return DetectionSpec(profile=detection.profile or Profile.BALANCED)
 
 
 def _named(tables: object, name: str, tell: Tell) -> dict[str, Any]:

@@ -36,6 +36,7 @@ class Settings:
         policy: the compiled policy.
         own: the organisation's own classes.
         known: values of built-in classes and values from the environment.
+        named: the classes that have a table, some of which are looked for only then.
         deployment: where the parts lie.
         path: the file that was read, absolute.
     """
@@ -43,6 +44,7 @@ class Settings:
     policy: Policy
     own: tuple[OwnClass, ...]
     known: tuple[KnownValue, ...] = field(repr=False)
+    named: frozenset[str]
     deployment: Deployment
     path: Path
 

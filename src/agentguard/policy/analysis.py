@@ -15,7 +15,7 @@ from agentguard.policy.flaws import Flaw
 from agentguard.policy.globs import is_glob
 from agentguard.policy.hosted_types import KNOWN_TYPES
 from agentguard.policy.rules import CompiledRule, compile_rules
-from agentguard.vocabulary import Effect, Impact
+from agentguard.vocabulary import Effect, Impact, Profile
 
 
 def doubts_about(document: PolicyDocument) -> tuple[Flaw, ...]:
@@ -35,6 +35,7 @@ def doubts_about(document: PolicyDocument) -> tuple[Flaw, ...]:
             )
         )
     doubts += _unknown_types(document)
+    doubts += _quiet_detection(document)
     doubts += _overlaps(rules, places)
     return tuple(doubts)
 
@@ -67,6 +68,12 @@ def _unknown_types(document: PolicyDocument) -> Iterator[Flaw]:
         for name in sorted(tool.hosted - KNOWN_TYPES):
             message = f"{name!r} is no type of hosted tool that agentguard knows; is it misspelt?"
             yield Flaw(("tool", index, "hosted"), message)
+
+
+def _quiet_detection(document: PolicyDocument) -> Iterator[Flaw]:
+    if document.detection.profile is Profile.STRICT:
+        message = "'strict' misses more than 'balanced' does, for fewer false findings"
+        yield Flaw(("detection", "profile"), message)
 
 
 def _shadowed(rule: CompiledRule, rules: list[CompiledRule]) -> Iterator[tuple[str, str]]:

@@ -18,7 +18,14 @@ from types import MappingProxyType
 
 from agentguard.errors import ConfigError, Problem
 from agentguard.policy.consistency import flaws_of
-from agentguard.policy.document import MEDIA, PolicyDocument, ProviderSpec, RuleSpec, ToolSpec
+from agentguard.policy.document import (
+    MEDIA,
+    DetectionSpec,
+    PolicyDocument,
+    ProviderSpec,
+    RuleSpec,
+    ToolSpec,
+)
 from agentguard.policy.flaws import key_of
 from agentguard.policy.hosted import HostedTools, hosted_tools
 from agentguard.policy.matching import match_model, match_tool
@@ -70,6 +77,7 @@ class Policy:
         identities: the declared identities.
         rules: the rules as written.
         required_surfaces: the client libraries that must be guarded for the guard to start.
+        detection: how sensitive data is looked for.
     """
 
     name: str
@@ -82,6 +90,7 @@ class Policy:
     identities: frozenset[str]
     rules: tuple[RuleSpec, ...]
     required_surfaces: frozenset[str]
+    detection: DetectionSpec
     _table: Table
     _hosted: HostedTools
     _received: Mapping[str, frozenset[str]]
@@ -269,6 +278,7 @@ def compile_policy(document: PolicyDocument) -> Policy:
         identities=frozenset(each.id for each in document.identities),
         rules=document.rules,
         required_surfaces=document.required_surfaces,
+        detection=document.detection,
         _table=table,
         _hosted=hosted_tools(document, table, digest),
         _received=MappingProxyType(

@@ -17,7 +17,14 @@ from enum import StrEnum
 from agentguard.canonical import Frozen, canonical_bytes, digest
 from agentguard.policy.constraints import Constraint
 from agentguard.policy.origins import HostEntry, parse_host, parse_origin
-from agentguard.vocabulary import ApprovalProfile, DataClass, Effect, Impact, Reference
+from agentguard.vocabulary import (
+    ApprovalProfile,
+    DataClass,
+    Effect,
+    Impact,
+    Profile,
+    Reference,
+)
 
 ANYBODY = "user:*"
 GROUP = "group:"
@@ -174,6 +181,17 @@ class ClassSource:
     environment: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DetectionSpec:
+    """How sensitive data is looked for.
+
+    Attributes:
+        profile: how much is taken for sensitive.
+    """
+
+    profile: Profile = Profile.BALANCED
+
+
 def value_digest(value: str) -> str:
     """Return what stands for a value of a class in the policy's digest."""
     return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
@@ -184,7 +202,8 @@ class PolicyDocument:
     """The policy tables of a file; ``classes`` holds the built-in classes as well.
 
     ``hosted_denial`` says what becomes of hosted tools that are not allowed, ``required_surfaces``
-    which client libraries must be guarded for the guard to start.
+    which client libraries must be guarded for the guard to start, ``detection`` how data is looked
+    for.
     """
 
     name: str
@@ -198,6 +217,7 @@ class PolicyDocument:
     providers: tuple[ProviderSpec, ...] = ()
     hosted_denial: HostedDenial = HostedDenial.REFUSE
     required_surfaces: frozenset[str] = frozenset()
+    detection: DetectionSpec = field(default_factory=DetectionSpec)
 
     @property
     def digest(self) -> str:
@@ -217,6 +237,7 @@ class PolicyDocument:
                     "providers": {each.id: _provider_form(each) for each in self.providers},
                     "hosted_tools": {"denied": self.hosted_denial.value},
                     "coverage": {"require": _sorted(self.required_surfaces)},
+                    "detection": {"profile": self.detection.profile.value},
                 }
             )
         )
