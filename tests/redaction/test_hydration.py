@@ -12,8 +12,8 @@ from agentguard.redaction import (
     PlaceholderProblem,
     PlaceholderUnresolved,
     Vault,
+    checked_answer,
     escape_placeholders,
-    hydrate_text,
     resolve_arguments,
 )
 from agentguard.vocabulary import Action, DataClass
@@ -39,6 +39,16 @@ def issue(vault: Vault, value: str, data_class: DataClass = EMAIL) -> str:
     )
 
 
+def shown(text: str, vault: Vault) -> str:
+    """Return an answer as the user gets it."""
+    crossed, result, _ = checked_answer(
+        {"text": text}, answers=["/text"], find=lambda _: (), classes={}, vault=vault
+    )
+    assert crossed == {"text": text}
+    answer: str = result["text"]
+    return answer
+
+
 def arguments(**values: object) -> Mapping[str, Frozen]:
     """The arguments of a tool call, frozen."""
     frozen = freeze(values)
@@ -49,12 +59,7 @@ def arguments(**values: object) -> Mapping[str, Frozen]:
 def test_the_user_gets_the_values_back(vault: Vault) -> None:
     """Every occurrence of a reversible placeholder is turned back."""
     mark = issue(vault, "bob@example.com")
-    result = hydrate_text(f"{mark} and {mark}.", vault)
-    assert (result.text, result.count, result.unresolved) == (
-        "bob@example.com and bob@example.com.",
-        2,
-        0,
-    )
+    assert shown(f"{mark} and {mark}.", vault) == "bob@example.com and bob@example.com."
 
 
 def test_what_is_one_way_unknown_or_inert_stays_for_the_user(vault: Vault) -> None:
@@ -62,47 +67,38 @@ def test_what_is_one_way_unknown_or_inert_stays_for_the_user(vault: Vault) -> No
     key, mail = issue(vault, "s3cr3t-key", KEY), issue(vault, "bob@example.com")
     inert = escape_placeholders(mail)
     text = f"{key} [[EMAIL:AAAAAAAA]] {mail.replace(':', '#')} {inert} {mail.lower()}"
-    result = hydrate_text(text, vault)
-    assert (result.text, result.count, result.unresolved) == (text, 0, 3)
+    assert shown(text, vault) == text
 
 
 @pytest.mark.parametrize("indent", [None, 2])
 def test_a_json_answer_still_parses(vault: Vault, indent: int | None) -> None:
-    """A value with quotes and line breaks is put into JSON, at every depth, so that it parses."""
+    """A value with quotes and line breaks is put into JSON, keys included, so that it parses."""
     mark = issue(vault, VALUE)
-    answer = {"to": f"<{mark}>", mark: [1.50, None], "inner": json.dumps({"x": mark})}
-    result = hydrate_text(json.dumps(answer, indent=indent), vault)
-    back = json.loads(result.text)
+    answer = {"to": f"<{mark}>", mark: [1.50, None]}
+    back = json.loads(shown(json.dumps(answer, indent=indent), vault))
     assert back["to"] == f"<{VALUE}>"
     assert back[VALUE] == [1.5, None]
-    assert json.loads(back["inner"]) == {"x": VALUE}
-    assert (result.count, result.unresolved) == (3, 0)
 
 
 def test_a_plain_json_answer_keeps_its_form(vault: Vault) -> None:
     """Values that need no escape leave the blanks of a JSON answer as they were."""
     mark = issue(vault, "bob@example.com")
     text = json.dumps({"to": mark, "n": 1}, indent=2)
-    assert hydrate_text(text, vault).text == text.replace(mark, "bob@example.com")
+    assert shown(text, vault) == text.replace(mark, "bob@example.com")
 
 
 def test_a_value_that_looks_like_a_placeholder_stays_text(vault: Vault) -> None:
     """A value is put in once; nothing in it is turned back in turn."""
     inner = issue(vault, "the other value")
     outer = issue(vault, f"see {inner}")
-    assert hydrate_text(outer, vault).text == f"see {inner}"
+    assert shown(outer, vault) == f"see {inner}"
     resolved, _ = resolve_arguments(arguments(a=outer), vault, lambda _: True)
     assert resolved["a"] == f"see {inner}"
 
 
 def test_a_text_without_placeholders_is_the_same(vault: Vault) -> None:
     """Nothing to turn back means nothing changes."""
-    assert hydrate_text('{ "a" : 1 }', vault).text == '{ "a" : 1 }'
-
-
-def test_values_stay_out_of_the_repr(vault: Vault) -> None:
-    """The repr of a hydrated text does not show it."""
-    assert "bob" not in repr(hydrate_text(issue(vault, "bob@example.com"), vault))
+    assert shown('{ "a" : 1 }', vault) == '{ "a" : 1 }'
 
 
 def test_a_tool_gets_the_values_of_the_classes_it_may_receive(vault: Vault) -> None:
@@ -176,7 +172,7 @@ def test_escapes_do_not_carry_a_placeholder_past(vault: Vault) -> None:
 def test_a_placeholder_of_another_session_is_refused(vault: Vault) -> None:
     """Nothing is hydrated across sessions."""
     foreign = issue(Vault(b"x" * 32), "bob@example.com")
-    assert hydrate_text(foreign, vault).text == foreign
+    assert shown(foreign, vault) == foreign
     assert unresolved(vault, foreign).kind is PlaceholderProblem.UNKNOWN
 
 

@@ -10,7 +10,7 @@
     spans         what is left to hide beside what must stay
     telling       what only the name of a member gives away
     payload       hide the findings in every position of a JSON value
-    hydration     turn placeholders back, for the user or for a tool
+    hydration     turn placeholders back for a tool
     answer_text   one text that a model wrote: found, hidden, turned back
     json_position whether a value is put inside a JSON string
     answers       a whole answer, wherever in it a text stands
@@ -24,10 +24,8 @@ It finds nothing by itself: the function that finds is an argument.
 from agentguard.redaction.answer_text import AnswerBlocked, AnswerUncheckable, AnswerWithheld
 from agentguard.redaction.answers import checked_answer
 from agentguard.redaction.hydration import (
-    Hydrated,
     PlaceholderProblem,
     PlaceholderUnresolved,
-    hydrate_text,
     resolve_arguments,
 )
 from agentguard.redaction.payload import Redacted, redact_payload
@@ -46,7 +44,6 @@ __all__ = [
     "AnswerUncheckable",
     "AnswerWithheld",
     "Event",
-    "Hydrated",
     "Issued",
     "PlaceholderProblem",
     "PlaceholderUnresolved",
@@ -61,7 +58,6 @@ __all__ = [
     "checked_answer",
     "escape_placeholders",
     "find_placeholders",
-    "hydrate_text",
     "redact_payload",
     "resolve_arguments",
 ]

@@ -1,20 +1,17 @@
 # SPDX-FileCopyrightText: The agentguard authors
 # SPDX-License-Identifier: Apache-2.0
-"""Who gets the values back?
+"""Which values does a tool get back?
 
-Turns placeholders of one session back: in the final answer to the user, and in the arguments of
-a tool that may receive the class.
-Who may receive what is an argument.
+Turns placeholders of one session back in the arguments of a tool that may receive the class.
+Who may receive what is an argument; the answer to the user is ``answer_text``.
 
 INVARIANT: only what this vault issued as reversible is ever turned back, and each value is put
 in once, so that a value that looks like a placeholder stays text
 (tests/redaction/test_hydration.py).
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -22,7 +19,7 @@ from agentguard.canonical import Frozen
 from agentguard.redaction import json_text
 from agentguard.redaction.json_text import DEEPEST_LEVEL, Members, Tree
 from agentguard.redaction.placeholders import PLACEHOLDER, PLACEHOLDER_LIKE
-from agentguard.redaction.vault import Issued, Vault
+from agentguard.redaction.vault import Vault
 
 Fill = Callable[[re.Match[str]], str]
 
@@ -50,52 +47,6 @@ class PlaceholderUnresolved(ValueError):
         self.data_class = data_class
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hydrated:
-    """A text for the user.
-
-    Attributes:
-        text: with the values put in.
-        count: how many placeholders were turned back.
-        unresolved: how many stay, one-way ones and marks included.
-    """
-
-    text: str = field(repr=False)
-    count: int
-    unresolved: int
-
-
-def hydrate_text(text: str, vault: Vault) -> Hydrated:
-    """Turn the reversible placeholders of this vault back; all others stay as they are.
-
-    A text that is a JSON object or array still parses afterwards.
-
-    Raises:
-        ValueError: a JSON text is nested too deep; the message holds no text.
-    """
-    if "[[" not in text:
-        return Hydrated(text=text, count=0, unresolved=0)
-    values: list[str] = []
-    unresolved = 0
-
-    def fill(match: re.Match[str]) -> str:
-        nonlocal unresolved
-        issued = vault.issued(match.group())
-        if issued is None or not _is_reversible(issued, match.group()):
-            unresolved += 1
-            return match.group()
-        values.append(issued.value)
-        return issued.value
-
-    filled = PLACEHOLDER.sub(fill, text)
-    count, kept = len(values), unresolved
-    if any(json.dumps(value, ensure_ascii=False)[1:-1] != value for value in values):
-        tree = json_text.parsed(text)
-        if tree is not None:
-            filled = json_text.written(_filled(tree, PLACEHOLDER, fill))
-    return Hydrated(text=filled, count=count, unresolved=kept)
-
-
 def resolve_arguments(
     arguments: Mapping[str, Frozen], vault: Vault, may_receive: Callable[[str], bool]
 ) -> tuple[Mapping[str, Frozen], frozenset[str]]:
@@ -120,7 +71,7 @@ def resolve_arguments(
         issued = vault.issued(match.group()) if PLACEHOLDER.fullmatch(match.group()) else None
         if issued is None:
             raise PlaceholderUnresolved(PlaceholderProblem.UNKNOWN)
-        if not _is_reversible(issued, match.group()):
+        if not issued.reversible or match.group() != issued.placeholder:
             raise PlaceholderUnresolved(PlaceholderProblem.ONE_WAY, issued.data_class)
         if not may_receive(issued.data_class):
             raise PlaceholderUnresolved(PlaceholderProblem.NOT_PERMITTED, issued.data_class)
@@ -131,13 +82,9 @@ def resolve_arguments(
     return resolved, frozenset(classes)
 
 
-def _is_reversible(issued: Issued, found: str) -> bool:
-    return issued.reversible and found == issued.placeholder
-
-
 def _resolved(node: Frozen, fill: Fill) -> Frozen:
     if isinstance(node, str):
-        return _filled_text(node, PLACEHOLDER_LIKE, fill)
+        return _filled_text(node, fill)
     if isinstance(node, tuple):
         return tuple(_resolved(item, fill) for item in node)
     if isinstance(node, Mapping):
@@ -152,27 +99,27 @@ def _resolved_object(node: Mapping[str, Frozen], fill: Fill) -> Mapping[str, Fro
     return MappingProxyType(result)
 
 
-def _filled_text(text: str, pattern: re.Pattern[str], fill: Fill, depth: int = 0) -> str:
+def _filled_text(text: str, fill: Fill, depth: int = 0) -> str:
     if "[[" not in text and "\\" not in text:
         return text
     tree = json_text.parsed(text)
     if tree is None:
-        return pattern.sub(fill, text)
-    filled = _filled(tree, pattern, fill, depth)
+        return PLACEHOLDER_LIKE.sub(fill, text)
+    filled = _filled(tree, fill, depth)
     return text if filled == tree else json_text.written(filled)
 
 
-def _filled(node: Tree, pattern: re.Pattern[str], fill: Fill, depth: int = 0) -> Tree:
+def _filled(node: Tree, fill: Fill, depth: int) -> Tree:
     if depth > DEEPEST_LEVEL:
         raise ValueError(f"nested deeper than {DEEPEST_LEVEL} levels")
     if isinstance(node, str):
-        return _filled_text(node, pattern, fill, depth + 1)
+        return _filled_text(node, fill, depth + 1)
     if isinstance(node, list):
-        return [_filled(item, pattern, fill, depth + 1) for item in node]
+        return [_filled(item, fill, depth + 1) for item in node]
     if isinstance(node, Members):
         return Members(
             tuple(
-                (pattern.sub(fill, key), _filled(item, pattern, fill, depth + 1))
+                (PLACEHOLDER_LIKE.sub(fill, key), _filled(item, fill, depth + 1))
                 for key, item in node.pairs
             )
         )
