@@ -55,7 +55,7 @@ class Progress:
         if not self._shown or time.monotonic() < self._next:
             return
         self._next = time.monotonic() + _EVERY_SECONDS
-        line = f"{self.files} files, {size_of(self.bytes)}, {self.found} findings"
+        line = f"files: {self.files}, read: {size_of(self.bytes)}, findings: {self.found}"
         room = shutil.get_terminal_size().columns - len(line) - 4
         if room > 0:
             line = f"{line}: {visible(self._name)[-room:]}"
