@@ -7,6 +7,8 @@
     formats          documented formats of credentials
     personal         structured personal data
     known_values     exact values and their encoded forms
+    views            what a text says once it is decoded
+    looking          detectors over a text and its views
     recognised       texts that were looked at before
     answer_patterns  invisible characters, which only answers are searched for
     remote_images    images in an answer that call another host

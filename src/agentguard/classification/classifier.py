@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What in this text is sensitive?
 
-Asks the known values first, then every detector, and merges what they found.
+Asks the known values first, then every detector, about the text and about what it says once it is
+decoded, and merges what they found. What depends on the text alone is remembered.
 It hides nothing and decides nothing.
 
 INVARIANT: an error in a detector leaves here and refuses the call; nothing is caught
@@ -23,8 +24,10 @@ from agentguard.classification.classes import (
 from agentguard.classification.engine import Rule, RuleSet, linear, merge
 from agentguard.classification.formats import TOKEN_FORMATS, borrowed_rules
 from agentguard.classification.known_values import KnownValues, inspectable
+from agentguard.classification.looking import Looking, put_back
 from agentguard.classification.personal import PERSONAL_FORMATS
 from agentguard.classification.recognised import Recognised
+from agentguard.classification.views import views_of
 from agentguard.vocabulary import Finding, KnownValue, Profile
 
 # How far one of the organisation's own patterns may reach over blanks.
@@ -40,7 +43,7 @@ class Classifier:
     Build one with ``build_classifier``.
     """
 
-    __slots__ = ("_detectors", "_known", "_reach")
+    __slots__ = ("_known", "_looking", "_reach", "_recognised")
 
     def __init__(
         self,
@@ -50,12 +53,12 @@ class Classifier:
         reach: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self._known = tuple(values for values in known if values)
-        self._detectors = tuple(detectors)
+        self._looking = Looking(detectors)
+        self._recognised = Recognised(self._looking.look)
         self._reach = reach
 
     def __repr__(self) -> str:
-        names = ", ".join(detector.name for detector in self._detectors)
-        return f"Classifier({names})"
+        return f"Classifier({self._looking!r})"
 
     def reach(self, classes: Container[str]) -> int:
         """Return how many characters a finding of these classes may span over blanks.
@@ -64,7 +67,9 @@ class Classifier:
         """
         return max((far for name, far in self._reach.items() if name in classes), default=0)
 
-    def findings(self, text: str, *known: KnownValues) -> tuple[Finding, ...]:
+    def findings(
+        self, text: str, *known: KnownValues, over_blanks: bool = True
+    ) -> tuple[Finding, ...]:
         """Return sorted findings that do not overlap.
 
         Where findings overlap they become one that covers them all; its class is the one of a
@@ -73,22 +78,25 @@ class Classifier:
         Args:
             text: decoded text; offsets in the result count its characters.
             known: the session's own known values, in any number of sets.
+            over_blanks: whether to find what only somebody sees who leaves blanks out. A text that
+                still grows is cut at blanks, so it can be looked at only without.
 
         Raises:
             ValueError: a detector pointed outside the text.
         """
         text = inspectable(text)
-        found: list[Finding] = []
-        for values in (*known, *self._known):
+        seen = self._recognised.seen(text)
+        found = list(seen.findings)
+        if over_blanks:
+            found += seen.over_blanks
+        sets = (*known, *self._known)
+        for values in sets:
             found.extend(values.find(text))
-        for detector in self._detectors:
-            found.extend(detector.detect(text))
-        if not found:
-            return ()
-        for finding in found:
-            if not 0 <= finding.start < finding.end <= len(text):
-                raise ValueError(f"detector {finding.detector!r} pointed outside the text")
-        return merge(found, _rank)
+        if sets and seen.decodes:
+            for view in views_of(text):
+                for values in sets:
+                    found.extend(put_back(view, values.find(view.text)))
+        return merge(found, _rank) if found else ()
 
 
 def _rank(finding: Finding) -> tuple[int, ...]:
@@ -137,7 +145,7 @@ def build_classifier(
     return Classifier(
         # A list may be long, and encoded forms are what secrets travel in.
         known=(KnownValues(known), KnownValues(listed, encoded=False)),
-        detectors=(Recognised(rules), *detectors),
+        detectors=(rules, *detectors),
         reach=_reach(own, (*known, *listed)),
     )
 

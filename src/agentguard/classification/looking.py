@@ -1,0 +1,74 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""What do detectors see in a text and in what it says once it is decoded?
+
+Asks every detector about the text and about each of its views, and puts what they found back to
+where it stands in the text.
+It merges nothing and remembers nothing.
+
+INVARIANT: what a detector finds in a view is covered in the text, and a detector that points
+outside of what it was asked about is an error (tests/classification/test_classifier.py).
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+from agentguard.classification.classes import Detector
+from agentguard.classification.recognised import NOTHING_SEEN, Seen
+from agentguard.classification.views import views_of
+from agentguard.vocabulary import Finding
+
+
+class Copied(Protocol):
+    """A copy of a text and the way back."""
+
+    @property
+    def text(self) -> str:
+        """The copy."""
+
+    def places(self, start: int, end: int) -> list[tuple[int, int]]:
+        """Return the places of the text that a place of the copy stands for."""
+
+
+class Looking:
+    """Looks at texts with detectors whose answers depend on the text alone."""
+
+    __slots__ = ("_detectors",)
+
+    def __init__(self, detectors: Iterable[Detector]) -> None:
+        self._detectors = tuple(detectors)
+
+    def __repr__(self) -> str:
+        return ", ".join(detector.name for detector in self._detectors)
+
+    def look(self, text: str) -> Seen:
+        """Return what is seen in a text without lone surrogates.
+
+        Raises:
+            ValueError: a detector pointed outside the text.
+        """
+        found = self._detected(text)
+        views = views_of(text)
+        for view in views:
+            found.extend(put_back(view, self._detected(view.text)))
+        if not found and not views:
+            return NOTHING_SEEN
+        return Seen(tuple(found), (), decodes=bool(views))
+
+    def _detected(self, text: str) -> list[Finding]:
+        found: list[Finding] = []
+        for detector in self._detectors:
+            found.extend(detector.detect(text))
+        for finding in found:
+            if not 0 <= finding.start < finding.end <= len(text):
+                raise ValueError(f"detector {finding.detector!r} pointed outside the text")
+        return found
+
+
+def put_back(copied: Copied, found: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield what was found in a copy of a text where it stands in the text."""
+    for finding in found:
+        for start, end in copied.places(finding.start, finding.end):
+            yield Finding(
+                start=start, end=end, data_class=finding.data_class, detector=finding.detector
+            )

@@ -1,0 +1,103 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""How does a text read to somebody who sees letters and not code points?
+
+Leaves out what nobody sees, turns full-width, mathematical, circled and other forms of a letter
+into the letter, look-alikes of other scripts into what they look like, and takes accents off.
+Only words are looked at that mix such characters with ASCII; a text in its own script stays.
+
+INVARIANT: however a letter of a word is written, the word reads the same
+(tests/classification/test_views_folding.py).
+"""
+
+import functools
+import re
+import unicodedata
+from collections.abc import Iterator
+
+from agentguard.classification.views.lookalikes import LOOK_ALIKES
+from agentguard.classification.views.view import Site
+
+_UNSEEN = (
+    r"\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+    r"\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
+    r"\U000e0000-\U000e0fff\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f"
+)
+_MARKS = (
+    r"\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f\u0591-\u05bd"
+    r"\u064b-\u065f\u0670"
+)
+_COMPATIBLE = (
+    r"\uff01-\uff5e\U0001d400-\U0001d7ff\u2070-\u209c\u2100-\u214f\u2160-\u217f\u2460-\u24ff"
+    r"\u2776-\u2793\U0001f100-\U0001f189\U0001f1e6-\U0001f1ff\U0001fbf0-\U0001fbf9\u1d2c-\u1d6a\u02b0-\u02b8"
+)
+_ALIKE = "".join(
+    sorted({each for alike in LOOK_ALIKES.values() for each in alike if each > "\x7f"})
+)
+_ALIKE_CLASS = re.escape(_ALIKE)
+_ACCENTED = r"\xc0-\u024f\u1e00-\u1eff"
+# Punctuation in full width is how Chinese and Japanese are written.
+_COMPATIBLE_WORD = _COMPATIBLE.replace(
+    r"\uff01-\uff5e", r"\uff10-\uff19\uff21-\uff3a\uff3f\uff41-\uff5a"
+)
+
+_TELLING = re.compile(
+    f"[!-~{_COMPATIBLE}{_ALIKE_CLASS}][{_UNSEEN}{_MARKS}]+[!-~{_COMPATIBLE}{_ALIKE_CLASS}]"
+    f"|[0-9A-Za-z_][{_ALIKE_CLASS}{_MARKS}]"
+    f"|[{_ALIKE_CLASS}][0-9A-Za-z_]"
+    f"|[{_COMPATIBLE_WORD}]"
+    f"|[0-9_][{_ACCENTED}]|[{_ACCENTED}][0-9_]"
+)
+_OTHERS = re.compile(f"[{_UNSEEN}{_MARKS}]+|[^\x00-\x7f{_UNSEEN}{_MARKS}]+")
+_UNSEEN_RUN = re.compile(f"[{_UNSEEN}{_MARKS}]")
+
+_LOOKS_LIKE = {other: plain for plain, alike in LOOK_ALIKES.items() for other in alike}
+# Letters in boxes and circles that have no compatibility form: where the A of each row stands.
+_BOXED = (0x1F130, 0x1F150, 0x1F170, 0x1F1E6)
+_LETTERS = 26
+FARTHEST = 64
+
+
+def folded_sites(text: str) -> list[Site]:
+    """Return what reads otherwise than it is written near words that mix scripts, in order."""
+    if text.isascii():
+        return []
+    sites: list[Site] = []
+    stop = 0
+    for telling in _TELLING.finditer(text):
+        start = max(stop, telling.start() - FARTHEST)
+        end = min(len(text), telling.end() + FARTHEST)
+        if start < end:
+            sites.extend(_folded(text, start, end))
+            stop = end
+    return sites
+
+
+def _folded(text: str, start: int, end: int) -> Iterator[Site]:
+    for match in _OTHERS.finditer(text, start, end):
+        first, last = match.span()
+        run = match.group()
+        if _UNSEEN_RUN.match(run):
+            yield Site(first, last, "")
+            continue
+        letters = [folded(each) for each in run]
+        if all(len(letter) == 1 for letter in letters):
+            yield Site(first, last, "".join(letters), 1)
+            continue
+        for place, letter in enumerate(letters, first):
+            yield Site(place, place + 1, letter)
+
+
+@functools.lru_cache(maxsize=4096)
+def folded(character: str) -> str:
+    """Return how one character reads."""
+    plain = _LOOKS_LIKE.get(character)
+    if plain is not None:
+        return plain
+    code = ord(character)
+    for first in _BOXED:
+        if first <= code < first + _LETTERS:
+            return chr(ord("A") + code - first)
+    parts = unicodedata.normalize("NFKD", character)
+    kept = "".join(part for part in parts if not unicodedata.combining(part))
+    return "".join(_LOOKS_LIKE.get(part, part) for part in kept)
