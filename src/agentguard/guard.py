@@ -88,7 +88,7 @@ class Guard:
         if surface is not None:
             from agentguard.clients import guard_client
 
-            carried = None if identity is None else self._narrowed(identity)
+            carried = None if identity is None else self._parts.identities.narrowed(identity)
             return guard_client(target, surface, self._parts.enforcer, carried)
         if identity is not None:
             raise TypeError("identity= goes with a model client; tools follow the running code")
@@ -135,7 +135,12 @@ class Guard:
         return decorate if function is None else decorate(function)
 
     def identity(
-        self, actor: str, *, on_behalf_of: str | None = None, session: str | None = None
+        self,
+        actor: str,
+        *,
+        on_behalf_of: str | None = None,
+        session: str | None = None,
+        tenant: str | None = None,
     ) -> AbstractContextManager[Caller]:
         """Bind the running code to an identity for the length of a ``with`` block.
 
@@ -147,11 +152,14 @@ class Guard:
             actor: who acts, such as ``agent:support``.
             on_behalf_of: the person the actor acts for, such as ``user:alice``.
             session: what memory and approvals hang on; a new one if None.
+            tenant: whose data it is, such as ``acme``; the one that the policy file names if None.
 
         Raises:
             IdentityRequired: an id is malformed, or contradicts the block around.
         """
-        return self._parts.identities.block(actor, on_behalf_of=on_behalf_of, session=session)
+        return self._parts.identities.block(
+            actor, on_behalf_of=on_behalf_of, session=session, tenant=tenant
+        )
 
     def bind(
         self,
@@ -160,6 +168,7 @@ class Guard:
         *,
         on_behalf_of: str | None = None,
         session: str | None = None,
+        tenant: str | None = None,
     ) -> T:
         """Return a second client that carries its identity, for threads and workers.
 
@@ -172,7 +181,9 @@ class Guard:
         surface = _surface_of(client)
         if surface is None:
             raise TypeError(f"objects of type {type(client).__name__} cannot carry an identity")
-        carried = self._narrowed(actor, on_behalf_of=on_behalf_of, session=session)
+        carried = self._parts.identities.narrowed(
+            actor, on_behalf_of=on_behalf_of, session=session, tenant=tenant
+        )
         return bind_client(client, surface, self._parts.enforcer, carried)
 
     def coverage(self) -> Coverage:
@@ -184,11 +195,6 @@ class Guard:
         from agentguard.coverage.measuring import coverage_of
 
         return coverage_of(self._parts.enforcer)
-
-    def _narrowed(
-        self, actor: str, *, on_behalf_of: str | None = None, session: str | None = None
-    ) -> Caller:
-        return self._parts.identities.narrowed(actor, on_behalf_of=on_behalf_of, session=session)
 
     def close(self) -> None:
         """Write what is left to the audit log and close it; every later call is refused.

@@ -52,8 +52,15 @@ class Identities:
     the context. A lost identity refuses; bind the object instead.
     """
 
-    def __init__(self, new_session: Callable[[], str]) -> None:
+    def __init__(self, new_session: Callable[[], str], tenant: str | None = None) -> None:
+        """Begin without any.
+
+        Args:
+            new_session: gives the id of a session that the host gives none.
+            tenant: whose the running code is where the host names no tenant.
+        """
         self._new_session = new_session
+        self._tenant = tenant
         self._ambient: ContextVar[Caller | None] = ContextVar("agentguard_caller", default=None)
 
     def ambient(self) -> Caller | None:
@@ -61,7 +68,12 @@ class Identities:
         return self._ambient.get()
 
     def narrowed(
-        self, actor: str, *, on_behalf_of: str | None = None, session: str | None = None
+        self,
+        actor: str,
+        *,
+        on_behalf_of: str | None = None,
+        session: str | None = None,
+        tenant: str | None = None,
     ) -> Caller:
         """Return the caller that *actor* is, seen from the running code.
 
@@ -69,34 +81,48 @@ class Identities:
         appended to the chain, so that every principal before it must be permitted as well.
 
         Raises:
-            IdentityRequired: an id or the session is malformed, *on_behalf_of* is no person, or
-                it contradicts the person that the running code already acts for.
+            IdentityRequired: an id, the session or the tenant is malformed, *on_behalf_of* is no
+                person, or one contradicts the person or tenant of the running code.
         """
         acting, person = _parties(actor, on_behalf_of)
         if session is not None and _SESSION.fullmatch(session) is None:
             raise IdentityRequired(
                 "a session's id is malformed", remedy="give up to 256 printable ASCII characters"
             )
+        if tenant is not None and _SESSION.fullmatch(tenant) is None:
+            raise IdentityRequired(
+                "a tenant's id is malformed", remedy="give up to 256 printable ASCII characters"
+            )
         outer = self.ambient()
         if outer is None:
             principals = (acting,) if person is None else (person, acting)
-            return self._caller(Chain(principals=principals), session)
+            return self._caller(Chain(principals=principals), session, tenant or self._tenant)
+        if outer.tenant is not None and tenant not in {None, outer.tenant}:
+            raise IdentityRequired("a nested identity cannot act in another tenant")
+        tenant = tenant or outer.tenant
         if person is not None and person != outer.chain.person:
             raise IdentityRequired("a nested identity cannot act for another person")
         if acting == outer.chain.actor:
-            return self._caller(outer.chain, session, outer)
+            return self._caller(outer.chain, session, tenant, outer)
         chain = Chain(principals=(*outer.chain.principals, acting))
-        return self._caller(chain, session, outer)
+        return self._caller(chain, session, tenant, outer)
 
-    def _caller(self, chain: Chain, session: str | None, outer: Caller | None = None) -> Caller:
-        if session:
-            return Caller(chain=chain, session=session)
-        if outer is not None:
-            return Caller(chain=chain, session=outer.session, lifetime=outer.lifetime)
-        return Caller(chain=chain, session=self._new_session(), lifetime=Lifetime())
+    def _caller(
+        self, chain: Chain, session: str | None, tenant: str | None, outer: Caller | None = None
+    ) -> Caller:
+        lifetime = None
+        if not session:
+            session = self._new_session() if outer is None else outer.session
+            lifetime = Lifetime() if outer is None else outer.lifetime
+        return Caller(chain=chain, session=session, tenant=tenant, lifetime=lifetime)
 
     def block(
-        self, actor: str, *, on_behalf_of: str | None = None, session: str | None = None
+        self,
+        actor: str,
+        *,
+        on_behalf_of: str | None = None,
+        session: str | None = None,
+        tenant: str | None = None,
     ) -> "IdentityBlock":
         """Return a block that binds the running code to *actor*.
 
@@ -106,7 +132,7 @@ class Identities:
         _parties(actor, on_behalf_of)
 
         def narrowed() -> Caller:
-            return self.narrowed(actor, on_behalf_of=on_behalf_of, session=session)
+            return self.narrowed(actor, on_behalf_of=on_behalf_of, session=session, tenant=tenant)
 
         return IdentityBlock(self._ambient, narrowed)
 
@@ -116,7 +142,8 @@ class Identities:
         The block decides when it agrees with what the object carries: then it says more.
 
         Raises:
-            IdentityRequired: the block and the object name different principals or sessions.
+            IdentityRequired: the block and the object name different principals, sessions or
+                tenants.
         """
         ambient = self.ambient()
         if carried is None or ambient is None:
@@ -128,12 +155,14 @@ class Identities:
                 f" and the running code to {ambient.chain.actor.id!r}",
                 remedy="wrap without identity= to follow the block, or bind for this identity",
             )
+        if carried.tenant not in {None, ambient.tenant}:
+            raise IdentityRequired("the object and the running code name different tenants")
         if carried.lifetime is not None or carried.session == ambient.session:
             return ambient
         if ambient.lifetime is None:
             raise IdentityRequired("the object and the running code name different sessions")
         # The object's session has a name, so what was hidden in it is to be known here.
-        return Caller(chain=ambient.chain, session=carried.session)
+        return Caller(chain=ambient.chain, session=carried.session, tenant=ambient.tenant)
 
 
 class IdentityBlock(AbstractContextManager[Caller]):

@@ -3,7 +3,7 @@
 """What does the guard remember of one session?
 
 The vault of what was hidden, and the detector that finds those values again in every later
-request. It does not outlive the process.
+request. Whether it outlives the process is not decided here.
 
 INVARIANT: a session belongs to one chain of principals; nothing is turned back across chains.
 INVARIANT: what a finder remembers changes none of its answers (tests/test_session.py).
@@ -49,8 +49,8 @@ class _Known:
 class Session:
     """The state of one session. Safe to share between threads: the vault only grows."""
 
-    def __init__(self, key: bytes) -> None:
-        self.vault = Vault(key)
+    def __init__(self, key: bytes, *, durable: bool = False) -> None:
+        self.vault = Vault(key, durable=durable)
         self._known = _Known(0)
 
     def finder(self, classifier: Classifier) -> Find:

@@ -21,6 +21,7 @@ from agentguard.enforcement.streams import OpenStream
 from agentguard.errors import AgentGuardError, IdentityRequired
 from agentguard.identity import Identities
 from agentguard.pipeline import Attempt, Core, Dispatch, Flow, Pull, Response, guarded_call
+from agentguard.stores import VaultKeeper
 from agentguard.telemetry import GuardSpan, OperationSpan, Telemetry
 from agentguard.vocabulary import Call, CallCount
 
@@ -37,13 +38,14 @@ class Enforcer:
         approvals: ApprovalReader,
         telemetry: Telemetry,
         new_call_id: Callable[[], str],
+        keeper: VaultKeeper | None = None,
     ) -> None:
         self.core = core
         self.identities = identities
         self._telemetry = telemetry
         self._new_call_id = new_call_id
         self._performer = Performer(
-            core=core, journal=journal, approvals=approvals, telemetry=telemetry
+            core=core, journal=journal, approvals=approvals, telemetry=telemetry, keeper=keeper
         )
 
     @property

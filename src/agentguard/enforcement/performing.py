@@ -23,11 +23,12 @@ from agentguard.pipeline import (
     Conclude,
     Core,
     FindApprovals,
+    KeepVault,
     OpenSession,
     Record,
     Step,
 )
-from agentguard.stores import ChangeLost, StoreFailure
+from agentguard.stores import ChangeLost, StoreFailure, VaultKeeper
 from agentguard.telemetry import GuardSpan, Telemetry
 from agentguard.vocabulary import ApprovalRequest, ApprovalState, Position
 
@@ -53,6 +54,7 @@ class Performer:
         journal: Journal,
         approvals: ApprovalReader,
         telemetry: Telemetry,
+        keeper: VaultKeeper | None = None,
     ) -> None:
         self.journal = journal
         self.telemetry = telemetry
@@ -60,7 +62,7 @@ class Performer:
         self.counts = Counts()
         self._core = core
         self._approvals = approvals
-        self._sessions = Sessions(core.random)
+        self._sessions = Sessions(core.random, keeper=keeper, now=core.now)
 
     def perform(self, step: Step[Any], span: GuardSpan) -> Any:
         """Perform a step; it may block."""
@@ -74,14 +76,22 @@ class Performer:
             return await self._await_answer_async(step)
         if isinstance(step, Record) and self._accepted(step):
             return None
-        if isinstance(step, FindApprovals | Record):
+        if self._blocks(step):
             return await in_thread(lambda: self._perform_local(step, span))
         return self._perform_local(step, span)
+
+    def _blocks(self, step: Step[Any]) -> bool:
+        """Say whether a step may wait for a disk or a server."""
+        if isinstance(step, OpenSession | KeepVault):
+            return self._sessions.may_wait(step.caller)
+        return isinstance(step, FindApprovals | Record)
 
     def _perform_local(self, step: Step[Any], span: GuardSpan) -> Any:
         """Perform a step that is the same in both drivers."""
         if isinstance(step, OpenSession):
             return self._sessions.of(step.caller)
+        if isinstance(step, KeepVault):
+            return self._sessions.keep(step.caller, step.session)
         if isinstance(step, Record):
             return self._record(step)
         if isinstance(step, FindApprovals):

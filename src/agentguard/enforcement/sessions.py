@@ -2,22 +2,37 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which session does a caller come back to?
 
-Keeps the sessions of this process in memory; they do not outlive it.
+Keeps the sessions of this process in memory. Where a vault is kept beyond the process, a session
+is read when it is opened, and what others wrote since then whenever it is come back to.
 
 INVARIANT: no session is forgotten while somebody can come back to it
 (tests/enforcement/test_sessions.py).
+INVARIANT: what was erased or has expired is known to no call that begins afterwards
+(tests/enforcement/test_kept_sessions.py).
 """
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from agentguard.errors import GuardFailure
 from agentguard.session import Session
-from agentguard.stores import watch
+from agentguard.stores import Collision, Place, StoreFailure, VaultKeeper, watch
 from agentguard.vocabulary import Caller, Lifetime
 
 MOST_NAMED_SESSIONS = 100_000
+
+
+@dataclass(slots=True)
+class _Read:
+    """Where a session is kept, and how much of that was read."""
+
+    place: Place
+    last: int = 0
+    erasures: int | None = None
+    expires_at: float | None = None
 
 
 class Sessions:
@@ -26,23 +41,76 @@ class Sessions:
     A session knows what was hidden in it, and hides it again wherever it turns up. So none is
     forgotten while somebody can come back to it: one with a name is kept as long as the process
     runs, and one without as long as the block or the bound object that it was made for.
+    One that is kept on disk may be forgotten here.
     """
 
-    def __init__(self, random: Callable[[int], bytes]) -> None:
+    def __init__(
+        self,
+        random: Callable[[int], bytes],
+        *,
+        keeper: VaultKeeper | None = None,
+        now: Callable[[], datetime] | None = None,
+    ) -> None:
+        """Begin without any.
+
+        Args:
+            random: gives that many random bytes.
+            keeper: keeps what was hidden beyond this process, None for not at all.
+            now: the time, where values that are kept can expire.
+        """
         self._random = random
+        self._keeper = keeper
+        self._now = now
         self._living: WeakValueDictionary[str, Session] = WeakValueDictionary()
         self._named: dict[str, Session] = {}
         self._nameless: WeakKeyDictionary[Lifetime, dict[str, Session]] = WeakKeyDictionary()
+        self._read: WeakKeyDictionary[Session, _Read] = WeakKeyDictionary()
         # Taken again by the thread that has it, when a finalizer or a signal calls in between.
         self._lock = threading.RLock()
         watch(self)
+
+    def may_wait(self, caller: Caller) -> bool:
+        """Say whether to open or to keep this caller's session means to wait for a disk."""
+        return self._keeper is not None and self._keeper.keeps(caller)
 
     def of(self, caller: Caller) -> Session:
         """Return the session of a caller, making it if there is none.
 
         Raises:
-            GuardFailure: there are too many named sessions for another one.
+            GuardFailure: there are too many named sessions for another one, or what was kept
+                of it cannot be read.
         """
+        try:
+            session = self._held(caller)
+            if self._keeper is None or not self._keeper.keeps(caller):
+                return session
+            return self._refreshed(self._keeper, caller, session)
+        except StoreFailure as error:
+            problem = str(error)
+        raise GuardFailure(f"the vault cannot be read: {problem}", part="vault")
+
+    def keep(self, caller: Caller, session: Session) -> None:
+        """Put on disk what a session hid and its vault has not kept yet; on disk at the return.
+
+        Raises:
+            GuardFailure: nothing was written.
+        """
+        if self._keeper is None or not self._keeper.keeps(caller):
+            return
+        values = session.vault.unkept
+        try:
+            session.vault.keep(self._keeper.keep(self._read[session].place, values))
+        except (Collision, ValueError):
+            # What is on disk holds; this session has another value in its place.
+            self._forget(caller, session)
+            problem = "two values share a placeholder"
+        except StoreFailure as error:
+            problem = str(error)
+        else:
+            return
+        raise GuardFailure(f"the vault cannot be written: {problem}", part="vault")
+
+    def _held(self, caller: Caller) -> Session:
         key = caller.session_key
         with self._lock:
             kept = self._named
@@ -51,15 +119,68 @@ class Sessions:
             session = kept.get(key)
             if session is not None:
                 return session
-            if len(self._named) >= MOST_NAMED_SESSIONS and kept is self._named:
-                raise GuardFailure(
-                    f"this process keeps {MOST_NAMED_SESSIONS} named sessions and forgets none:"
-                    " start another, or name only sessions that are come back to",
-                    part="sessions",
-                )
+            if kept is self._named:
+                self._make_room()
             # One made without a name can be come back to by its id, which then is its name.
-            session = self._living.get(key) or Session(self._random(32))
+            session = self._living.get(key) or self._new(caller)
             return kept.setdefault(key, self._living.setdefault(key, session))
+
+    def _make_room(self) -> None:
+        if len(self._named) < MOST_NAMED_SESSIONS:
+            return
+        if self._keeper is not None:
+            del self._named[next(iter(self._named))]
+            return
+        raise GuardFailure(
+            f"this process keeps {MOST_NAMED_SESSIONS} named sessions and forgets none:"
+            " start another, or name only sessions that are come back to",
+            part="sessions",
+        )
+
+    def _new(self, caller: Caller) -> Session:
+        if self._keeper is None:
+            return Session(self._random(32))
+        place = self._keeper.place(caller)
+        session = Session(place.code_key, durable=True)
+        self._read[session] = _Read(place)
+        return session
+
+    def _forget(self, caller: Caller, session: Session) -> None:
+        """Let the next call begin with what is on disk; calls under way keep what they have."""
+        key = caller.session_key
+        with self._lock:
+            for kept in (self._named, self._living, *self._nameless.values()):
+                if kept.get(key) is session:
+                    del kept[key]
+
+    def _refreshed(self, keeper: VaultKeeper, caller: Caller, session: Session) -> Session:
+        """Return the session with everything that is kept of it, and nothing that is not any more.
+
+        What a session knows only grows. One that knows too much is replaced.
+        """
+        with self._lock:
+            read = self._read[session]
+            last, expires_at = read.last, read.expires_at
+        kept = keeper.read(read.place, last)
+        erased = read.erasures not in {None, kept.erasures}
+        if erased or (expires_at is not None and self._seconds() >= expires_at):
+            self._forget(caller, session)
+            return self._refreshed(keeper, caller, self._held(caller))
+        try:
+            session.vault.restore(kept.own, own=True)
+            session.vault.restore(kept.others, own=False)
+        except ValueError:
+            self._forget(caller, session)
+            raise StoreFailure("two values share a placeholder") from None
+        with self._lock:
+            read.last = max(read.last, kept.last)
+            read.erasures = kept.erasures if read.erasures is None else read.erasures
+            ends = [each for each in (read.expires_at, kept.expires_at) if each is not None]
+            read.expires_at = min(ends, default=None)
+        return session
+
+    def _seconds(self) -> float:
+        return 0.0 if self._now is None else self._now().timestamp()
 
     def before_fork(self) -> None:
         """Do nothing: what the sessions know goes with the child."""

@@ -26,6 +26,7 @@ from agentguard.pipeline.steps import (
     Progress,
     Stage,
     Trace,
+    keep_vault,
     perform,
 )
 from agentguard.pipeline.stream import streamed
@@ -71,6 +72,9 @@ def _steps(progress: Progress) -> Flow[Any]:
     progress.call = call
     progress.decision = core.policy.settle(progress.decision, facts)
     refuse_if_denied(progress)
+    # What stands for a value outlives the call, so what it stands for is kept before.
+    progress.stage = Stage.VAULT
+    yield from keep_vault(progress, session)
     # 5 must a person agree?
     progress.stage = Stage.CONSENT
     claim = yield from consent(progress, caller, call, shown)
@@ -86,6 +90,7 @@ def _steps(progress: Progress) -> Flow[Any]:
     if response.form is None:
         progress.stage = Stage.RESULT
         result = checked(progress, call, response, session)
+        yield from keep_vault(progress, session)
     else:
         yield from streamed(progress, response.form, session)
     # 9 write down what happened

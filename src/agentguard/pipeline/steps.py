@@ -121,6 +121,14 @@ class OpenSession(Step[Session]):
 
 
 @dataclass(frozen=True, slots=True)
+class KeepVault(Step[None]):
+    """Put on disk what a session hid and its vault has not kept yet, where it is kept at all."""
+
+    caller: Caller
+    session: Session
+
+
+@dataclass(frozen=True, slots=True)
 class FindApprovals(Step[tuple[ApprovalRequest, ...]]):
     """Read the open approval requests of a session for a tool, newest first."""
 
@@ -213,6 +221,7 @@ class Stage(Enum):
     IDENTITY = "identity"
     POLICY = "policy"
     CONTENT = "classification"
+    VAULT = "vault"
     CONSENT = "approvals"
     INTENT = "audit"
     DISPATCH = "dispatch"
@@ -239,6 +248,13 @@ class Progress:
     dispatched: bool = False
     concluded: bool = False
     interrupted: EntryType | None = None
+
+
+def keep_vault(progress: Progress, session: Session) -> Flow[None]:
+    """Have everything kept that was hidden so far, so that no placeholder leaves before."""
+    caller = progress.attempt.caller
+    if caller is not None and session.vault.has_unkept:
+        yield from perform(KeepVault(caller, session))
 
 
 def obligation(progress: Progress, kind: type[K]) -> K | None:

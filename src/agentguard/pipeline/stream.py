@@ -9,7 +9,16 @@ INVARIANT: nothing is released that was not checked (tests/pipeline/test_stream.
 """
 
 from agentguard.errors import ContentRefused, GuardFailure
-from agentguard.pipeline.steps import Emit, Flow, Progress, Pull, Stage, perform
+from agentguard.pipeline.steps import (
+    Emit,
+    Flow,
+    Progress,
+    Pull,
+    Stage,
+    keep_vault,
+    perform,
+    required,
+)
 from agentguard.redaction import (
     AnswerBlocked,
     AnswerUncheckable,
@@ -18,7 +27,7 @@ from agentguard.redaction import (
     StreamForm,
 )
 from agentguard.session import Session
-from agentguard.vocabulary import Action, Reason
+from agentguard.vocabulary import Action, HideClasses, Reason
 
 
 def streamed(progress: Progress, form: StreamForm, session: Session) -> Flow[None]:
@@ -28,7 +37,7 @@ def streamed(progress: Progress, form: StreamForm, session: Session) -> Flow[Non
         ContentRefused: the answer holds a class that may not be in an answer.
         Exception: what the provider's stream broke off with, unchanged.
     """
-    classifier, classes = progress.core.classifier, progress.core.policy.classes
+    classifier, classes = progress.core.classifier, required(progress, HideClasses).classes
     handled = {name for name, each in classes.items() if each.in_answers is not Action.LABEL}
     check = StreamCheck(
         form,
@@ -56,6 +65,7 @@ def streamed(progress: Progress, form: StreamForm, session: Session) -> Flow[Non
         progress.answered = dict(check.counts)
         if refusal is not None:
             raise refusal
+        yield from keep_vault(progress, session)
         if released:
             yield from perform(Emit(tuple(released)))
 

@@ -2,19 +2,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which placeholder stands for which value in this session?
 
-Issues placeholders and remembers what they stand for, in memory only.
-Whether a value may be turned back for somebody is not decided here.
+Issues placeholders and remembers what they stand for.
+Whether a value may be turned back for somebody is not decided here, and where values are kept
+beyond this process neither: a vault only says which of them are not kept yet.
 
 INVARIANT: the same class and value give the same placeholder for the whole session, and no
 placeholder stands for two values (tests/redaction/test_vault.py).
+INVARIANT: what was issued and is not kept is given as such, whichever thread issued it
+(tests/redaction/test_vault.py).
 """
 
 import base64
 import hmac
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
 from agentguard.redaction.placeholders import PLACEHOLDER, as_placeholder
+from agentguard.redaction.surrogates import Surrogates
 from agentguard.vocabulary import DataClass, KnownValue
 
 KEY_BYTES = 32
@@ -23,6 +29,13 @@ CODE_BYTES = 5
 SHORTEST_KNOWN = 4
 
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]+")
+
+
+class VaultScope(StrEnum):
+    """How far a placeholder stands for the same value."""
+
+    SESSION = "session"
+    TENANT = "tenant"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,13 +63,14 @@ class Vault:
     Threads may share it: every change is one operation on a dictionary.
     """
 
-    __slots__ = ("_issued", "_key")
+    __slots__ = ("_issued", "_kept", "_key", "_placeholders", "_unkept", "surrogates")
 
-    def __init__(self, key: bytes) -> None:
+    def __init__(self, key: bytes, *, durable: bool = False) -> None:
         """Start an empty vault.
 
         Args:
-            key: 32 random bytes of this session alone.
+            key: 32 bytes that nobody can guess, which make the codes of the placeholders.
+            durable: whether what is issued is to be kept beyond this process.
 
         Raises:
             ValueError: the key is shorter.
@@ -64,7 +78,12 @@ class Vault:
         if len(key) < KEY_BYTES:
             raise ValueError(f"a vault's key must have at least {KEY_BYTES} bytes")
         self._key = key
+        self.surrogates = Surrogates(hmac.digest(key, b"surrogates", "sha256"))
         self._issued: dict[str, Issued] = {}
+        self._placeholders: dict[tuple[str, str], str] = {}
+        # Both None where nothing is kept beyond this process.
+        self._kept: set[str] | None = set() if durable else None
+        self._unkept: dict[str, Issued] = {}
 
     def __repr__(self) -> str:
         return f"Vault({len(self._issued)} values)"
@@ -81,7 +100,10 @@ class Vault:
             ValueError: the label does not fit a placeholder, or another value already has this
                 placeholder. The message holds no text.
         """
-        placeholder = f"[[{data_class.label}:{self._code(data_class.name, value)}]]"
+        # One that is kept may have been made with an earlier key: it stays what it is.
+        placeholder = self._placeholders.get((data_class.name, value))
+        if placeholder is None:
+            placeholder = f"[[{data_class.label}:{self._code(data_class.name, value)}]]"
         if PLACEHOLDER.fullmatch(placeholder) is None:
             raise ValueError(f"the name of class {data_class.name!r} does not fit a placeholder")
         issued = self._issued.get(placeholder)
@@ -96,9 +118,68 @@ class Vault:
             issued = self._issued.setdefault(placeholder, fresh)
         if (issued.value, issued.data_class) != (value, data_class.name):
             raise ValueError(f"two values of class {data_class.name!r} share a placeholder")
+        self._placeholders[data_class.name, value] = placeholder
         if issued.reversible and not reversible:
-            self._issued[placeholder] = replace(issued, reversible=False)
+            self._issued[placeholder] = issued = replace(issued, reversible=False)
+            if self._kept is not None:
+                self._kept.discard(placeholder)
+        if self._kept is not None and placeholder not in self._kept:
+            self._unkept[placeholder] = issued
         return placeholder
+
+    @property
+    def has_unkept(self) -> bool:
+        """Whether there is anything to be kept."""
+        return bool(self._unkept)
+
+    @property
+    def unkept(self) -> tuple[Issued, ...]:
+        """What was issued here and is to be kept, but was not yet."""
+        return tuple(self._unkept.values())
+
+    def keep(self, kept: Iterable[Issued]) -> None:
+        """Note what is kept now; one that turned out to be one-way is so from now on.
+
+        Raises:
+            ValueError: another value has the placeholder.
+        """
+        if self._kept is None:
+            raise ValueError("nothing of this vault is kept")
+        for each in kept:
+            mine = self._known(each)
+            if mine.reversible is each.reversible:
+                self._kept.add(each.placeholder)
+                self._unkept.pop(each.placeholder, None)
+            # Another thread may have made it one-way while it was written.
+            now = self._issued[each.placeholder]
+            if now.reversible is not each.reversible:
+                self._kept.discard(each.placeholder)
+                self._unkept[each.placeholder] = now
+
+    def restore(self, kept: Iterable[Issued], *, own: bool) -> None:
+        """Take in what was kept by another process, or in another session.
+
+        Args:
+            kept: what placeholders stand for.
+            own: whether it is kept for this very session, so that it need not be kept again.
+
+        Raises:
+            ValueError: another value has a placeholder. The message holds no text.
+        """
+        for each in kept:
+            mine = self._known(each)
+            if own and self._kept is not None and mine.reversible is each.reversible:
+                self._kept.add(each.placeholder)
+
+    def _known(self, kept: Issued) -> Issued:
+        """Return what is known of something kept, one-way if it is so in either place."""
+        mine = self._issued.setdefault(kept.placeholder, kept)
+        if (mine.value, mine.data_class) != (kept.value, kept.data_class):
+            raise ValueError(f"two values of class {kept.data_class!r} share a placeholder")
+        self._placeholders.setdefault((kept.data_class, kept.value), kept.placeholder)
+        if mine.reversible and not kept.reversible:
+            self._issued[kept.placeholder] = mine = replace(mine, reversible=False)
+        return mine
 
     def issued(self, placeholder: str) -> Issued | None:
         """Return what a placeholder or a mark stands for, None when it was not issued here."""

@@ -5,6 +5,9 @@
 In one SQLite file per deployment, so that the claim of an approval and the intent entry are one
 transaction. ``SqliteReader`` reads it, ``SqliteStore`` also writes it, ``Journal`` is how a
 process writes its stream.
+
+And where do the values of vaults live, when they are kept? In a file of their own, or on a
+server: ``VaultKeeper`` says what is kept, ``KeyRing`` seals it, a ``VaultStore`` holds it.
 """
 
 from agentguard.stores.failures import ChangeLost, StoreFailure
@@ -12,16 +15,32 @@ from agentguard.stores.forking import watch
 from agentguard.stores.journal import Journal
 from agentguard.stores.reading import SqliteReader, StreamRecord, may_live
 from agentguard.stores.sqlite import Append, Head, SqliteStore
+from agentguard.stores.vault import ClassAge, SealedRow, Selection, Shelf, VaultStore
+from agentguard.stores.vault_keeping import Collision, Kept, Place, VaultKeeper
+from agentguard.stores.vault_sealing import KeyRing, VaultKey
+from agentguard.stores.vault_sqlite import SqliteVaultStore
 
 __all__ = [
     "Append",
     "ChangeLost",
+    "ClassAge",
+    "Collision",
     "Head",
     "Journal",
+    "Kept",
+    "KeyRing",
+    "Place",
+    "SealedRow",
+    "Selection",
+    "Shelf",
     "SqliteReader",
     "SqliteStore",
+    "SqliteVaultStore",
     "StoreFailure",
     "StreamRecord",
+    "VaultKeeper",
+    "VaultKey",
+    "VaultStore",
     "may_live",
     "watch",
 ]

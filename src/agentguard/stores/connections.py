@@ -9,6 +9,7 @@ INVARIANT: reading never makes a missing database and never changes the one that
 (tests/stores/test_reading.py).
 """
 
+import os
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -21,10 +22,36 @@ T = TypeVar("T")
 RETRY_SECONDS = 2.0
 """How long a busy store is tried again before the call is refused."""
 
+OWNER_ONLY = 0o600
+
 _FIRST_PAUSE_SECONDS = 0.002
 _LONGEST_PAUSE_SECONDS = 0.05
 _PRIMARY = 0xFF
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
+
+
+def make_file(path: Path) -> None:
+    """Make an empty file that only its owner can read, unless there is one already.
+
+    Raises:
+        StoreFailure: there can be none.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, OWNER_ONLY))
+    except FileExistsError:
+        return
+    except OSError as error:
+        name = type(error).__name__
+        raise StoreFailure(f"there can be no database at {str(path)!r}: {name}") from None
+
+
+def identity_of(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another one at the same path, None when there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def connect_writing(path: Path) -> sqlite3.Connection:

@@ -21,7 +21,13 @@ from pathlib import Path
 
 from agentguard.audit import FIRST_PREVIOUS, entry_fields, entry_hash, placed_bytes
 from agentguard.canonical import Frozen, NotCanonical, instant
-from agentguard.stores.connections import connect_writing, failure, patiently
+from agentguard.stores.connections import (
+    connect_writing,
+    failure,
+    identity_of,
+    make_file,
+    patiently,
+)
 from agentguard.stores.failures import StoreFailure
 from agentguard.stores.reading import OPEN_STATES, SqliteReader
 from agentguard.stores.rows import VOTE_COLUMNS, question_of, standing_of, vote_row
@@ -34,8 +40,6 @@ from agentguard.vocabulary import (
     Position,
     Vote,
 )
-
-OWNER_ONLY = 0o600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,10 +108,10 @@ class SqliteStore(SqliteReader):
         self._writing = threading.Lock()
         place = Path(path).absolute()
         if create:
-            _create(place)
+            make_file(place)
         if place.is_file():
             _migrate(place)
-            self._file = _identity(place)
+            self._file = identity_of(place)
         super().__init__(place)
 
     def close(self) -> None:
@@ -165,21 +169,11 @@ class SqliteStore(SqliteReader):
         return written
 
     def _opened(self) -> sqlite3.Connection:
-        if _identity(self.path) != self._file:
+        if identity_of(self.path) != self._file:
             raise StoreFailure("the database file was moved or replaced")
         if self._writer is None:
             self._writer = connect_writing(self.path)
         return self._writer
-
-
-def _create(path: Path) -> None:
-    try:
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, OWNER_ONLY))
-    except FileExistsError:
-        return
-    except OSError as error:
-        name = type(error).__name__
-        raise StoreFailure(f"there can be no database at {str(path)!r}: {name}") from None
 
 
 def _migrate(path: Path) -> None:
@@ -197,14 +191,6 @@ def _migrate(path: Path) -> None:
     else:
         return
     raise failed
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 def _check_head(connection: sqlite3.Connection, head: Head) -> None:

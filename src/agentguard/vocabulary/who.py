@@ -77,16 +77,19 @@ class Caller:
     Attributes:
         chain: the principals.
         session: the session's id.
+        tenant: on whose behalf the host keeps what it keeps, None where it names no tenant.
         lifetime: shared by all callers of a session that the host gave no id, None for a
             session that has one.
-        session_key: a digest of chain and session; another chain is another session.
+        session_key: a digest of chain, session and tenant; another chain is another session.
     """
 
     chain: Chain
     session: str
+    tenant: str | None = None
     lifetime: Lifetime | None = field(default=None, repr=False, compare=False)
     session_key: str = field(init=False)
 
     def __post_init__(self) -> None:
-        key = digest(canonical_bytes((*self.chain.ids, self.session)))
+        named = (*self.chain.ids, self.session)
+        key = digest(canonical_bytes(named if self.tenant is None else (named, self.tenant)))
         object.__setattr__(self, "session_key", key)
