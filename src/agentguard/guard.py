@@ -214,6 +214,8 @@ class Guard:
             problem = str(failure)
         finally:
             self._parts.store.close()
+            if self._parts.keeper is not None:
+                self._parts.keeper.close()
         if problem is not None:
             raise GuardFailure(problem, part="audit", dispatched=True)
 

@@ -15,11 +15,19 @@ from importlib.metadata import version
 from opentelemetry.trace import TracerProvider
 
 from agentguard.classification import Classifier, build_classifier
-from agentguard.config import Settings
+from agentguard.config import Settings, VaultSettings
 from agentguard.enforcement import Enforcer
 from agentguard.identity import Identities
 from agentguard.pipeline import Core
-from agentguard.stores import Journal, SqliteStore
+from agentguard.stores import (
+    Journal,
+    KeyRing,
+    SqliteStore,
+    SqliteVaultStore,
+    StoreFailure,
+    VaultKeeper,
+    VaultKey,
+)
 from agentguard.telemetry import Telemetry
 
 # How long an approved execution may take before its outcome counts as unknown.
@@ -34,6 +42,7 @@ class Parts:
     identities: Identities
     journal: Journal
     store: SqliteStore
+    keeper: VaultKeeper | None
 
 
 def now() -> datetime:
@@ -70,7 +79,8 @@ def assemble(settings: Settings, *, tracer_provider: TracerProvider | None = Non
     policy = settings.policy
     store = SqliteStore(settings.deployment.store)
     journal = Journal(store, now)
-    identities = Identities(new_id)
+    keeper = None if settings.vault is None else vault_keeper(settings.vault)
+    identities = Identities(new_id, None if settings.vault is None else settings.vault.tenant)
     core = Core(
         policy=policy,
         classifier=classifier_of(settings),
@@ -91,5 +101,25 @@ def assemble(settings: Settings, *, tracer_provider: TracerProvider | None = Non
         approvals=store,
         telemetry=telemetry,
         new_call_id=new_id,
+        keeper=keeper,
     )
-    return Parts(enforcer=enforcer, identities=identities, journal=journal, store=store)
+    return Parts(
+        enforcer=enforcer, identities=identities, journal=journal, store=store, keeper=keeper
+    )
+
+
+def vault_keeper(vault: VaultSettings) -> VaultKeeper:
+    """Open what keeps the values of sessions beyond the process.
+
+    Raises:
+        StoreFailure: it cannot be opened, or holds values whose key is not here.
+    """
+    if vault.file is None:
+        raise StoreFailure("no server for the vault")
+    return VaultKeeper(
+        SqliteVaultStore(vault.file),
+        KeyRing(VaultKey(vault.key), tuple(map(VaultKey, vault.old_keys))),
+        scope=vault.scope,
+        expire_after=vault.expire_after,
+        now=now,
+    )

@@ -6,8 +6,8 @@
 a first policy. Nothing here builds a guard.
 """
 
-from agentguard.config.load import check, load, load_policy
-from agentguard.config.settings import Deployment, Remark, Settings, Severity
+from agentguard.config.load import check, load, load_policy, load_vault
+from agentguard.config.settings import Deployment, Remark, Settings, Severity, VaultPlace, VaultSettings
 from agentguard.config.starter import starter
 
 __all__ = [
@@ -15,8 +15,11 @@ __all__ = [
     "Remark",
     "Settings",
     "Severity",
+    "VaultPlace",
+    "VaultSettings",
     "check",
     "load",
     "load_policy",
+    "load_vault",
     "starter",
 ]

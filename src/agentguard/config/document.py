@@ -13,7 +13,9 @@ from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from agentguard.config.settings import VaultPlace
 from agentguard.policy import HostedDenial, Idempotency, Path
+from agentguard.redaction import VaultScope
 from agentguard.vocabulary import Action, Effect, Impact, Profile, Reference
 
 Tell = Callable[[Path, str], None]
@@ -52,6 +54,7 @@ class File(Table):
     provider: Any = None
     hosted_tools: Any = None
     coverage: Any = None
+    vault: Any = None
     detection: Any = None
 
 
@@ -169,6 +172,21 @@ class HostedToolsTable(Table):
     """``[hosted_tools]``."""
 
     denied: HostedDenial | None = _Spelled
+
+
+class VaultTable(Table):
+    """``[vault]``."""
+
+    scope: VaultScope = Field(default=VaultScope.SESSION, strict=False)
+    tenant: Name | None = None
+    store: VaultPlace = Field(default=VaultPlace.SQLITE, strict=False)
+    file: Name | None = None
+    dsn_env: Name | None = None
+    key_env: Name | None = None
+    key_file: Name | None = None
+    old_key_envs: Names | None = None
+    old_key_files: Names | None = None
+    expire_after: Name | None = None
 
 
 class CoverageTable(Table):

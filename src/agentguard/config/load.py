@@ -25,6 +25,7 @@ from agentguard.config.settings import (
     Remark,
     Settings,
     Severity,
+    VaultSettings,
 )
 from agentguard.errors import ConfigError, Problem
 from agentguard.policy import Policy, PolicyDocument, compile_policy, doubts_about, flaws_of
@@ -44,6 +45,7 @@ class _Examined:
     own: tuple[OwnClass, ...] = ()
     known: tuple[KnownValue, ...] = ()
     store: str = DEFAULT_STORE
+    vault: VaultSettings | None = None
 
 
 def load(path: str | os.PathLike[str], env: Mapping[str, str] | None = None) -> Settings:
@@ -67,6 +69,7 @@ def load(path: str | os.PathLike[str], env: Mapping[str, str] | None = None) -> 
         named=frozenset(each.name for each in examined.document.class_sources),
         deployment=Deployment(store=place.parent / examined.store),
         path=place,
+        vault=examined.vault,
     )
 
 
@@ -84,6 +87,26 @@ def load_policy(path: str | os.PathLike[str]) -> tuple[Policy, Deployment]:
         raise ConfigError(examined.problems)
     store = Path(path).absolute().parent / examined.store
     return compile_policy(examined.document), Deployment(store=store)
+
+
+def load_vault(
+    path: str | os.PathLike[str], env: Mapping[str, str] | None = None
+) -> tuple[VaultSettings | None, Deployment]:
+    """Read how the vault of a configuration file is kept, with its keys and nothing else.
+
+    For operators, whose machines do not hold the values of classes.
+
+    Args:
+        path: the file.
+        env: the environment that keys are read from, by default this process's.
+
+    Raises:
+        ConfigError: the file cannot be used; it lists a syntax error, or else every problem.
+    """
+    examined = _examine(Path(path), None, os.environ if env is None else env)
+    if examined.document is None or examined.problems:
+        raise ConfigError(examined.problems)
+    return examined.vault, Deployment(store=Path(path).absolute().parent / examined.store)
 
 
 def check(path: str | os.PathLike[str], env: Mapping[str, str] | None = None) -> tuple[Remark, ...]:
@@ -108,10 +131,13 @@ def check(path: str | os.PathLike[str], env: Mapping[str, str] | None = None) ->
     )
 
 
-def _examine(path: Path, env: Mapping[str, str] | None) -> _Examined:
+def _examine(
+    path: Path, env: Mapping[str, str] | None, vault_env: Mapping[str, str] | None = None
+) -> _Examined:
     # Deferred: the models bring pydantic, which importing agentguard must not.
     from agentguard.config.reading import read
     from agentguard.config.sources import fetch
+    from agentguard.config.vaults import vault_of
 
     text, tables, problem = _parsed(path)
     if problem is not None:
@@ -120,8 +146,12 @@ def _examine(path: Path, env: Mapping[str, str] | None) -> _Examined:
     reading = read(tables, BUILT_IN_CLASSES, report.add)
     own: tuple[OwnClass, ...] = ()
     known: tuple[KnownValue, ...] = ()
+    vault: VaultSettings | None = None
+    folder, store = path.absolute().parent, reading.store or DEFAULT_STORE
+    vault_env = env if vault_env is None else vault_env
+    if vault_env is not None and reading.vault is not None:
+        vault = vault_of(reading.vault, folder, folder / store, vault_env, report.add)
     if env is not None:
-        folder = path.absolute().parent
         own, known = fetch(reading.classes, BUILT_IN_CLASSES, folder, env, report.add)
     report.add_flaws(flaws_of(reading.document))
     return _Examined(
@@ -130,7 +160,8 @@ def _examine(path: Path, env: Mapping[str, str] | None) -> _Examined:
         document=reading.document,
         own=own,
         known=known,
-        store=reading.store or DEFAULT_STORE,
+        store=store,
+        vault=vault,
     )
 
 

@@ -30,8 +30,10 @@ from agentguard.config.document import (
     Table,
     Tell,
     ToolTable,
+    VaultTable,
     read_table,
 )
+from agentguard.config.durations import EXPECTED, duration
 from agentguard.operations import closest, is_operation_name, needs_pairs
 from agentguard.policy import (
     ANSWER,
@@ -60,8 +62,6 @@ from agentguard.vocabulary import (
 
 VERSION = 1
 
-_DURATION = re.compile(r"([0-9]{1,6})([smhd])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 _STAND_IN = timedelta(seconds=1)
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
@@ -76,11 +76,13 @@ class Reading:
         document: the policy tables.
         classes: the class tables, in the order of the file.
         store: where the store lies, as written; None for the default.
+        vault: how the vault is kept beyond the process, None for not at all.
     """
 
     document: PolicyDocument
     classes: tuple[ClassTable, ...]
     store: str | None
+    vault: VaultTable | None
 
 
 def read(tables: Mapping[str, Any], built_in: tuple[DataClass, ...], tell: Tell) -> Reading:
@@ -121,7 +123,8 @@ def read(tables: Mapping[str, Any], built_in: tuple[DataClass, ...], tell: Tell)
         ),
         detection=_detection(file.detection, tell),
     )
-    return Reading(document=document, classes=classes, store=deployment.store)
+    vault = None if file.vault is None else _one(VaultTable, file.vault, "vault", tell)
+    return Reading(document=document, classes=classes, store=deployment.store, vault=vault)
 
 
 def _one(model: type[T], table: object, name: str, tell: Tell) -> T:
@@ -238,11 +241,11 @@ def _profiles(tables: object, tell: Tell) -> tuple[ApprovalProfile, ...]:
 def _duration(text: str | None, path: Path, tell: Tell) -> timedelta:
     if text is None:
         return _STAND_IN
-    found = _DURATION.fullmatch(text)
+    found = duration(text)
     if found is None:
-        tell(path, "must be a duration such as '30s', '10m', '4h' or '2d'")
+        tell(path, EXPECTED)
         return _STAND_IN
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
+    return found
 
 
 def _classes(

@@ -8,12 +8,14 @@ INVARIANT: known values do not appear in a repr (tests/config/test_load.py).
 """
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 
 from agentguard.classification import OwnClass
 from agentguard.errors import Problem
 from agentguard.policy import Policy
+from agentguard.redaction import VaultScope
 from agentguard.vocabulary import KnownValue
 
 
@@ -28,6 +30,36 @@ class Deployment:
     store: Path
 
 
+class VaultPlace(StrEnum):
+    """Where the vault is kept beyond the process."""
+
+    SQLITE = "sqlite"
+    POSTGRES = "postgres"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VaultSettings:
+    """How the vault is kept beyond the process; no part of the policy's digest.
+
+    Attributes:
+        scope: how far a placeholder stands for the same value.
+        tenant: whose the sessions are for which the host names no tenant.
+        file: the SQLite file, absolute; None for a server.
+        address: where the PostgreSQL server is; None for a file.
+        key: what the values are sealed with.
+        old_keys: what values that are there already may be sealed with.
+        expire_after: how long a value is kept, None for as long as nobody erases it.
+    """
+
+    scope: VaultScope
+    tenant: str | None
+    file: Path | None
+    address: str | None = field(repr=False)
+    key: bytes = field(repr=False)
+    old_keys: tuple[bytes, ...] = field(repr=False)
+    expire_after: timedelta | None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """A configuration file, read and checked.
@@ -39,6 +71,7 @@ class Settings:
         named: the classes that have a table, some of which are looked for only then.
         deployment: where the parts lie.
         path: the file that was read, absolute.
+        vault: how the vault is kept beyond the process, None for not at all.
     """
 
     policy: Policy
@@ -47,6 +80,7 @@ class Settings:
     named: frozenset[str]
     deployment: Deployment
     path: Path
+    vault: VaultSettings | None = None
 
 
 class Severity(StrEnum):
