@@ -166,6 +166,22 @@ def test_how_sensitive_data_is_looked_for_is_part_of_the_policy(write: Write) ->
     assert stated.digest == plain.policy.digest
 
 
+def test_a_provider_may_be_treated_in_its_own_way(write: Write) -> None:
+    """What ``at`` says stands in the policy, and changes its digest."""
+    plain = load(write(GOOD), ENV).policy
+    text = GOOD.replace('action = "block"', 'action = "block"\nat = { openai = "label" }')
+    policy = load(write(text), ENV).policy
+    assert policy.digest != plain.digest
+    assert policy.classes["email"].action is Action.BLOCK
+    assert policy.classes_at("openai")["email"].action is Action.LABEL
+
+
+def test_a_class_that_leaves_as_it_is_is_doubted(write: Write) -> None:
+    """A check says which class of text passes to every provider."""
+    (doubt,) = check(write(GOOD.replace('action = "block"', 'action = "label"')), ENV)
+    assert (doubt.problem.key, doubt.severity) == ("class[0].action", Severity.WARNING)
+
+
 def test_a_quiet_profile_is_doubted(write: Write) -> None:
     """A check says that the strict profile misses more."""
     (doubt,) = check(write(f'{GOOD}\n[detection]\nprofile = "strict"\n'), ENV)
@@ -328,6 +344,15 @@ def test_ten_mistakes_give_ten_located_messages(write: Write) -> None:
         ('"X-Team"', '"X Team"', "provider[0].headers[0]", "must be the name of a header"),
         (GOOD, f'{GOOD}[detection]\nprofile = "off"', "detection.profile", "must be 'strict', "),
         (GOOD, f"{GOOD}[detection]\noff = true", "detection.off", "is not a known key"),
+        ('"block"', '"block"\nat = { azure = "hash" }', "class[0].at.azure", "is not declared"),
+        ('"block"', '"block"\nat = { openai = "off" }', "class[0].at.openai", "must be 'block'"),
+        ('"block"', '"block"\nat = "openai"', "class[0].at", "must be a table"),
+        (
+            '"credential"',
+            '"credential"\nat = { openai = "tokenise" }',
+            "class[2].at.openai",
+            "must be one-way for a secret: 'block', 'redact'",
+        ),
     ],
 )
 def test_each_mistake_is_told_at_its_key(

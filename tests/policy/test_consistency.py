@@ -268,7 +268,7 @@ def test_a_sound_policy_has_no_flaw() -> None:
         treated("action", "must be 'block' or 'label'", "media", action=Action.REDACT),
         treated("in_answers", "must be 'label'", "media", in_answers=Action.BLOCK),
         treated("action", "cannot be chosen", "answer", action=Action.BLOCK),
-        treated("action", "cannot be 'label'", "pii", action=Action.LABEL),
+        treated("action", "cannot be 'label'", "secret", action=Action.LABEL),
         treated("in_answers", "'label', 'redact' or 'block'", "pii", in_answers=Action.HASH),
         treated("approvers_see", "no tool receives it", "media", approvers_see=True),
         *(

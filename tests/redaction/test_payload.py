@@ -80,7 +80,7 @@ def everywhere(value: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("value", CANARIES)
-@pytest.mark.parametrize("action", list(Action))
+@pytest.mark.parametrize("action", [each for each in Action if each is not Action.LABEL])
 def test_a_value_survives_in_no_position(value: str, action: Action) -> None:
     """Strings, keys, lists and JSON inside JSON inside strings hold nothing after redaction."""
     name = ENGINE.findings(value)[0].data_class

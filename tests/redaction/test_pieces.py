@@ -17,8 +17,7 @@ def between(start: str, end: str, text: str) -> tuple[Finding, ...]:
     begin, stop = text.find(start), text.find(end)
     if begin < 0 or stop < 0:
         return ()
-    place = {"start": begin, "end": stop + len(end)}
-    return (Finding(**place, data_class="private_key", detector="test"),)
+    return (Finding(start=begin, end=stop + len(end), data_class="private_key", detector="test"),)
 
 
 def covered(pieces: list[str]) -> list[str]:

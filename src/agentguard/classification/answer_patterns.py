@@ -15,6 +15,7 @@ INVARIANT: every invisible character is found where it has no such use
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from agentguard.classification.classes import HIDDEN_UNICODE, REMOTE_IMAGE
 from agentguard.classification.remote_images import remote_images
@@ -100,7 +101,7 @@ def _cut(findings: Iterable[Finding], around: Sequence[Finding]) -> Iterator[Fin
 
 
 def _part(finding: Finding, start: int, end: int) -> Finding:
-    return Finding(start=start, end=end, data_class=finding.data_class, detector=finding.detector)
+    return replace(finding, start=start, end=end)
 
 
 def _hidden(text: str) -> Iterator[Finding]:

@@ -7,7 +7,14 @@ a first policy. Nothing here builds a guard.
 """
 
 from agentguard.config.load import check, load, load_policy, load_vault
-from agentguard.config.settings import Deployment, Remark, Settings, Severity, VaultPlace, VaultSettings
+from agentguard.config.settings import (
+    Deployment,
+    Remark,
+    Settings,
+    Severity,
+    VaultPlace,
+    VaultSettings,
+)
 from agentguard.config.starter import starter
 
 __all__ = [

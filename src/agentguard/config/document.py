@@ -150,6 +150,7 @@ class ClassTable(Table):
     needed = ("name",)
     name: Name | None = None
     action: Action | None = _Spelled
+    at: dict[Name, Annotated[Action, Field(strict=False)]] | None = None
     in_answers: Action | None = _Spelled
     approvers_see: bool | None = None
     patterns: Names | None = None

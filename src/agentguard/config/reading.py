@@ -9,11 +9,12 @@ Opens nothing: values from files and from the environment are fetched by ``sourc
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
 from agentguard.config.arguments import argument
+from agentguard.config.classes import classes_of, destinations_of, source_of
 from agentguard.config.document import (
     ApprovalTable,
     ApproverTable,
@@ -36,8 +37,6 @@ from agentguard.config.document import (
 from agentguard.config.durations import EXPECTED, duration
 from agentguard.operations import closest, is_operation_name, needs_pairs
 from agentguard.policy import (
-    ANSWER,
-    ClassSource,
     DetectionSpec,
     HostedDenial,
     Idempotency,
@@ -48,10 +47,8 @@ from agentguard.policy import (
     RuleSpec,
     ToolSpec,
     parse_host,
-    value_digest,
 )
 from agentguard.vocabulary import (
-    Action,
     ApprovalProfile,
     Approver,
     DataClass,
@@ -110,8 +107,9 @@ def read(tables: Mapping[str, Any], built_in: tuple[DataClass, ...], tell: Tell)
             _rule(table, path, tell) for path, table in _each(RuleTable, file.rule, "rule", tell)
         ),
         profiles=_profiles(file.approval, tell),
-        classes=_classes(classes, built_in, tell),
-        class_sources=tuple(map(_source, classes)),
+        classes=classes_of(classes, built_in, tell),
+        class_sources=tuple(map(source_of, classes)),
+        destinations=destinations_of(classes),
         providers=tuple(
             _provider(table, path, tell)
             for path, table in _each(ProviderTable, file.provider, "provider", tell)
@@ -246,39 +244,6 @@ def _duration(text: str | None, path: Path, tell: Tell) -> timedelta:
         tell(path, EXPECTED)
         return _STAND_IN
     return found
-
-
-def _classes(
-    tables: tuple[ClassTable, ...], built_in: tuple[DataClass, ...], tell: Tell
-) -> tuple[DataClass, ...]:
-    classes = {each.name: each for each in built_in}
-    for index, table in enumerate(tables):
-        if table.name is None:
-            continue
-        base = classes.get(
-            table.name, DataClass(name=table.name, family="organisation", action=Action.TOKENISE)
-        )
-        if base.family == ANSWER and table.action is not None:
-            message = "cannot be chosen: it is looked for in answers only; use 'in_answers'"
-            tell(("class", index, "action"), message)
-        see = base.approvers_see if table.approvers_see is None else table.approvers_see
-        classes[table.name] = replace(
-            base,
-            action=table.action or base.action,
-            in_answers=table.in_answers or base.in_answers,
-            approvers_see=see,
-        )
-    return tuple(classes.values())
-
-
-def _source(table: ClassTable) -> ClassSource:
-    return ClassSource(
-        name=table.name or "",
-        patterns=tuple(table.patterns or ()),
-        value_digests=tuple(map(value_digest, table.values or ())),
-        values_file=table.values_file,
-        environment=tuple(table.values_from_env or ()),
-    )
 
 
 def _provider(table: ProviderTable, path: Path, tell: Tell) -> ProviderSpec:

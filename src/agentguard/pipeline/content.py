@@ -30,8 +30,10 @@ from agentguard.redaction import (
 )
 from agentguard.session import Session
 from agentguard.vocabulary import (
+    Action,
     AskApproval,
     Call,
+    DataClass,
     Facts,
     Finding,
     HideClasses,
@@ -87,7 +89,8 @@ def cleaned(progress: Progress, call: Call, session: Session) -> tuple[Call, Fac
         return _cleaned_model_call(progress, call, session)
     if isinstance(call, ToolCall):
         required(progress, ReceiveOnly)
-        progress.classes = _hidden(progress, call, session, session.finder).counts
+        classes = progress.core.policy.classes
+        progress.classes = _hidden(progress, call, session, session.finder, classes).counts
         shown = "" if obligation(progress, AskApproval) is None else _shown(progress, call, session)
         return call, Facts(counts=progress.classes), shown
     assert_never(call)
@@ -100,20 +103,21 @@ def _cleaned_model_call(
     offered = narrowed(progress, call)
     classifier = progress.core.classifier
     find = session.finder(classifier)
+    actions = required(progress, HideClasses).classes
     hidden = redact_payload(
         offered.payload,
         find=find,
         find_again=session.second_finder(classifier),
-        actions=required(progress, HideClasses).classes,
+        actions=actions,
         vault=session.vault,
         model_authored=offered.model_authored,
         source=call.id,
     )
     progress.classes = counts = _with_attachments(hidden.counts, call)
-    if call.model and find(call.model):
+    if call.model and _to_hide(call.model, find, actions):
         progress.call = replace(call, model="")  # its name is not to be written down
         raise ContentRefused("the name of the model holds classified data", classes=counts)
-    if found := {finding.data_class for text in texts_of(call.address) for finding in find(text)}:
+    if found := {name for text in texts_of(call.address) for name in _to_hide(text, find, actions)}:
         raise ContentRefused(
             "the address of the request holds classified data",
             classes=found,
@@ -121,6 +125,15 @@ def _cleaned_model_call(
         )
     payload = _kept_here(progress, offered, hidden.payload)
     return replace(offered, payload=payload), Facts(counts=counts), ""
+
+
+def _to_hide(text: str, find: Find, actions: Mapping[str, DataClass]) -> frozenset[str]:
+    """Return the classes found in a text that must not leave as they are."""
+    names = frozenset(
+        name for finding in find(text) for name in (finding.data_class, *finding.covers)
+    )
+    passing = (each.name for each in actions.values() if each.action is Action.LABEL)
+    return names.difference(passing) if names else names
 
 
 def _refuse_references(progress: Progress, call: ModelCall) -> None:
@@ -157,12 +170,16 @@ def _kept_here(progress: Progress, call: ModelCall, payload: Frozen) -> Frozen:
 
 
 def _hidden(
-    progress: Progress, call: ToolCall, session: Session, finder: Callable[[Classifier], Find]
+    progress: Progress,
+    call: ToolCall,
+    session: Session,
+    finder: Callable[[Classifier], Find],
+    classes: Mapping[str, DataClass],
 ) -> Redacted:
     return redact_payload(
         call.resolved,
         find=finder(progress.core.classifier),
-        actions=progress.core.policy.classes,
+        actions=classes,
         vault=session.vault,
         source=call.id,
     )
@@ -173,15 +190,22 @@ def _shown(progress: Progress, call: ToolCall, session: Session) -> str:
 
     The finder is made anew, so that it knows what the first look at the arguments hid.
     """
-    classes = progress.core.policy.classes
+    classes = {
+        name: each if each.action is not Action.LABEL else replace(each, action=Action.REDACT)
+        for name, each in progress.core.policy.classes.items()
+    }
 
     def unseen(classifier: Classifier) -> Find:
         find = session.finder(classifier)
         return lambda text: tuple(
-            finding for finding in find(text) if not classes[finding.data_class].approvers_see
+            finding
+            for finding in find(text)
+            if not all(
+                classes[name].approvers_see for name in (finding.data_class, *finding.covers)
+            )
         )
 
-    payload = _hidden(progress, call, session, unseen).payload
+    payload = _hidden(progress, call, session, unseen, classes).payload
     return canonical_bytes(payload).decode("utf-8")
 
 
@@ -235,7 +259,7 @@ def _checked_answer(
             answers=call.answers,
             harmless=session.harmless_answers(classifier),
             find=session.answer_finder(classifier),
-            classes=progress.core.policy.classes,
+            classes=required(progress, HideClasses).classes,
             vault=session.vault,
         )
     except AnswerBlocked as error:

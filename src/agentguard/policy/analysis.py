@@ -10,12 +10,12 @@ from collections.abc import Iterator
 from itertools import combinations
 
 from agentguard.policy.constraints import are_disjoint
-from agentguard.policy.document import PolicyDocument, RuleSpec
+from agentguard.policy.document import TEXT_FAMILIES, PolicyDocument, RuleSpec
 from agentguard.policy.flaws import Flaw
 from agentguard.policy.globs import is_glob
 from agentguard.policy.hosted_types import KNOWN_TYPES
 from agentguard.policy.rules import CompiledRule, compile_rules
-from agentguard.vocabulary import Effect, Impact, Profile
+from agentguard.vocabulary import Action, Effect, Impact, Profile
 
 
 def doubts_about(document: PolicyDocument) -> tuple[Flaw, ...]:
@@ -36,6 +36,7 @@ def doubts_about(document: PolicyDocument) -> tuple[Flaw, ...]:
         )
     doubts += _unknown_types(document)
     doubts += _quiet_detection(document)
+    doubts += _passing_classes(document)
     doubts += _overlaps(rules, places)
     return tuple(doubts)
 
@@ -74,6 +75,15 @@ def _quiet_detection(document: PolicyDocument) -> Iterator[Flaw]:
     if document.detection.profile is Profile.STRICT:
         message = "'strict' misses more than 'balanced' does, for fewer false findings"
         yield Flaw(("detection", "profile"), message)
+
+
+def _passing_classes(document: PolicyDocument) -> Iterator[Flaw]:
+    classes = {each.name: each for each in document.classes}
+    for index, source in enumerate(document.class_sources):
+        data_class = classes[source.name]
+        if data_class.family in TEXT_FAMILIES and data_class.action is Action.LABEL:
+            message = f"{source.name!r} leaves as it is, to every provider that 'at' does not name"
+            yield Flaw(("class", index, "action"), message)
 
 
 def _shadowed(rule: CompiledRule, rules: list[CompiledRule]) -> Iterator[tuple[str, str]]:

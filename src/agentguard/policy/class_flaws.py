@@ -3,13 +3,14 @@
 """Does a policy treat a data class as one of its family cannot be treated?"""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from agentguard.policy.document import (
     ANSWER,
     EVERY_CLASS,
     FAMILIES,
     MEDIA,
+    SECRET,
     TEXT_FAMILIES,
     ClassSource,
     PolicyDocument,
@@ -19,6 +20,7 @@ from agentguard.vocabulary import Action, DataClass
 
 _CLASS_NAME = re.compile(r"[a-z][a-z_]{0,39}")
 _FOR_MEDIA = frozenset({Action.BLOCK, Action.LABEL})
+_ONE_WAY = frozenset(Action) - {Action.TOKENISE, Action.LABEL}
 _IN_ANSWERS = frozenset({Action.LABEL, Action.REDACT, Action.BLOCK})
 
 
@@ -27,6 +29,7 @@ def class_flaws(document: PolicyDocument) -> Iterator[Flaw]:
     yield from _names(document)
     yield from _treatments(document)
     yield from _recognitions(document)
+    yield from _destinations(document)
 
 
 def _names(document: PolicyDocument) -> Iterator[Flaw]:
@@ -66,19 +69,48 @@ def _treatment(data_class: DataClass) -> Iterator[tuple[str, str]]:
     family, action = data_class.family, data_class.action
     if family not in FAMILIES:
         yield "family", f"must be one of {', '.join(map(repr, sorted(FAMILIES)))}"
-    elif family == MEDIA:
-        if action not in _FOR_MEDIA:
-            yield "action", "must be 'block' or 'label', since it is no text"
-        if data_class.in_answers is not Action.LABEL:
-            yield "in_answers", "must be 'label': answers are searched for text"
-    elif family == ANSWER and action is not Action.REDACT:
-        yield "action", "cannot be chosen: it is looked for in answers only; use in_answers"
-    elif action is Action.LABEL:
-        yield "action", "cannot be 'label': only content that is no text passes with a label"
+    elif problem := _unfit(family, action):
+        yield "action", problem
+    if family == MEDIA and data_class.in_answers is not Action.LABEL:
+        yield "in_answers", "must be 'label': answers are searched for text"
     if data_class.in_answers not in _IN_ANSWERS:
         yield "in_answers", "must be 'label', 'redact' or 'block'"
     if data_class.approvers_see and family not in TEXT_FAMILIES:
         yield "approvers_see", "does not apply: no tool receives it"
+
+
+def _unfit(family: str, action: Action) -> str | None:
+    """Return why a class of this family cannot have this action."""
+    if family == MEDIA and action not in _FOR_MEDIA:
+        return "must be 'block' or 'label', since it is no text"
+    if family == ANSWER and action is not Action.REDACT:
+        return "cannot be chosen: it is looked for in answers only; use in_answers"
+    if family == SECRET and action is Action.LABEL:
+        return "cannot be 'label': no secret leaves as it is"
+    return None
+
+
+def _destinations(document: PolicyDocument) -> Iterator[Flaw]:
+    places = {each.name: index for index, each in enumerate(document.class_sources)}
+    families = {each.name: each.family for each in document.classes}
+    providers = {each.id for each in document.providers}
+    for each in document.destinations:
+        path: Path = ("class", places.get(each.data_class, 0), "at", each.provider)
+        family = families.get(each.data_class)
+        if each.provider not in providers:
+            yield Flaw(path, f"provider {each.provider!r} is not declared")
+        if family is None:
+            yield Flaw(path, f"{each.data_class!r} is not declared")
+        elif family == ANSWER:
+            yield Flaw(path, "does not apply: it is looked for in answers only")
+        elif family == SECRET and each.action not in _ONE_WAY:
+            yield Flaw(path, "must be one-way for a secret: " + _listed(_ONE_WAY))
+        elif problem := _unfit(family, each.action):
+            yield Flaw(path, problem)
+
+
+def _listed(actions: Iterable[Action]) -> str:
+    return ", ".join(repr(action.value) for action in Action if action in actions)
 
 
 def _recognition(source: ClassSource) -> Iterator[str]:

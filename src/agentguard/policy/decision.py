@@ -94,7 +94,7 @@ class Policy:
     _table: Table
     _hosted: HostedTools
     _received: Mapping[str, frozenset[str]]
-    _hide: HideClasses
+    _hide: Mapping[str, HideClasses]
     _offers: Callable[[str, str | None], frozenset[str]]
     _serving: Callable[[str], ProviderSpec | None]
 
@@ -128,9 +128,11 @@ class Policy:
         """Return *decision* in the light of what classification found; it only tightens."""
         if decision.effect is Effect.DENY:
             return decision
+        hide = [each.classes for each in decision.obligations if isinstance(each, HideClasses)]
+        classes = hide[0] if hide else self.classes
         receive = [each.classes for each in decision.obligations if isinstance(each, ReceiveOnly)]
         for name in sorted(name for name, count in facts.counts.items() if count):
-            data_class = self.classes.get(name)
+            data_class = classes.get(name)
             if (
                 data_class is None
                 or data_class.action is Action.BLOCK
@@ -155,6 +157,10 @@ class Policy:
     def may_receive(self, tool: str, data_class: str) -> bool:
         """Say whether a tool may receive values of a class."""
         return data_class in self._received.get(tool, frozenset())
+
+    def classes_at(self, provider: str) -> Mapping[str, DataClass]:
+        """Return the classes as they are treated before they go to a declared provider."""
+        return self._hide[provider].classes
 
     def provider_of(self, origin: str) -> ProviderSpec | None:
         """Return the provider that is reached at an origin, None if no provider is."""
@@ -206,7 +212,7 @@ class Policy:
         if verdict.refusal is not None:
             return verdict.refusal
         duties: list[Obligation] = [
-            self._hide,
+            self._hide[provider.id],
             OfferOnly(tools=self._offered(subjects, person)),
             ReferOnly(references=found.references),
         ]
@@ -284,10 +290,25 @@ def compile_policy(document: PolicyDocument) -> Policy:
         _received=MappingProxyType(
             {tool.name: received_by(tool, document) for tool in document.tools}
         ),
-        _hide=HideClasses(classes=MappingProxyType({each.name: each for each in document.classes})),
+        _hide=_hiding(document),
         _offers=_offers(table, frozenset(tool.name for tool in document.tools if tool.hosted)),
         _serving=_serving(document.providers),
     )
+
+
+def _hiding(document: PolicyDocument) -> Mapping[str, HideClasses]:
+    """Return for each provider what happens to each class; most share one value."""
+    classes = {each.name: each for each in document.classes}
+    usual = HideClasses(classes=MappingProxyType(classes))
+    hiding = {provider.id: usual for provider in document.providers}
+    for provider in {each.provider for each in document.destinations}:
+        there = {
+            each.data_class: replace(classes[each.data_class], action=each.action)
+            for each in document.destinations
+            if each.provider == provider
+        }
+        hiding[provider] = HideClasses(classes=MappingProxyType({**classes, **there}))
+    return MappingProxyType(hiding)
 
 
 def _serving(providers: tuple[ProviderSpec, ...]) -> Callable[[str], ProviderSpec | None]:

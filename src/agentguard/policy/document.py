@@ -18,6 +18,7 @@ from agentguard.canonical import Frozen, canonical_bytes, digest
 from agentguard.policy.constraints import Constraint
 from agentguard.policy.origins import HostEntry, parse_host, parse_origin
 from agentguard.vocabulary import (
+    Action,
     ApprovalProfile,
     DataClass,
     Effect,
@@ -29,7 +30,8 @@ from agentguard.vocabulary import (
 ANYBODY = "user:*"
 GROUP = "group:"
 EVERY_CLASS = "*"
-TEXT_FAMILIES = frozenset({"secret", "pii", "organisation"})
+SECRET = "secret"  # noqa: S105 - the name of a family of classes
+TEXT_FAMILIES = frozenset({SECRET, "pii", "organisation"})
 MEDIA = "media"
 ANSWER = "answer"
 FAMILIES = TEXT_FAMILIES | {MEDIA, ANSWER}
@@ -182,6 +184,15 @@ class ClassSource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DestinationSpec:
+    """What happens to a class before it goes to one provider, instead of its action."""
+
+    data_class: str
+    provider: str
+    action: Action
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DetectionSpec:
     """How sensitive data is looked for.
 
@@ -214,6 +225,7 @@ class PolicyDocument:
     profiles: tuple[ApprovalProfile, ...] = ()
     classes: tuple[DataClass, ...] = ()
     class_sources: tuple[ClassSource, ...] = ()
+    destinations: tuple[DestinationSpec, ...] = ()
     providers: tuple[ProviderSpec, ...] = ()
     hosted_denial: HostedDenial = HostedDenial.REFUSE
     required_surfaces: frozenset[str] = frozenset()
@@ -234,6 +246,7 @@ class PolicyDocument:
                     "approvals": {each.name: _profile_form(each) for each in self.profiles},
                     "classes": {each.name: _class_form(each) for each in self.classes},
                     "class_sources": {each.name: _source_form(each) for each in self.class_sources},
+                    "destinations": _destinations_form(self.destinations),
                     "providers": {each.id: _provider_form(each) for each in self.providers},
                     "hosted_tools": {"denied": self.hosted_denial.value},
                     "coverage": {"require": _sorted(self.required_surfaces)},
@@ -293,6 +306,10 @@ def _class_form(data_class: DataClass) -> Frozen:
         "in_answers": data_class.in_answers.value,
         "approvers_see": data_class.approvers_see,
     }
+
+
+def _destinations_form(destinations: Iterable[DestinationSpec]) -> Frozen:
+    return {f"{each.data_class} {each.provider}": each.action.value for each in destinations}
 
 
 def _source_form(source: ClassSource) -> Frozen:

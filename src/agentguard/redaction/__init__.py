@@ -8,6 +8,8 @@
     authored      which places the model wrote
     pieces        what is sensitive only when strings are read together
     spans         what is left to hide beside what must stay
+    replacing     what stands instead of a value, and which class decides
+    surrogates    values of the same shape
     telling       what only the name of a member gives away
     payload       hide the findings in every position of a JSON value
     hydration     turn placeholders back for a tool
@@ -36,7 +38,7 @@ from agentguard.redaction.placeholders import (
 )
 from agentguard.redaction.recalled import Recalled, RecallingFind
 from agentguard.redaction.streams import Event, Released, Slot, StreamCheck, StreamForm
-from agentguard.redaction.vault import Issued, Vault
+from agentguard.redaction.vault import Issued, Vault, VaultScope
 
 __all__ = [
     "PLACEHOLDER",
@@ -55,6 +57,7 @@ __all__ = [
     "StreamCheck",
     "StreamForm",
     "Vault",
+    "VaultScope",
     "checked_answer",
     "escape_placeholders",
     "find_placeholders",

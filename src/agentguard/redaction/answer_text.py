@@ -24,9 +24,10 @@ from typing import TypeAlias
 from agentguard.redaction import json_text
 from agentguard.redaction.json_position import JsonPosition
 from agentguard.redaction.json_text import DEEPEST_LEVEL, Members, NumberText, Tree
-from agentguard.redaction.payload import DEEPEST_JSON_TEXT, Find
+from agentguard.redaction.payload import DEEPEST_JSON_TEXT
 from agentguard.redaction.pieces import Span, found_across
 from agentguard.redaction.placeholders import PLACEHOLDER, find_placeholders
+from agentguard.redaction.replacing import Find, action_in_answers, deciding, united
 from agentguard.redaction.spans import without
 from agentguard.redaction.telling import found_behind_key, names_a_credential
 from agentguard.redaction.vault import Vault
@@ -43,7 +44,7 @@ SOURCE = "answer"
 _BLANKS = " \t\r\n\f\v"
 _ESCAPE = re.compile(r"\\+(?:u([0-9A-Fa-f]{4})|/)")
 _SURROGATE = re.compile("[\ud800-\udfff]")
-_STRICTNESS = {Action.LABEL: 0, Action.REDACT: 1, Action.BLOCK: 2}
+_IN_ANSWERS = frozenset({Action.LABEL, Action.REDACT, Action.BLOCK})
 _NO_SPANS: Mapping[int, list[Span]] = MappingProxyType({})
 
 
@@ -72,7 +73,7 @@ class AnswerText:
 
     def __init__(self, *, find: Find, classes: Mapping[str, DataClass], vault: Vault) -> None:
         self.counts: Counter[str] = Counter()
-        self._find = find
+        self._find = deciding(find, classes, action_in_answers)
         self._classes = classes
         self._vault = vault
 
@@ -93,30 +94,15 @@ class AnswerText:
         return self._settled(text, found, hidden) if found or hidden else []
 
     def _settled(self, text: str, found: list[Span], hidden: list[Span]) -> list[Span]:
-        united = self._united(found)
-        covering = [span for span in united if self._action(span[2]) is not Action.LABEL]
-        spans = sorted([*united, *without(hidden, covering)])
+        together = united(found, [], self._classes, action_in_answers)
+        covering = [span for span in together if self._action(span[2]) is not Action.LABEL]
+        spans = sorted([*together, *without(hidden, covering)])
         own = [span for span in find_placeholders(text) if self._vault.issued(span[2]) is not None]
         return without(spans, own) if own else spans
 
-    def _united(self, found: list[Span]) -> list[Span]:
-        """Return spans that cover all; among overlapping ones the strictest gives the class."""
-        united: list[Span] = []
-        for span in sorted(found):
-            if united and span[0] < united[-1][1]:
-                last = united[-1]
-                name = max(last, span, key=self._weight)[2]
-                united[-1] = (last[0], max(last[1], span[1]), name)
-            else:
-                united.append(span)
-        return united
-
-    def _weight(self, span: Span) -> tuple[int, int]:
-        return _STRICTNESS[self._action(span[2])], span[1] - span[0]
-
     def _action(self, name: str) -> Action:
         data_class = self._classes.get(name)
-        if data_class is None or data_class.in_answers not in _STRICTNESS:
+        if data_class is None or data_class.in_answers not in _IN_ANSWERS:
             raise ValueError(f"class {name!r} was found and has no action in answers")
         return data_class.in_answers
 

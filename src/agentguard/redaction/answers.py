@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 from agentguard.redaction import json_text
 from agentguard.redaction.answer_text import AnswerText
 from agentguard.redaction.json_text import DEEPEST_LEVEL
-from agentguard.redaction.payload import Find
+from agentguard.redaction.replacing import Find
 from agentguard.redaction.telling import names_a_credential
 from agentguard.redaction.vault import Vault
 from agentguard.vocabulary import DataClass

@@ -18,7 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import NamedTuple, TypeAlias, assert_never
+from typing import NamedTuple
 
 from agentguard.canonical import Frozen, escape
 from agentguard.redaction import json_text
@@ -28,17 +28,15 @@ from agentguard.redaction.pieces import Span, found_across, names_a_secret
 from agentguard.redaction.placeholders import (
     PLACEHOLDER,
     PLACEHOLDER_LIKE,
-    as_mark,
     escaped,
     find_placeholders,
 )
 from agentguard.redaction.recalled import UNCHANGED, Became, Edit, RecallingFind, mark_of
+from agentguard.redaction.replacing import Find, action_of, deciding, instead_of, strictness, united
 from agentguard.redaction.spans import without
 from agentguard.redaction.telling import found_behind_key, names_a_credential
 from agentguard.redaction.vault import Vault
-from agentguard.vocabulary import Action, DataClass, Finding
-
-Find: TypeAlias = Callable[[str], tuple[Finding, ...]]
+from agentguard.vocabulary import Action, DataClass
 
 # JSON in a string in JSON: agents pass on what tools returned, seldom more than three times.
 DEEPEST_JSON_TEXT = 8
@@ -47,8 +45,6 @@ DEEPEST_JSON_TEXT = 8
 MOST_ROUNDS = 6
 # Keys and words such as roles and types come again and again in one payload.
 LONGEST_REMEMBERED = 32
-LAST_SHOWN = 4
-SHORTEST_SHOWN = 9
 SECRET = "secret"  # noqa: S105 - the name of a family of classes
 # A key of the payload may be as long as it likes; where a value was found need not.
 LONGEST_SOURCE = 512
@@ -150,7 +146,7 @@ class _Walk:
         self.counts: Counter[str] = Counter()
         self.pieces: list[str] = []
         self.secret = False
-        self._find = find
+        self._find = deciding(find, actions, action_of)
         self._recalled = find.recalled.by(actions) if isinstance(find, RecallingFind) else None
         self._actions = actions
         self._vault = vault
@@ -272,7 +268,12 @@ class _Walk:
         if not found:
             self.harmless.add(digits)
             return None
-        return self._hidden(found[0].data_class, digits)
+        if self._vault.surrogates.issued(digits):
+            return None
+        names = (finding.data_class for finding in found)
+        return self._hidden(
+            max(names, key=lambda name: strictness(name, self._actions, action_of)), digits
+        )
 
     def _is_telling(self, key: str) -> bool:
         telling = self._telling.get(key)
@@ -309,15 +310,14 @@ class _Walk:
         safe = self._without_forgeries(text, authored=authored) if "[[" in text else text
         found = [(spot.start, spot.end, spot.data_class) for spot in self._find(safe)]
         if key:
-            found = _united(found, found_behind_key(key, safe, self._find))
+            behind = found_behind_key(key, safe, self._find)
+            found = united(found, behind, self._actions, action_of)
         if across:
-            found = _united(found, across)
+            found = united(found, across, self._actions, action_of)
         if found:
             kept = find_placeholders(safe) if authored else []
-            left = without(found, kept)
-            edits = tuple(
-                (start, end, self._hidden(name, safe[start:end])) for start, end, name in left
-            )
+            left = without(without(found, kept), self._vault.surrogates.within(safe, found))
+            edits = self._edits(safe, left)
             shown = _edited(safe, edits)
             became = Became(edits, tuple(name for _, _, name in left)) if safe == text else None
             return text if shown == text else shown, became
@@ -342,25 +342,17 @@ class _Walk:
             and self._vault.issued(placeholder) is not None
         )
 
-    def _hidden(self, name: str, value: str) -> str:
+    def _edits(self, text: str, spans: list[Span]) -> tuple[Edit, ...]:
+        hidden = ((start, end, self._hidden(name, text[start:end])) for start, end, name in spans)
+        return tuple((start, end, instead) for start, end, instead in hidden if instead is not None)
+
+    def _hidden(self, name: str, value: str) -> str | None:
+        """Return what stands for a value; None lets it pass, counted."""
         data_class = self._class_of(name)
         self._count(data_class)
-        action = data_class.action
-        placeholder = self._vault.issue(
-            data_class=data_class,
-            value=value,
-            reversible=action is Action.TOKENISE,
-            source=self._place(),
+        return instead_of(
+            value, data_class, vault=self._vault, source=self._place(), find=self._find
         )
-        match action:
-            case Action.TOKENISE | Action.REDACT | Action.BLOCK | Action.LABEL:
-                return placeholder
-            case Action.HASH:
-                return as_mark(placeholder)
-            case Action.KEEP_LAST_FOUR:
-                return _last_four(value)
-            case _:
-                assert_never(action)
 
     def _class_of(self, name: str) -> DataClass:
         data_class = self._actions.get(name)
@@ -369,6 +361,8 @@ class _Walk:
         return data_class
 
     def _count(self, data_class: DataClass) -> None:
+        if self._again and data_class.action is Action.LABEL:
+            return  # what passes is met again in every round
         self.counts[data_class.name] += 1
         self.secret = self.secret or data_class.family == SECRET
 
@@ -392,26 +386,8 @@ def _edited(text: str, edits: tuple[Edit, ...]) -> str:
     return "".join((*parts, text[behind:]))
 
 
-def _last_four(value: str) -> str:
-    shown = "".join(character for character in value if character.isalnum())
-    return "****" + (shown[-LAST_SHOWN:] if len(shown) >= SHORTEST_SHOWN else "")
-
-
 def _unchanged(new: Iterable[object], old: Iterable[object]) -> bool:
     return all(one is other for one, other in zip(new, old, strict=True))
-
-
-def _united(first: list[Span], second: list[Span]) -> list[Span]:
-    """Return sorted spans that cover both lists; the longer span gives the class."""
-    united: list[Span] = []
-    for span in sorted((*first, *second)):
-        if united and span[0] < united[-1][1]:
-            last = united[-1]
-            name = max(last, span, key=lambda one: one[1] - one[0])[2]
-            united[-1] = (last[0], max(last[1], span[1]), name)
-        else:
-            united.append(span)
-    return united
 
 
 def _refuse_late_placeholders(tree: Tree, text: str) -> None:

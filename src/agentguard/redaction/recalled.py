@@ -39,17 +39,16 @@ class Recalled:
     Threads may share it: they would write the same.
     """
 
-    __slots__ = ("_actions", "_known")
+    __slots__ = ("_by", "_known")
 
     def __init__(self) -> None:
         self._known: dict[bytes, Became] = {}
-        self._actions: Mapping[str, DataClass] | None = None
+        # The actions are held, so that no others can have their id.
+        self._by: dict[int, tuple[Mapping[str, DataClass], Recalled]] = {}
 
-    def by(self, actions: Mapping[str, DataClass]) -> "Recalled | None":
-        """Return this memory if it is of texts that were redacted by these actions."""
-        if self._actions is None:
-            self._actions = actions
-        return self if self._actions is actions else None
+    def by(self, actions: Mapping[str, DataClass]) -> "Recalled":
+        """Return the memory of texts that were redacted by these actions."""
+        return self._by.setdefault(id(actions), (actions, Recalled()))[1]
 
     def of(self, mark: bytes) -> Became | None:
         """Return what became of the text with this mark, None when that is not known."""

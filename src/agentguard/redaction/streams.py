@@ -21,7 +21,7 @@ from agentguard.redaction.answer_text import AnswerText, AnswerUncheckable, Answ
 from agentguard.redaction.answers import AnswerWalk, Treat, steps_of
 from agentguard.redaction.growing import NOTHING, GrowingText
 from agentguard.redaction.holding import Holding
-from agentguard.redaction.payload import Find
+from agentguard.redaction.replacing import Find
 from agentguard.redaction.vault import Vault
 from agentguard.vocabulary import DataClass
 

@@ -11,7 +11,7 @@ class Action(StrEnum):
     """What happens to a finding of a class before anything leaves.
 
     ``redact`` and ``tokenise`` both leave a placeholder; only a tokenised value can be turned
-    back. ``label`` lets it pass, counted: for content that is no text, and for answers.
+    back. ``format_preserving`` leaves a value of the same shape. ``label`` lets it pass, counted.
     """
 
     BLOCK = "block"
@@ -19,6 +19,7 @@ class Action(StrEnum):
     TOKENISE = "tokenise"
     KEEP_LAST_FOUR = "keep_last_four"
     HASH = "hash"
+    FORMAT_PRESERVING = "format_preserving"
     LABEL = "label"
 
 
@@ -72,12 +73,14 @@ class Finding:
         end: one past the last character.
         data_class: the name of the class found.
         detector: the name of the detector.
+        covers: the names of the other classes that were found in the same place.
     """
 
     start: int
     end: int
     data_class: str
     detector: str
+    covers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

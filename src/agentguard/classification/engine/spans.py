@@ -41,8 +41,13 @@ def _covering(group: list[Finding], end: int, rank: Rank) -> Finding:
     if len(group) == 1:
         return group[0]
     first = min(group, key=rank)
+    names = {first.data_class}.union(*(({each.data_class} | each.covers) for each in group))
     return Finding(
-        start=group[0].start, end=end, data_class=first.data_class, detector=first.detector
+        start=group[0].start,
+        end=end,
+        data_class=first.data_class,
+        detector=first.detector,
+        covers=frozenset(names - {first.data_class}),
     )
 
 
