@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from agentguard.classification import Classifier, build_classifier
-from agentguard.classification.engine.rules import Match, Pattern, Rule, RuleSet
+from agentguard.classification.engine import Match, Pattern, Rule, RuleSet
 from agentguard.classification.formats import TOKEN_FORMATS, private_keys
 from agentguard.classification.formats.detect_secrets_patterns import borrowed_rules
 from agentguard.classification.personal import PERSONAL_FORMATS

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from agentguard.classification.engine.rules import Rule, RuleSet, linear
+from agentguard.classification.engine import Rule, RuleSet, linear
 
 
 def rule(pattern: str, **fields: object) -> Rule:

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """How is a text searched for very many patterns at once?
 
-    rules   keyword gate, windows, matches
-    spans   merging, and offsets in bytes and characters
+    rules     keyword gate, windows, matches
+    keywords  keywords in any case, for an automaton that knows no cases
+    alarms    the database of the fast engine: which patterns may match at all
+    spans     merging, and offsets in bytes and characters
 
 It knows nothing of any format.
 """
@@ -11,25 +13,27 @@ It knows nothing of any format.
 from agentguard.classification.engine.rules import (
     NOTHING,
     Confirm,
-    Match,
-    Pattern,
     Rule,
     RuleSet,
     Scope,
-    linear,
     whole,
 )
 from agentguard.classification.engine.spans import character_start, merge, to_characters
+from agentguard.matching import Engine, Match, Pattern, automaton, deferred, installed, linear
 
 __all__ = [
     "NOTHING",
     "Confirm",
+    "Engine",
     "Match",
     "Pattern",
     "Rule",
     "RuleSet",
     "Scope",
+    "automaton",
     "character_start",
+    "deferred",
+    "installed",
     "linear",
     "merge",
     "to_characters",

@@ -9,62 +9,42 @@ It knows nothing of any format.
 
 INVARIANT: a match that reaches the end of its window is read on to its own end, so that no token
 is hidden by half (tests/classification/test_rules.py).
+INVARIANT: every engine finds the same (tests/classification/test_engine_equivalence.py).
 """
 
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import product
-from typing import Any, Protocol
 
+from agentguard.classification.engine.alarms import Alarms
+from agentguard.classification.engine.keywords import stands, written
 from agentguard.classification.engine.spans import character_start, to_characters
+from agentguard.matching import (
+    Engine,
+    Find,
+    Linear,
+    Pattern,
+    Spans,
+    automaton,
+    deferred,
+    installed,
+)
 from agentguard.vocabulary import Finding, Profile
 
 NOTHING: tuple[tuple[int, int], ...] = ()
 
 Confirm = Callable[[bytes, int, int], Iterable[tuple[int, int]]]
+_Windows = Sequence[tuple[int, int]]
 
-
-class Match(Protocol):
-    """What a pattern found: the part of the interface that ``re`` and ``re2`` share."""
-
-    def span(self, group: int = 0, /) -> tuple[int, int]:
-        """Return start and end of a group, -1 and -1 when it took no part."""
-
-
-class Pattern(Protocol):
-    """A compiled pattern over bytes, of ``re`` or ``re2``."""
-
-    def search(self, data: bytes, pos: int, endpos: int, /) -> Match | None:
-        """Return the leftmost match between two offsets."""
+# A name may stand once in a pattern.
+_NAMED = re.compile(r"\(\?P?<")
+# So many patterns over the same windows are asked together first.
+_TOGETHER = 3
 
 
 def whole(_data: bytes, start: int, end: int) -> Iterable[tuple[int, int]]:
     """Confirm every match as it is."""
     return ((start, end),)
-
-
-def linear(pattern: str, *, any_case: bool = False) -> Pattern:
-    """Compile a pattern with re2, whose time grows with the text alone.
-
-    Raises:
-        ValueError: re2 refuses the pattern, or it matches the empty text.
-    """
-    import re2
-
-    options = re2.Options()
-    options.log_errors = False
-    options.case_sensitive = not any_case
-    try:
-        compiled: Pattern = re2.compile(pattern, options)
-    except re2.error as error:
-        problem = error.args[0]
-        reason = problem.decode("utf-8", "replace") if isinstance(problem, bytes) else problem
-        raise ValueError(f"{reason}") from None
-    for sample in (b"", b"a", b"0", b" "):
-        match = compiled.search(sample, 0, len(sample))
-        if match is not None and match.span()[0] == match.span()[1]:
-            raise ValueError("it matches the empty text")
-    return compiled
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,128 +91,233 @@ class Rule(Scope):
     requires: Pattern | None = None
 
 
+class _Foreign:
+    """A pattern of ``re``, which every engine runs as it is."""
+
+    __slots__ = ("_groups", "_pattern")
+
+    def __init__(self, pattern: Pattern, groups: int) -> None:
+        self._pattern = pattern
+        self._groups = groups
+
+    def find(self, data: bytes, pos: int, endpos: int, /) -> Spans | None:
+        """Return the spans of the leftmost match between two offsets."""
+        match = self._pattern.search(data, pos, endpos)
+        if match is None:
+            return None
+        return [match.span(group) for group in range(self._groups + 1)]
+
+    def within(self, _data: bytes, _start: int, _stop: int) -> Find:
+        """Return the search itself, which reads nothing twice."""
+        return self.find
+
+
+_Runnable = Linear | _Foreign
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Member:
+    """A rule and its number, with its pattern for the engine."""
+
+    number: int
+    rule: Rule
+    pattern: _Runnable
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Group:
     """Rules that look at the same windows."""
 
-    rules: tuple[Rule, ...]
+    members: tuple[_Member, ...]
     before: int
     width: int
-    requires: Pattern | None
+    # All must match in a window for one of the rules to match there.
+    tests: tuple[_Runnable, ...]
+    numbers: frozenset[int]
 
 
 class RuleSet:
-    """Finds the matches of many rules; immutable, so that threads may share it."""
+    """Finds the matches of many rules; threads may share it."""
 
     name = "rules"
-    __slots__ = ("_automaton", "_groups", "_ungated")
+    __slots__ = ("_alarms", "_engine", "_find_words", "_groups", "_owners", "_ungated")
 
-    def __init__(self, rules: Iterable[Rule]) -> None:
-        grouped: dict[tuple[object, ...], list[Rule]] = {}
-        ungated: list[Rule] = []
-        owners: dict[bytes, list[_Group]] = {}
-        for rule in rules:
-            key = (rule.keywords, rule.any_case, rule.before, rule.width, rule.requires)
-            (grouped.setdefault(key, []) if rule.keywords else ungated).append(rule)
-        for members in grouped.values():
-            group = _group(members)
-            for keyword in _keywords(members[0]):
-                owners.setdefault(keyword, []).append(group)
-        self._ungated = tuple(ungated)
-        self._groups = tuple(map(tuple, owners.values()))
-        self._automaton = _automaton(owners)
+    def __init__(self, rules: Iterable[Rule], *, engine: Engine | None = None) -> None:
+        """Sort the rules by where they look.
+
+        Args:
+            rules: patterns of the dialect of RE2 run in the engine, those of ``re`` as they are.
+            engine: the one that is installed, unless a test names another.
+        """
+        self._engine = engine or installed()
+        grouped: dict[tuple[object, ...], list[_Member]] = {}
+        for number, rule in enumerate(rules):
+            pattern = _runnable(rule.pattern, rule.group, self._engine)
+            where = (rule.keywords, rule.any_case, rule.before, rule.width, rule.requires)
+            member = _Member(number=number, rule=rule, pattern=pattern)
+            grouped.setdefault(where if rule.keywords else (), []).append(member)
+        ungated = grouped.pop((), [])
+        self._ungated = _group(ungated, self._engine) if ungated else None
+        self._groups = tuple(_group(members, self._engine) for members in grouped.values())
+        words: dict[bytes, list[tuple[int, str | None]]] = {}
+        for place, group in enumerate(self._groups):
+            for word, rest in _words(group.members[0].rule):
+                words.setdefault(word, []).append((place, rest))
+        self._owners = tuple(map(tuple, words.values()))
+        self._find_words = automaton(words, engine=self._engine)
+        self._alarms: Alarms | None = None
+        if self._engine is Engine.FAST:
+            self.accelerate()
+
+    def __repr__(self) -> str:
+        return f"RuleSet({len(self._members())} rules, {self.engine})"
+
+    @property
+    def engine(self) -> Engine:
+        """Which engine runs now."""
+        return self._engine
+
+    def accelerate(self) -> None:
+        """Compile the database of the fast engine, and use it from then on.
+
+        It takes about a second and may be called in another thread than those that search: what
+        is found stays the same.
+
+        Raises:
+            ImportError: the extra ``fast`` is not installed.
+        """
+        self._alarms = Alarms(
+            (member.rule.pattern, member.rule.keywords, member.rule.any_case)
+            for member in self._members()
+        )
+        if self._engine is Engine.DEFAULT:
+            self._engine = Engine.FAST
+
+    def _members(self) -> list[_Member]:
+        groups = (*self._groups, *((self._ungated,) if self._ungated else ()))
+        members = [member for group in groups for member in group.members]
+        return sorted(members, key=lambda member: member.number)
 
     def detect(self, text: str) -> list[Finding]:
         """Return the findings in *text*, unsorted."""
         data = text.encode("utf-8")
         size = len(data)
+        wanted: Collection[int] | None = None
+        if self._alarms is not None:
+            wanted = self._alarms.raised(data)
+            if not wanted:
+                return []
         found: list[tuple[Rule, int, int]] = []
-        for rule in self._ungated:
-            if size >= rule.shortest:
-                found.extend(_in_windows(rule, data, ((0, size),)))
-        hits = self._automaton.find_matches_as_indexes(data, overlapping=True)
+        if self._ungated is not None and size:
+            found.extend(self._search(self._ungated, data, ((0, size),), wanted))
+        hits = self._find_words(data)
         if hits:
-            for group, windows in self._windows(hits, size):
-                if group.requires is not None:
-                    windows = [span for span in windows if group.requires.search(data, *span)]  # noqa: PLW2901 - the same windows, fewer
-                for rule in group.rules if windows else ():
-                    found.extend(_in_windows(rule, data, windows))
+            for place, windows in self._windows(hits, data).items():
+                found.extend(self._search(self._groups[place], data, windows, wanted))
         return _findings(found, data, ascii_only=size == len(text)) if found else []
 
     def _windows(
-        self, hits: Iterable[tuple[int, int, int]], size: int
-    ) -> Iterable[tuple[_Group, list[tuple[int, int]]]]:
-        windows: dict[int, tuple[_Group, list[tuple[int, int]]]] = {}
-        for keyword, begin, _ in hits:
-            for group in self._groups[keyword]:
+        self, hits: Iterable[tuple[int, int, int]], data: bytes
+    ) -> dict[int, list[tuple[int, int]]]:
+        windows: dict[int, list[tuple[int, int]]] = {}
+        groups, owners, size = self._groups, self._owners, len(data)
+        for word, begin, _ in hits:
+            for place, keyword in owners[word]:
+                if keyword is not None and not stands(keyword, data, begin):
+                    continue
+                group = groups[place]
                 start, end = max(0, begin - group.before), min(size, begin + group.width)
-                spans = windows.setdefault(id(group), (group, []))[1]
+                spans = windows.setdefault(place, [])
                 if spans and start <= spans[-1][1]:
                     first, last = spans[-1]
                     spans[-1] = (min(first, start), max(last, end))
                 else:
                     spans.append((start, end))
-        return windows.values()
+        return windows
+
+    def _search(
+        self, group: _Group, data: bytes, windows: _Windows, wanted: Collection[int] | None
+    ) -> Iterator[tuple[Rule, int, int]]:
+        if wanted is not None and group.numbers.isdisjoint(wanted):
+            return
+        for test in group.tests:
+            windows = [span for span in windows if test.find(data, *span) is not None]
+        if not windows:
+            return
+        for member in group.members:
+            if member.rule.shortest <= len(data) and (wanted is None or member.number in wanted):
+                yield from _in_windows(member, data, windows)
 
 
-def _group(members: list[Rule]) -> _Group:
-    first = members[0]
+def _runnable(pattern: Pattern, groups: int, engine: Engine) -> _Runnable:
+    return pattern.on(engine) if isinstance(pattern, Linear) else _Foreign(pattern, groups)
+
+
+def _group(members: list[_Member], engine: Engine) -> _Group:
+    first = members[0].rule
+    tests = [] if first.requires is None else [_runnable(first.requires, 0, engine)]
+    together = _together([member.pattern for member in members], engine)
     return _Group(
-        rules=tuple(members), before=first.before, width=first.width, requires=first.requires
+        members=tuple(members),
+        before=first.before,
+        width=first.width,
+        tests=(*tests, *together),
+        numbers=frozenset(member.number for member in members),
     )
 
 
-def _automaton(keywords: Iterable[bytes]) -> Any:
-    from ahocorasick_rs import BytesAhoCorasick, Implementation
+def _together(patterns: list[_Runnable], engine: Engine) -> Iterator[Linear]:
+    """Yield one pattern for all of them, where asking it is cheaper than asking each."""
+    if len(patterns) < _TOGETHER or engine is Engine.PORTABLE:
+        return
+    sources = [
+        f"(?{'i' if pattern.any_case else ''}:{pattern.source})"
+        for pattern in patterns
+        if isinstance(pattern, Linear) and not _NAMED.search(pattern.source)
+    ]
+    if len(sources) == len(patterns):
+        yield deferred("|".join(sources), engine=engine)
 
-    return BytesAhoCorasick(list(keywords), implementation=Implementation.DFA)
 
-
-def _keywords(rule: Rule) -> Iterator[bytes]:
+def _words(rule: Rule) -> Iterator[tuple[bytes, str | None]]:
+    """Yield what the automaton looks for; of a shorter beginning there is no need of a longer."""
     for keyword in rule.keywords:
-        for written in _cases(keyword) if rule.any_case else (keyword,):
-            yield written.encode("utf-8")
-
-
-def _cases(keyword: str) -> set[str]:
-    """Every way to write a keyword; six letters make 64 entries, so keep such keywords short."""
-    return {
-        "".join(letters) for letters in product(*zip(keyword.lower(), keyword.upper(), strict=True))
-    }
+        yield from written(keyword, any_case=rule.any_case)
 
 
 def _in_windows(
-    rule: Rule, data: bytes, windows: Iterable[tuple[int, int]]
+    member: _Member, data: bytes, windows: Iterable[tuple[int, int]]
 ) -> Iterator[tuple[Rule, int, int]]:
+    rule, size = member.rule, len(data)
     floor = 0
     for first, stop in windows:
         start = max(first, floor)
+        find = member.pattern.within(data, start, stop)
         while start < stop:
-            match = rule.pattern.search(data, start, stop)
-            if match is None:
+            spans = find(data, start, stop)
+            if spans is not None and spans[0][1] == stop < size:
+                spans = _read_on(member.pattern.find, data, spans[0][0], stop)
+            if spans is None or spans[0][0] >= stop:
                 break
-            if match.span()[1] == stop:
-                match = _read_on(rule.pattern, data, match, stop)
-            begin, end = match.span(rule.group)
+            begin, end = spans[rule.group]
             if begin < end:
                 for span in rule.confirm(data, begin, end):
                     yield (rule, *span)
-            start = floor = max(match.span()[1], start + 1)
+            start = floor = max(spans[0][1], start + 1)
 
 
-def _read_on(pattern: Pattern, data: bytes, match: Match, stop: int) -> Match:
-    """Widen the window until the match ends inside it; doubling keeps the work linear."""
-    start, end = match.span()
+def _read_on(find: Find, data: bytes, start: int, stop: int) -> Spans | None:
+    """Widen the window until the match ends inside it; doubling keeps the work linear.
+
+    The end of a window looks like the end of the text, so what matched there may be no match.
+    """
     width = max(stop - start, 64)
-    while end == stop < len(data):
+    while True:
         width *= 2
         stop = min(len(data), start + width)
-        longer = pattern.search(data, start, stop)
-        if longer is None or longer.span()[0] != start:
-            break
-        match = longer
-        end = match.span()[1]
-    return match
+        spans = find(data, start, stop)
+        if spans is None or spans[0][1] < stop or stop == len(data):
+            return spans
 
 
 def _findings(
