@@ -27,6 +27,7 @@ from agentguard.stores import (
     StoreFailure,
     VaultKeeper,
     VaultKey,
+    VaultStore,
 )
 from agentguard.telemetry import Telemetry
 
@@ -114,12 +115,22 @@ def vault_keeper(vault: VaultSettings) -> VaultKeeper:
     Raises:
         StoreFailure: it cannot be opened, or holds values whose key is not here.
     """
-    if vault.file is None:
-        raise StoreFailure("no server for the vault")
     return VaultKeeper(
-        SqliteVaultStore(vault.file),
+        _vault_store(vault),
         KeyRing(VaultKey(vault.key), tuple(map(VaultKey, vault.old_keys))),
         scope=vault.scope,
         expire_after=vault.expire_after,
         now=now,
     )
+
+
+def _vault_store(vault: VaultSettings) -> VaultStore:
+    if vault.file is not None:
+        return SqliteVaultStore(vault.file)
+    try:
+        from agentguard.stores.vault_postgres import PostgresVaultStore
+    except ImportError:
+        problem = "store = 'postgres' needs psycopg: pip install 'agentguard[postgres]'"
+    else:
+        return PostgresVaultStore(vault.address or "")
+    raise StoreFailure(problem)
