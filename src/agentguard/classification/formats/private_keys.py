@@ -5,15 +5,20 @@
 Extends the header line of a PEM, OpenSSH, PGP, SSH2 or PuTTY key to the end of its body.
 With an END line everything up to it is hidden; without one, everything that still looks like
 encoded lines.
+A key without header lines is told by how its encoding begins, and extended the same way.
 
 INVARIANT: the work grows with the text alone, however many headers there are
 (tests/classification/test_private_keys.py).
 """
 
+import base64
 import re
 from collections.abc import Iterable
 
+from agentguard.classification.engine import NOTHING
+
 LONGEST_KEY = 128 * 1024
+_OPENING = 52  # characters of base64, which hold the longest header line
 
 # Between two lines there may be a real line break, an escaped one, or any other blank.
 _BREAK = rb"(?:\s|\\[nrt]|[\"'+,>|#*])"
@@ -43,3 +48,15 @@ def body(data: bytes, start: int, end: int) -> Iterable[tuple[int, int]]:
         return ((start, closed.end()),)
     unclosed = _BODY.match(data, end, limit)
     return ((start, unclosed.end() if unclosed is not None else end),)
+
+
+def encoded(data: bytes, start: int, end: int) -> Iterable[tuple[int, int]]:
+    """Confirm a PEM block that is base64 once more, if it is that of a private key."""
+    opening = base64.b64decode(data[start : start + _OPENING], validate=True)
+    return unframed(data, start, end) if b"PRIVATE KEY" in opening else NOTHING
+
+
+def unframed(data: bytes, start: int, end: int) -> Iterable[tuple[int, int]]:
+    """Extend the beginning of an encoded key over the lines that follow it."""
+    following = _BODY.match(data, end, min(len(data), end + LONGEST_KEY))
+    return ((start, following.end() if following is not None else end),)

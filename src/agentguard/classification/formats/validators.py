@@ -13,15 +13,21 @@ INVARIANT: an error in a validator is never a "no"; it leaves here and refuses t
 import base64
 import json
 import re
+import zlib
 from collections.abc import Iterable, Iterator
 
 from agentguard.classification.engine import NOTHING
 
-_VARIABLE = re.compile(rb"\$(?:[A-Z_][A-Z0-9_]*|\{[^}]*\})")
+_VARIABLE = re.compile(rb"\$(?:[A-Z_][A-Z0-9_]*|\{[^}]*\}|\([^)]*\))")
+_STANDS_FOR_ONE = re.compile(
+    rb"(?i)(?:(?:your|my|the|db|user|replace_with)[_-]?)*(?:pass(?:word|wd)?|pwd)"
+)
 _JWT_PARTS = 5
 _JWT_STARTS = 32
 _LONGEST_JWT_HEADER = 8192
 _JWT_START = re.compile(rb"ey[AJ]|ew[0o]")
+_BASE62 = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_CHECKSUM = 6
 
 
 def jwt(data: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -64,7 +70,45 @@ def has_digit(data: bytes, start: int, end: int) -> Iterable[tuple[int, int]]:
 
 
 def not_templated(data: bytes, start: int, end: int) -> Iterable[tuple[int, int]]:
-    """Confirm a password that is not the name of one: ``{password}``, ``<password>``, ``$NAME``."""
+    """Confirm a password that is not the name of one: ``{password}``, ``<password>``, ``$NAME``, ``YOUR_PASSWORD``."""
     value = data[start:end]
-    named = _VARIABLE.fullmatch(value) or (value[:1] in (b"{", b"<") and value[-1:] in (b"}", b">"))
-    return NOTHING if named or value.strip(b"*") == b"" else ((start, end),)
+    named = (
+        _VARIABLE.fullmatch(value)
+        or _STANDS_FOR_ONE.fullmatch(value)
+        or (value[:1] in (b"{", b"<", b"%") and value[-1:] in (b"}", b">", b"%"))
+    )
+    return NOTHING if named or not value.strip(b"*#xX.-") else ((start, end),)
+
+
+def not_a_sample(data: bytes, start: int, end: int) -> Iterable[tuple[int, int]]:
+    """Confirm a token of which no one character makes up the greater part, as in ``ghp_xxxxxx``."""
+    value = data[start:end]
+    most = max(map(value.count, set(value)))
+    return ((start, end),) if most * 2 <= len(value) else NOTHING
+
+
+def github_token(data: bytes, start: int, end: int) -> Iterable[tuple[int, int]]:
+    """Confirm a token of GitHub or npm: its checksum holds, or it does not look like a sample.
+
+    A wrong checksum says little: tokens of servers carry none.
+    """
+    value = data[start:end]
+    right = crc32_in_base62(value) == value
+    return ((start, end),) if right else not_a_sample(data, start, end)
+
+
+def crc32_in_base62(token: bytes) -> bytes:
+    """Return a token of GitHub or npm with the checksum that its last six characters are."""
+    prefix, _, random = token[:-_CHECKSUM].rpartition(b"_")
+    number = zlib.crc32(random)
+    digits = bytearray()
+    for _place in range(_CHECKSUM):
+        number, digit = divmod(number, len(_BASE62))
+        digits.append(_BASE62[digit])
+    return prefix + b"_" + random + bytes(reversed(digits))
+
+
+def crc32_in_hex(token: bytes) -> bytes:
+    """Return a token of Grafana with the checksum that its last eight characters are."""
+    checked, mark, _ = token.rpartition(b"_")
+    return checked + mark + zlib.crc32(checked).to_bytes(4, "little").hex().encode()

@@ -1,0 +1,280 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""What do the credentials of Amazon, Google and Microsoft look like?"""
+
+from agentguard.classification.classes import API_KEY
+from agentguard.classification.formats.form import (
+    UUID,
+    TokenFormat,
+    assigned,
+    named,
+    token,
+    word,
+)
+
+_AWS_KEY_ID = r"(?:AKIA|ASIA|ABIA|ACCA|A3T[A-Z0-9])[A-Z0-9]{16}"
+_AWS_SECRET = r"[A-Za-z0-9/+]{40}"  # noqa: S105 - a pattern
+_AWS_KEY_IDS = ("AKIA", "ASIA", "ABIA", "ACCA", "A3T")
+
+_AMAZON = (
+    word(
+        "aws_access_key_id",
+        _AWS_KEY_ID,
+        *_AWS_KEY_IDS,
+        ends=True,
+        documentation="https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html",
+    ),
+    TokenFormat(
+        name="aws_secret_near_key_id",
+        data_class=API_KEY,
+        keywords=_AWS_KEY_IDS,
+        pattern=_AWS_KEY_ID
+        + r"(?s:.{0,120}?)[^A-Za-z0-9/+=]("
+        + _AWS_SECRET
+        + r")(?:[^A-Za-z0-9/+=]|$)",
+        group=1,
+        documentation="https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_access-keys.html",
+        example="AKIA[A-Z2-7]{16} (" + _AWS_SECRET + ")",
+    ),
+    assigned(
+        "aws_secret_access_key",
+        r"secret[_\-. ]?(?:access)?[_\-. ]?key",
+        _AWS_SECRET,
+        "secret",
+        documentation="https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-files.html",
+        example="aws_secret_access_key",
+    ),
+    assigned(
+        "aws_session_token",
+        r"session[_\-. ]?token",
+        r"[A-Za-z0-9/+]{100,}={0,2}",
+        "sessi",
+        width=1024,
+        documentation="https://docs.aws.amazon.com/IAM/latest/UserGuide/id_credentials_temp_use-resources.html",
+        example="aws_session_token",
+    ),
+    token(
+        "aws_mws_auth_token",
+        r"amzn\.mws\." + UUID,
+        "amzn.mws.",
+        documentation="https://developer-docs.amazon.com/sp-api/docs/sp-api-faq",
+    ),
+    token(
+        "amazon_client_secret",
+        r"amzn1\.oa2-cs\.v1\.[a-f0-9]{64}",
+        "amzn1.oa2-cs.v1.",
+        documentation="https://developer.amazon.com/docs/login-with-amazon/register-web.html",
+    ),
+    token(
+        "amazon_refresh_token",
+        r"Atz[ar]\|[A-Za-z0-9+/_=-]{60,}",
+        "Atza|",
+        "Atzr|",
+        width=2048,
+        documentation="https://developer.amazon.com/docs/login-with-amazon/refresh-token.html",
+    ),
+    token(
+        "aws_bedrock_api_key",
+        r"ABSK[A-Za-z0-9+/]{100,}={0,2}",
+        "ABSK",
+        width=512,
+        documentation="https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys.html",
+    ),
+    token(
+        "aws_bedrock_short_term_key",
+        r"bedrock-api-key-[A-Za-z0-9+/]{60,}={0,2}",
+        "bedrock-api-key-",
+        width=4096,
+        documentation="https://docs.aws.amazon.com/bedrock/latest/userguide/api-keys-generate.html",
+    ),
+    token(
+        "aws_signed_url",
+        r"(?i)X-Amz-(?:Signature=[a-f0-9]{64}|Security-Token=[A-Za-z0-9%/+=_-]{60,})",
+        "X-Amz-S",
+        "x-amz-s",
+        width=2048,
+        documentation="https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-query-string-auth.html",
+    ),
+)
+
+_GOOGLE = (
+    token(
+        "google_api_key",
+        r"AIza[A-Za-z0-9_-]{35}",
+        "AIza",
+        documentation="https://cloud.google.com/docs/authentication/api-keys",
+    ),
+    word(
+        "google_express_key",
+        r"AQ\.Ab[A-Za-z0-9_-]{46,}",
+        "AQ.Ab",
+        documentation="https://cloud.google.com/vertex-ai/generative-ai/docs/start/api-keys",
+    ),
+    token(
+        "google_oauth_secret",
+        r"GOCSPX-[A-Za-z0-9_-]{28}|ya29\.[A-Za-z0-9_.-]{20,}",
+        "GOCSPX-",
+        "ya29.",
+        width=512,
+        documentation="https://developers.google.com/identity/protocols/oauth2",
+    ),
+    word(
+        "google_refresh_token",
+        r"1//0[A-Za-z0-9_-]{38,}",
+        "1//0",
+        documentation="https://developers.google.com/identity/protocols/oauth2/web-server",
+    ),
+    word(
+        "google_authorization_code",
+        r"4/0A[A-Za-z0-9_-]{60,}",
+        "4/0A",
+        documentation="https://developers.google.com/identity/protocols/oauth2/web-server",
+    ),
+    assigned(
+        "google_storage_hmac_secret",
+        r"(?:gs|gcs|hmac)[A-Za-z_. -]{0,20}secret[A-Za-z_. -]{0,12}",
+        r"[A-Za-z0-9/+]{40}",
+        "secret",
+        before=24,
+        documentation="https://cloud.google.com/storage/docs/authentication/hmackeys",
+        example="gs_secret_access_key",
+    ),
+    named(
+        "recaptcha_secret",
+        r"6L[A-Za-z0-9_-]{38}",
+        "recaptcha",
+        "reCAPTCHA",
+        documentation="https://developers.google.com/recaptcha/docs/verify",
+    ),
+    word(
+        "firebase_messaging_key",
+        r"AAAA[A-Za-z0-9_-]{7}:APA91[A-Za-z0-9_-]{130,}",
+        ":APA91",
+        before=12,
+        documentation="https://firebase.google.com/docs/cloud-messaging/auth-server",
+    ),
+)
+
+_MICROSOFT = (
+    token(
+        "azure_storage_key",
+        r"(?i:account_?key)[\"']?\s{0,8}[=:]\s{0,8}[\"']?[A-Za-z0-9+/]{86}==",
+        "AccountKey",
+        "accountKey",
+        "account_key",
+        "ACCOUNT_KEY",
+        "accountkey",
+        documentation="https://learn.microsoft.com/en-us/azure/storage/common/storage-configure-connection-string",
+    ),
+    token(
+        "azure_shared_access_key",
+        r"(?i:SharedAccessKey)\s{0,4}=\s{0,4}[A-Za-z0-9+/]{42,43}=",
+        "SharedAccessKey",
+        documentation="https://learn.microsoft.com/en-us/azure/service-bus-messaging/service-bus-sas",
+    ),
+    token(
+        "azure_sas_signature",
+        r"[?&;](?:amp;)?sig=[A-Za-z0-9%+/_-]{40,}(?:=|%3[Dd])?",
+        "sig=",
+        before=5,
+        documentation="https://learn.microsoft.com/en-us/azure/storage/common/storage-sas-overview",
+    ),
+    token(
+        "azure_client_secret",
+        r"[A-Za-z0-9_~.-]{3}[78]Q~[A-Za-z0-9_~.-]{31,34}",
+        "7Q~",
+        "8Q~",
+        before=3,
+        documentation="https://learn.microsoft.com/en-us/entra/identity-platform/quickstart-register-app",
+    ),
+    token(
+        "azure_devops_token",
+        r"[A-Za-z0-9]{76}AZDO[A-Za-z0-9]{4}",
+        "AZDO",
+        before=76,
+        documentation="https://learn.microsoft.com/en-us/azure/devops/organizations/accounts/use-personal-access-tokens-to-authenticate",
+    ),
+    named(
+        "azure_devops_old_token",
+        r"[a-z2-7]{52}",
+        "azure_devops",
+        "azure devops",
+        "AzureDevOps",
+        "dev.azure.com",
+        "visualstudio.com",
+        "vsts",
+        documentation="https://learn.microsoft.com/en-us/azure/devops/organizations/accounts/use-personal-access-tokens-to-authenticate",
+    ),
+    token(
+        "azure_annotated_key",
+        r"[A-Za-z0-9]{52}JQQJ99[A-Za-z0-9]{20,26}",
+        "JQQJ99",
+        before=52,
+        documentation="https://learn.microsoft.com/en-us/azure/ai-services/authentication",
+    ),
+    token(
+        "azure_signed_account_key",
+        r"[A-Za-z0-9+/]{76}(?:APIM|ACDb|\+A(?:Ba|MC|St))[A-Za-z0-9+/]{5}[AQgw]==",
+        "APIM",
+        "ACDb",
+        "+ABa",
+        "+AMC",
+        "+ASt",
+        before=76,
+        documentation="https://learn.microsoft.com/en-us/purview/sit-defn-azure-storage-account-key",
+    ),
+    token(
+        "azure_signed_service_key",
+        r"[A-Za-z0-9+/]{33}(?:AIoT|\+A(?:Sb|Eh|Rm))[A-P][A-Za-z0-9+/]{5}=",
+        "AIoT",
+        "+ASb",
+        "+AEh",
+        "+ARm",
+        before=33,
+        documentation="https://learn.microsoft.com/en-us/purview/sit-defn-azure-service-bus-shared-access-signature",
+    ),
+    token(
+        "azure_registry_password",
+        r"[A-Za-z0-9+/]{42}\+ACR[A-D][A-Za-z0-9+/]{5}",
+        "+ACR",
+        before=42,
+        documentation="https://learn.microsoft.com/en-us/azure/container-registry/container-registry-authentication",
+    ),
+    token(
+        "azure_search_key",
+        r"[A-Za-z0-9]{42}AzSe[A-D][A-Za-z0-9]{5}",
+        "AzSe",
+        before=42,
+        documentation="https://learn.microsoft.com/en-us/azure/search/search-security-api-keys",
+    ),
+    token(
+        "azure_function_key",
+        r"[A-Za-z0-9_-]{44}AzFu[A-Za-z0-9_-]{5}[AQgw]==",
+        "AzFu",
+        before=44,
+        documentation="https://learn.microsoft.com/en-us/azure/azure-functions/function-keys-how-to",
+    ),
+    named(
+        "azure_service_key",
+        r"[a-f0-9]{32}",
+        "azure",
+        "cognitive",
+        "ocp-apim",
+        documentation="https://learn.microsoft.com/en-us/azure/ai-services/authentication",
+    ),
+    token(
+        "microsoft_refresh_token",
+        r"0\.A[A-Za-z0-9_-]{22,}\.[A-Za-z0-9_-]{200,}",
+        "0.A",
+        width=2048,
+        documentation="https://learn.microsoft.com/en-us/entra/identity-platform/refresh-tokens",
+    ),
+    token(
+        "teams_webhook",
+        r"webhook\.office\.com/webhookb2/[A-Za-z0-9@-]{40,}/IncomingWebhook/[A-Za-z0-9/-]{40,}",
+        "webhook.office.com/",
+        documentation="https://learn.microsoft.com/en-us/microsoftteams/platform/webhooks-and-connectors/how-to/add-incoming-webhook",
+    ),
+)
+
+LARGE_CLOUDS: tuple[TokenFormat, ...] = (*_AMAZON, *_GOOGLE, *_MICROSOFT)
