@@ -93,7 +93,8 @@ class Classifier:
         for values in sets:
             found.extend(values.find(text))
         if sets and seen.decodes:
-            for view in views_of(text):
+            views = views_of(text)
+            for view in views.over_blanks if over_blanks else views.plain:
                 for values in sets:
                     found.extend(put_back(view, values.find(view.text)))
         return merge(found, _rank) if found else ()

@@ -49,11 +49,15 @@ class Looking:
         """
         found = self._detected(text)
         views = views_of(text)
-        for view in views:
+        for view in views.plain:
             found.extend(put_back(view, self._detected(view.text)))
-        if not found and not views:
+        further: list[Finding] = []
+        if views.over_blanks is not views.plain:
+            for view in views.over_blanks:
+                further.extend(put_back(view, self._detected(view.text)))
+        if not found and not views.over_blanks:
             return NOTHING_SEEN
-        return Seen(tuple(found), (), decodes=bool(views))
+        return Seen(tuple(found), tuple(further), decodes=bool(views.over_blanks))
 
     def _detected(self, text: str) -> list[Finding]:
         found: list[Finding] = []

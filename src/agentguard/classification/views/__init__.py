@@ -8,11 +8,12 @@
     folding      what nobody sees, and letters that look like others
     lookalikes   which letters look like which
     runs         base64 and hexadecimal
+    wrapped      encoded runs that are broken into lines or groups
     chain        the views of a text, made of one another
 
 It finds nothing sensitive.
 """
 
-from agentguard.classification.views.chain import Chained, views_of
+from agentguard.classification.views.chain import Chained, Views, views_of
 
-__all__ = ["Chained", "views_of"]
+__all__ = ["Chained", "Views", "views_of"]

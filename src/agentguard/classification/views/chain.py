@@ -10,12 +10,14 @@ what one of them finds covers its whole place in the text (tests/classification/
 """
 
 from collections.abc import Iterable, Iterator
+from typing import NamedTuple
 
 from agentguard.classification.views.escapes import escape_sites
 from agentguard.classification.views.folding import folded_sites
-from agentguard.classification.views.runs import run_sites
+from agentguard.classification.views.runs import Runs, holds_controls, run_sites, runs_of, shape_of
 from agentguard.classification.views.view import Site, View
 from agentguard.classification.views.windows import view_around
+from agentguard.classification.views.wrapped import wrapped_sites
 
 # How many encodings inside one another are taken off.
 DEEPEST = 3
@@ -42,44 +44,66 @@ class Chained:
         return [deeper for place in places for deeper in self._before.places(*place)]
 
 
-def views_of(text: str) -> list[Chained]:
-    """Return the views of a text, the one with the fewest changes first; most texts have none."""
+class Views(NamedTuple):
+    """The views of a text.
+
+    ``plain`` are made of what stands together, ``over_blanks`` also of what blanks take apart; they
+    are the same where nothing does.
+    """
+
+    plain: list[Chained]
+    over_blanks: list[Chained]
+
+
+def views_of(text: str) -> Views:
+    """Return the views of a text, those with the fewest changes first; most texts have none."""
+    over_blanks, wraps = _chain(text, over_blanks=True)
+    plain = _chain(text, over_blanks=False)[0] if wraps else over_blanks
+    return Views(plain, over_blanks)
+
+
+def _chain(text: str, *, over_blanks: bool) -> tuple[list[Chained], bool]:
     views: list[Chained] = []
+    wraps = False
     before: Chained | None = None
-    if not text.isascii():
-        before = _next(text, folded_sites(text), None, views)
-        text = before.text if before else text
-    for _ in range(DEEPEST):
-        decoded = _next(text, decoded_sites(text), before, views)
+    for depth in range(DEEPEST + 1):
+        shape = shape_of(text)
+        if not text.isascii() or holds_controls(shape):
+            read = _next(text, folded_sites(text), before)
+            if read is not None:
+                # What only reads otherwise than the view before stands for that view.
+                views[-1:] = [read]
+                before, text = read, read.text
+                shape = shape_of(text)
+        if depth == DEEPEST:
+            break
+        runs = runs_of(shape)
+        wrapped = wrapped_sites(text, runs) if over_blanks else []
+        wraps = wraps or bool(wrapped)
+        decoded = _next(text, _decoded_sites(text, runs, wrapped), before)
         if decoded is None:
             break
+        views.append(decoded)
         before, text = decoded, decoded.text
-        if not text.isascii():
-            read = _next(text, folded_sites(text), before, [])
-            if read is not None:
-                views[-1] = before = read
-                text = read.text
-    return views
+    return views, wraps
 
 
-def _next(
-    text: str, sites: Iterable[Site], before: Chained | None, views: list[Chained]
-) -> Chained | None:
+def _next(text: str, sites: Iterable[Site], before: Chained | None) -> Chained | None:
     view = view_around(text, sites)
-    if view is None:
-        return None
-    chained = Chained(view, before)
-    views.append(chained)
-    return chained
+    return None if view is None else Chained(view, before)
 
 
-def decoded_sites(text: str) -> list[Site]:
+def _decoded_sites(text: str, runs: Runs, wrapped: list[Site]) -> list[Site]:
     """Return all that can be decoded in a text, in order; nothing overlaps."""
     escapes = escape_sites(text)
-    encoded = run_sites(text, escapes)
-    if not encoded or not escapes:
+    encoded = run_sites(text, runs, escapes)
+    if not wrapped and not (encoded and escapes):
         return encoded or escapes
-    return list(_without_overlaps(sorted((*escapes, *encoded))))
+    return list(_without_overlaps(sorted((*wrapped, *escapes, *encoded), key=_longest_first)))
+
+
+def _longest_first(site: Site) -> tuple[int, int]:
+    return site.start, -site.end
 
 
 def _without_overlaps(sites: Iterable[Site]) -> Iterator[Site]:

@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where does a text hold escapes, and what do they stand for?
 
-URL escapes, HTML entities, the escapes of JSON and of programming languages, quoted-printable, and
-letters written with Unicode tags. A line break or a tab written as an escape is decoded, but alone
+URL escapes, HTML entities, the escapes of JSON and of programming languages, quoted-printable. A line break or a tab written as an escape is decoded, but alone
 it is no reason to look again.
 
 INVARIANT: every character of an escape belongs to what it stands for
@@ -24,49 +23,55 @@ _ESCAPE = re.compile(
     r"|\\[0-3][0-7]{2}(?:\\[0-3][0-7]{2})*"
     rf"|\\u\{{{_HEX}{{1,6}}\}}"
     rf"|\\U{_HEX}{{8}}"
-    rf"|\\[\\/\"'nrtbf]"
+    r"|\\[\\/\"'nrtbf](?:\\[\\/\"'nrtbf])*"
     rf"|&#[xX]0{{0,8}}{_HEX}{{1,6}};?(?:&#[xX]0{{0,8}}{_HEX}{{1,6}};?)*"
     r"|&#0{0,8}[0-9]{1,7};?(?:&#0{0,8}[0-9]{1,7};?)*"
     r"|&[A-Za-z]{2,16};"
     r"|=[0-9A-F]{2}(?:=[0-9A-F]{2})+"
     r"|=3D"
 )
-_TAGS = re.compile("[\U000e0020-\U000e007e]{8,}")
-_TAG = 0xE0000
 _ENTITY = re.compile(r"&#(?:[xX]([0-9A-Fa-f]+)|([0-9]+));?")
 _NAMED = {f"&{name}": each for name, each in html5.items() if name[-1] == ";" and each.isascii()}
-_SHORT = {"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"}
 # A break of a line alone hides nothing that a pattern does not read as it is.
-_HARMLESS = frozenset(("\\n", "\\r", "\\t", "\\b", "\\f", "\\'"))
+_HARMLESS = frozenset("nrtbf'")
+_SHORT_LETTERS = str.maketrans({"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"})
+# By its first character, what a text must hold for an escape that is worth decoding.
+_TELLING = {
+    "%": re.compile(rf"%{_HEX}{{2}}"),
+    "\\": re.compile(r"\\[^nrtbf'\s]"),
+    "&": re.compile(r"&(?:#|[A-Za-z]{2,16};)"),
+    "=": re.compile(r"=[0-9A-F]{2}"),
+}
+_WORD = re.compile(r"\S+")
 _UNKNOWN = "\ufffd"
 _LAST = 0x10FFFF
 _BEYOND = 0xFFFF
 
 
-def may_hold_escapes(text: str) -> bool:
-    """Say whether a text holds a character that begins an escape."""
-    return "%" in text or "\\" in text or "&" in text or "=" in text
-
-
 def escape_sites(text: str) -> list[Site]:
     """Return the escapes of a text, decoded, in order; none when all of them are harmless."""
+    if not any(first in text and telling.search(text) for first, telling in _TELLING.items()):
+        return []
     sites: list[Site] = []
-    telling = False
-    if may_hold_escapes(text):
-        for match in _ESCAPE.finditer(text):
-            run = match.group()
-            telling = telling or run not in _HARMLESS
-            sites.extend(_decoded(run, match.start()))
-    if not text.isascii():
-        tags = [_tags(match) for match in _TAGS.finditer(text)]
-        if tags:
-            telling, sites = True, sorted((*sites, *tags))
-    return sites if telling else []
+    worth = False
+    for match in _ESCAPE.finditer(text):
+        run = match.group()
+        worth = worth or run[0] != "\\" or not _HARMLESS.issuperset(run[1::2])
+        sites.extend(_decoded(run, match.start()))
+    if "+" in text and "%" in text:
+        sites = sorted((*sites, *_form_blanks(text)))
+    return sites if worth else []
 
 
-def _tags(match: re.Match[str]) -> Site:
-    written = "".join(chr(ord(tag) - _TAG) for tag in match.group())
-    return Site(*match.span(), written, 1)
+def _form_blanks(text: str) -> Iterator[Site]:
+    """Yield the plus signs of a form: beside URL escapes they stand for blanks."""
+    url = _TELLING["%"]
+    for word in _WORD.finditer(text):
+        if url.search(text, *word.span()):
+            place = text.find("+", *word.span())
+            while place >= 0:
+                yield Site(place, place + 1, " ", 1)
+                place = text.find("+", place + 1, word.end())
 
 
 def _decoded(run: str, start: int) -> Iterator[Site]:
@@ -123,7 +128,7 @@ def _long(run: str, start: int) -> Iterator[Site]:
 
 
 def _short(run: str, start: int) -> Iterator[Site]:
-    yield Site(start, start + 2, _SHORT.get(run[1], run[1]))
+    yield Site(start, start + len(run), run[1::2].translate(_SHORT_LETTERS), 2)
 
 
 def _entities(run: str, start: int) -> Iterator[Site]:

@@ -47,9 +47,12 @@ _TELLING = re.compile(
     f"|[{_ALIKE_CLASS}][0-9A-Za-z_]"
     f"|[{_COMPATIBLE_WORD}]"
     f"|[0-9_][{_ACCENTED}]|[{_ACCENTED}][0-9_]"
+    f"|[{_ALIKE_CLASS}]{{12,}}"
+    "|[\U000e0020-\U000e007e]{8,}"
 )
-_OTHERS = re.compile(f"[{_UNSEEN}{_MARKS}]+|[^\x00-\x7f{_UNSEEN}{_MARKS}]+")
-_UNSEEN_RUN = re.compile(f"[{_UNSEEN}{_MARKS}]")
+_SEEN_OR_NOT = re.compile(f"([{_UNSEEN}{_MARKS}]+)|[^{_UNSEEN}{_MARKS}]+")
+_TAGS = re.compile("[\U000e0020-\U000e007e]{8,}")
+_TAG = 0xE0000
 
 _LOOKS_LIKE = {other: plain for plain, alike in LOOK_ALIKES.items() for other in alike}
 # Letters in boxes and circles that have no compatibility form: where the A of each row stands.
@@ -60,28 +63,35 @@ FARTHEST = 64
 
 def folded_sites(text: str) -> list[Site]:
     """Return what reads otherwise than it is written near words that mix scripts, in order."""
-    if text.isascii():
-        return []
     sites: list[Site] = []
     stop = 0
     for telling in _TELLING.finditer(text):
         start = max(stop, telling.start() - FARTHEST)
         end = min(len(text), telling.end() + FARTHEST)
         if start < end:
-            sites.extend(_folded(text, start, end))
+            sites.extend(_read(text, start, end))
             stop = end
     return sites
 
 
+def _read(text: str, start: int, end: int) -> Iterator[Site]:
+    """Yield how a part of a text reads, letters that nobody sees and a model reads among it."""
+    for tags in _TAGS.finditer(text, start, end):
+        first, last = tags.span()
+        yield from _folded(text, start, first)
+        yield Site(first, last, "".join(chr(ord(tag) - _TAG) for tag in tags.group()), 1)
+        start = last
+    yield from _folded(text, start, end)
+
+
 def _folded(text: str, start: int, end: int) -> Iterator[Site]:
-    for match in _OTHERS.finditer(text, start, end):
-        first, last = match.span()
-        run = match.group()
-        if _UNSEEN_RUN.match(run):
+    for run in _SEEN_OR_NOT.finditer(text, start, end):
+        first, last = run.span()
+        if run[1]:
             yield Site(first, last, "")
             continue
-        letters = [folded(each) for each in run]
-        if all(len(letter) == 1 for letter in letters):
+        letters = [folded(each) for each in run.group()]
+        if len(letters) == sum(map(len, letters)) and all(letters):
             yield Site(first, last, "".join(letters), 1)
             continue
         for place, letter in enumerate(letters, first):
@@ -90,7 +100,9 @@ def _folded(text: str, start: int, end: int) -> Iterator[Site]:
 
 @functools.lru_cache(maxsize=4096)
 def folded(character: str) -> str:
-    """Return how one character reads."""
+    """Return how one character reads that is seen."""
+    if character < "\x80":
+        return character
     plain = _LOOKS_LIKE.get(character)
     if plain is not None:
         return plain

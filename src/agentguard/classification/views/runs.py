@@ -12,97 +12,170 @@ INVARIANT: the work grows with the text alone, whatever its runs hold
 import binascii
 import re
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple, TypeAlias
 
 from agentguard.classification.views.view import Site
 
 SHORTEST_RUN = 16
-# So many characters in a row that read as text stand in no random bytes.
+# So many characters in a row that read as text seldom stand in random bytes, and so many never.
 SHORTEST_TEXT = 12
+SURE_TEXT = 20
 # Runs that are longer than this are judged by their beginning.
 LONGEST_JUDGED = 4096
 # Only runs so long are tried at other alignments than that of their beginning.
 SHORTEST_SHIFTED = 32
+MOST_PADDING = 2
 
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"
-_SHAPE = bytes(97 if code in _ALPHABET else 32 for code in range(256))
+_CONTROLS = bytes(code for code in (*range(32), 127) if code not in b"\t\n\v\f\r")
+_SHAPE = bytes(97 if code in _ALPHABET else 99 if code in _CONTROLS else 32 for code in range(256))
+_END = re.compile(rb"[^a]")
 _LONG_ENOUGH = b"a" * SHORTEST_RUN
 _STANDARD = str.maketrans("-_", "+/")
-_READABLE = bytes(97 if code in b"\t\n\r" or 32 <= code < 127 else 32 for code in range(256))  # noqa: PLR2004 - ASCII
+_READABLE = bytes(
+    97 if code in b"\t\n\r" or 32 <= code < 127 else 32  # noqa: PLR2004 - ASCII
+    for code in range(256)
+)
 _READS = b"a" * SHORTEST_TEXT
-_HEX = re.compile(r"(?:0[xX])?((?:[0-9a-fA-F]{2}){8,})")
+_READS_SURELY = b"a" * SURE_TEXT
+_HEX = re.compile(r"(?:0[xX])?([0-9a-fA-F]{24,})")
 _UNREADABLE = re.compile("[^\t\n\r -~\x85\xa0-\U0010ffff]")
 _WIDE = re.compile(rb"(?:[\t\n\r -~]\x00){6}")
 
 
-def run_sites(text: str, escapes: Sequence[Site] = ()) -> list[Site]:
+Runs: TypeAlias = Sequence[tuple[int, int]]
+
+
+class Held(NamedTuple):
+    """What a part of a run holds; the offsets count from its beginning."""
+
+    start: int
+    end: int
+    text: str
+
+
+def shape_of(text: str) -> bytes:
+    """Return a byte for each character: whether a run may hold it, and whether it is a control."""
+    return text.encode("ascii", "replace").translate(_SHAPE)
+
+
+def holds_controls(shape: bytes) -> bool:
+    """Say whether a text of this shape holds controls of ASCII."""
+    return b"c" in shape
+
+
+def run_sites(text: str, runs: Runs, escapes: Sequence[Site] = ()) -> list[Site]:
     """Return the encoded runs of a text with what they hold, in order.
 
     Args:
         text: the text.
+        runs: of the text.
         escapes: in order; a run begins behind an escape whose end looks like a part of it.
     """
     sites: list[Site] = []
     passed = 0
-    for first, end in runs(text):
+    for first, end in runs:
         start = first
         while passed < len(escapes) and escapes[passed].end <= start:
             passed += 1
         if passed < len(escapes) and escapes[passed].start < start:
             start = escapes[passed].end
-        decoded = run_text(text[start:end]) if end - start >= SHORTEST_RUN else None
-        if decoded is not None:
-            padding = len(text[end : end + 2]) - len(text[end : end + 2].lstrip("="))
-            sites.append(Site(start, end + padding, decoded))
+        for held in held_in(text[start:end]):
+            last = start + held.end
+            if last == end:
+                last += padding_at(text, end)
+            sites.append(Site(start + held.start, last, held.text))
     return sites
 
 
-def runs(text: str) -> Iterator[tuple[int, int]]:
-    """Yield the runs of a text that are long enough to hold another, in order."""
-    shape = text.encode("ascii", "replace").translate(_SHAPE)
+def padding_at(text: str, place: int) -> int:
+    """Return how many characters of padding stand at a place."""
+    behind = text[place : place + MOST_PADDING]
+    return len(behind) - len(behind.lstrip("="))
+
+
+def runs_of(shape: bytes) -> list[tuple[int, int]]:
+    """Return the runs that are long enough to hold another text, in order."""
+    found: list[tuple[int, int]] = []
     start = shape.find(_LONG_ENOUGH)
     while start >= 0:
-        end = shape.find(b" ", start + SHORTEST_RUN)
-        if end < 0:
-            end = len(shape)
-        yield start, end
+        behind = _END.search(shape, start + SHORTEST_RUN)
+        end = behind.start() if behind else len(shape)
+        found.append((start, end))
         start = shape.find(_LONG_ENOUGH, end)
+    return found
 
 
-def run_text(run: str) -> str | None:
-    """Return the text that a run holds, None when it holds none."""
-    hexadecimal = _HEX.fullmatch(run)
-    if hexadecimal is not None:
-        decoded = _as_text(bytes.fromhex(hexadecimal[1]))
-        if decoded is not None:
-            return decoded
-    if run.islower() or run.isupper() or run.isdigit():
-        return None
+def held_in(run: str) -> Sequence[Held]:
+    """Return the parts of a run that hold a text."""
+    if len(run) >= 2 * SHORTEST_TEXT and _HEX.search(run):
+        held = tuple(_of_hex(run))
+        if held:
+            return held
+    if len(run) < SHORTEST_RUN or run.islower() or run.isupper():
+        return ()
     if "-" in run or "_" in run:
         run = run.translate(_STANDARD)
     for shift in range(4 if len(run) >= SHORTEST_SHIFTED else 1):
-        decoded = _of_base64(run[shift:] if shift else run)
-        if decoded is not None:
-            return decoded
-    return None
+        part = readable(decoded_base64(run[shift : shift + LONGEST_JUDGED]))
+        if part is not None:
+            return _of_base64(run, shift)
+    return ()
 
 
-def _of_base64(run: str) -> str | None:
-    head = run[: min(len(run), LONGEST_JUDGED) // 4 * 4]
-    if _as_text(binascii.a2b_base64(head)) is None:
-        return None
-    # A last character alone stands for no byte.
-    usable = len(run) - (len(run) % 4 == 1)
-    return _as_text(binascii.a2b_base64(run[:usable] + "=" * (-usable % 4)))
+def _of_hex(run: str) -> Iterator[Held]:
+    for match in _HEX.finditer(run):
+        for shift in (0, 1):
+            start, last = match.start(1) + shift, match.end()
+            size = (last - start) // 2
+            head = bytes.fromhex(run[start : start + 2 * min(size, LONGEST_JUDGED)])
+            if readable(head) is None:
+                continue
+            part = readable(bytes.fromhex(run[start : start + 2 * size]))
+            if part is not None:
+                first = start + 2 * part.start
+                whole = part.start == 0 and shift == 0
+                yield Held(match.start() if whole else first, start + 2 * part.end, part.text)
+                break
 
 
-def _as_text(data: bytes) -> str | None:
-    """Return bytes as text if enough of them read as one."""
-    if not (data.isascii() and b"\0" not in data):
-        if _WIDE.search(data):
+def _of_base64(run: str, shift: int) -> Sequence[Held]:
+    part = readable(decoded_base64(run[shift:]))
+    if part is None:
+        return ()
+    last = shift + -(-part.end // 3) * 4
+    end = len(run) if last >= len(run) - 1 else last
+    return (Held(shift + part.start // 3 * 4, end, part.text),)
+
+
+def decoded_base64(run: str) -> bytes:
+    """Return the bytes of base64 in the standard alphabet, with or without its padding."""
+    # A last character alone stands for no byte, and further padding does not disturb.
+    return binascii.a2b_base64((run[:-1] if len(run) % 4 == 1 else run) + "==")
+
+
+def readable(data: bytes) -> Held | None:
+    """Return the part of some bytes that reads as text, None when too little does."""
+    shape = data.translate(_READABLE)
+    start = shape.find(_READS)
+    if start < 0:
+        if b"\0" in data and _WIDE.search(data):
             # What is written in UTF-16 has a zero beside each letter.
-            return data.replace(b"\0", b"").decode("utf-8", "replace")
-        if data.translate(_READABLE).find(_READS) < 0:
-            return None
-    elif data.translate(_READABLE).find(_READS) < 0:
+            return Held(0, len(data), _shown(data.replace(b"\0", b"")))
         return None
+    if b" " not in shape:
+        return Held(0, len(data), data.decode("ascii"))
+    try:
+        return Held(0, len(data), _UNREADABLE.sub("\n", data.decode("utf-8")))
+    except UnicodeDecodeError:
+        pass
+    if 2 * shape.count(b"a") < len(shape):
+        start = shape.find(_READS_SURELY)
+        if start < 0:
+            return None
+    end = shape.rfind(_READS) + SHORTEST_TEXT
+    return Held(start, end, _shown(data[start:end]))
+
+
+def _shown(data: bytes) -> str:
     return _UNREADABLE.sub("\n", data.decode("utf-8", "replace"))
