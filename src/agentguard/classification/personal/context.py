@@ -1,0 +1,196 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""What do the words around a number say that it is?
+
+Words and phrases in several languages, each of one topic, and a look at the few words before and
+behind a place. It reads words out of names, too: ``taxId``, ``ssn_number``, ``date-of-birth``.
+It does not look at the number.
+
+INVARIANT: only the nearest words count, however long the text is
+(tests/classification/test_personal_context.py).
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+
+# How far before and behind a number a word may stand, in bytes.
+BEFORE = 72
+BEHIND = 24
+# How many words make the longest phrase.
+_LONGEST_PHRASE = 3
+
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+")
+_JOINED = re.compile(r"['\u2019](?=[A-Za-z])|(?<=\b[A-Za-z])\.(?=[A-Za-z])")
+# Scripts that put no blanks between words.
+_UNSPACED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]")
+
+
+class Topic(StrEnum):
+    """What a word speaks of."""
+
+    ACCOUNT = "account"
+    BIRTH = "birth"
+    CALL = "call"
+    CARD = "card"
+    HEALTH = "health"
+    IDENTITY = "identity"
+    LICENCE = "licence"
+    NETWORK = "network"
+    PASSPORT = "passport"
+    PHONE = "phone"
+    ROUTING = "routing"
+    TAX = "tax"
+
+
+# Without accents, in lower case; phrases are joined by a hyphen.
+_WORDS: dict[Topic, str] = {
+    Topic.PHONE: """
+        phone phones telephone tel mobile cell cellphone cellular fax whatsapp sms gsm msisdn
+        landline hotline helpline voicemail pager telefon telefonnummer telefone telefono telefoon
+        telefax mobil mobiltelefon mobilnummer handy handynummer festnetz rufnummer movil celular
+        cellulare numero-de-telephone portable fixe telemovel mobiel puhelin puhelinnumero telefoni
+        phone-number phone-no contact-number contact-no callback telepono telefonul
+        телефон тел моб τηλεφωνο κινητο 电话 手机 電話 携帯 전화 휴대폰 هاتف טלפון""",
+    Topic.CALL: """
+        call calling reach dial ring text-me answering contact contacts office desk work home line
+        emergency support appeler appelez joindre anrufen erreichen erreichbar llamar llame
+        chiamare chiama ligar ligue bellen bel number nummer numero""",
+    Topic.IDENTITY: """
+        ssn ssns social-security socialsecurity social-insurance national-insurance national-id
+        nationalid national-identity national-identification national-number nino
+        identity-card identity-number identity-code identity-document identification-number
+        id-card id-number id-no idno personal-id personal-identity personal-number personal-code
+        citizen-id citizen-number citizenship-number resident-id residence-permit
+        resident-registration aadhaar aadhar aadharcard uidai voter-id epic pan pan-number pan-card
+        dni nie documento-nacional documento-de-identidad cedula cedula-de-ciudadania curp nss rut
+        run cpf rg seguridad-social numero-de-identidad personalausweis ausweis ausweisnummer
+        sozialversicherungsnummer sozialversicherung versicherungsnummer
+        rentenversicherungsnummer rvnr svnr sv-nummer ahv avs ahv-nummer numero-avs
+        securite-sociale numero-de-securite nir insee carte-d-identite carte-didentite
+        codice-fiscale cf carta-d-identita carta-didentita cartao-de-cidadao cartao-cidadao
+        bilhete-de-identidade bsn burgerservicenummer sofinummer rijksregisternummer
+        rijksregister numero-national registre-national identiteitskaart pesel dowod
+        dowod-osobisty personnummer samordningsnummer fodselsnummer fnr cpr cpr-nummer hetu
+        henkilotunnus isikukood asmens-kodas personas-kods kimlik kimlik-no tckn tc-kimlik tc-no
+        cnp cod-numeric egn oib rodne-cislo rodne teudat-zehut sin sin-number nric fin
+        fin-number hkid my-number mynumber south-african-id rsa-id sa-id zaid nin pps ppsn amka
+        jmbg emso kennitala snils tnin frn rrn adhar cnic ktp nik mykad id-nummer
+        身份证 身份證 身分證 身份证号 マイナンバー 個人番号 주민등록번호 외국인등록번호
+        снилс егн паспорт תעודת-זהות""",
+    Topic.TAX: """
+        tax taxes tax-id taxid taxpayer tax-number tax-no tin tins itin ein fein atin vat vat-id
+        vatid vat-number vat-no vat-reg vatin utr tfn tax-file abn acn gst gstin steuer steuer-id
+        steuernummer steueridentifikationsnummer identifikationsnummer idnr ust ustid ust-id
+        ustidnr ust-idnr umsatzsteuer mwst numero-fiscal fiscal nif cif siren siret spi tva
+        partita-iva iva piva p-iva rfc cuit cuil nit contribuinte cnpj cpf btw btw-nummer nip
+        regon moms organisationsnummer orgnr org-nr orgnummer inn afm vkn npwp nipt tax-reference
+        employer-identification company-number pan-number pan uen brn business-registration
+        инн ддс αφμ 税号""",
+    Topic.ACCOUNT: """
+        account accounts account-number account-no accountnumber acct acct-no bank-account
+        bank-account-number checking savings iban bank konto kontonummer bankkonto
+        bankverbindung compte numero-de-compte rib cuenta numero-de-cuenta ccc clabe conto
+        numero-di-conto conto-corrente conta conta-corrente rekening rekeningnummer
+        bankrekening beneficiary payee deposit wire bsb""",
+    Topic.CARD: """
+        card cards card-number creditcard credit debit visa mastercard maestro amex
+        american-express discover diners jcb unionpay cc ccn kreditkarte kartennummer ec-karte
+        tarjeta tarjeta-de-credito carte-bancaire carte-bleue carte-de-credit carta-di-credito
+        cartao cartao-de-credito creditcardnummer kreditkort 银行卡 信用卡 クレジットカード""",
+    Topic.ROUTING: """
+        routing routing-number routing-no aba rtn aba-number aba-routing sort-code sortcode
+        bankleitzahl blz transit bic swift swift-code swiftcode bic-code bsb ifsc ifsc-code
+        micr""",
+    Topic.PASSPORT: """
+        passport passports passport-number passport-no passportno reisepass reisepassnummer
+        passnummer pass-nr passeport pasaporte passaporto passaporte paspoort paspoortnummer
+        pas passi paszport pasaport pass-number travel-document travel-documents
+        паспорт загранпаспорт 护照 旅券 여권""",
+    Topic.LICENCE: """
+        driver-license driver-licence drivers-license drivers-licence driver-s-license
+        driver-s-licence driving-license driving-licence licence license license-number
+        licence-number license-no dl dl-number dln permis-de-conduire permis fuhrerschein
+        fuehrerschein fuhrerscheinnummer patente patente-di-guida carnet-de-conducir
+        licencia-de-conducir permiso-de-conducir carta-de-conducao cnh rijbewijs
+        rijbewijsnummer korkort prawo-jazdy ajokortti operator-license""",
+    Topic.HEALTH: """
+        nhs nhs-number nhs-no medicare medicaid mbi npi dea dea-number medical medical-record
+        medical-file mrn patient patient-id patient-no patient-number health-insurance
+        health-card insurance insurance-number insurance-id insurance-policy policy-number
+        policy-no policy policyholder policyholder-id member-id subscriber-id prescriber
+        krankenkasse krankenversicherung krankenversichertennummer versichertennummer kvnr
+        lanr arztnummer carte-vitale tarjeta-sanitaria tessera-sanitaria patientennummer ihi
+        phn ohip health-number chart-number hospital-number""",
+    Topic.BIRTH: """
+        birth birthday birthdate birth-date date-of-birth dob born geburtsdatum geburtstag
+        geboren geb date-de-naissance naissance ne-le nee-le fecha-de-nacimiento nacimiento
+        nacido nacida data-di-nascita nascita nato nata data-de-nascimento nascimento nascido
+        nascida geboortedatum geboorte fodselsdato fodt fodelsedatum syntymaaika
+        data-urodzenia urodzony urodzona дата-рождения 出生日期 生年月日 생년월일""",
+    Topic.NETWORK: """
+        ip ips ipv addr address host server client peer remote gateway dns subnet router route
+        source destination src dst connect connected connection connecting ping listen proxy
+        whitelist blacklist blocked firewall login adresse direccion indirizzo""",
+}
+
+
+def words(text: str) -> list[str]:
+    """Return the words of a short text in lower case without accents, names taken apart."""
+    if not text.isascii():
+        decomposed = unicodedata.normalize("NFKD", text)
+        text = "".join(each for each in decomposed if not unicodedata.combining(each))
+        text = unicodedata.normalize("NFC", text.replace("ø", "o").replace("ß", "ss"))
+    return [word.lower() for word in _WORD.findall(_JOINED.sub("", text))]
+
+
+def _phrases() -> dict[str, tuple[Topic, ...]]:
+    known: dict[str, tuple[Topic, ...]] = {}
+    for topic, listed in _WORDS.items():
+        for phrase in listed.split():
+            parts = words(phrase)
+            for key in {" ".join(parts), "".join(parts)}:
+                if topic not in known.get(key, ()):
+                    known[key] = (*known.get(key, ()), topic)
+    return known
+
+
+_KNOWN: Mapping[str, tuple[Topic, ...]] = _phrases()
+_KNOWN_UNSPACED = tuple(phrase for phrase in _KNOWN if _UNSPACED.search(phrase))
+
+
+def topics_before(data: bytes, place: int) -> dict[Topic, int]:
+    """Return what the words before a place speak of, and how many words away each is."""
+    window = data[max(0, place - BEFORE) : place].decode("utf-8", "ignore")
+    near = words(window)
+    found: dict[Topic, int] = {}
+    for end, phrase in _known_phrases(near):
+        for topic in _KNOWN[phrase]:
+            found[topic] = min(found.get(topic, len(near)), len(near) - end)
+    return found
+
+
+def topics_behind(data: bytes, place: int) -> dict[Topic, int]:
+    """Return what the words right behind a place speak of, and how many words away each is."""
+    window = data[place : place + BEHIND].decode("utf-8", "ignore").partition("\n")[0]
+    found: dict[Topic, int] = {}
+    for end, phrase in _known_phrases(words(window)):
+        for topic in _KNOWN[phrase]:
+            found.setdefault(topic, end)
+    return found
+
+
+def speaks_of_personal_data(name: str) -> bool:
+    """Say whether the name of a member says what stands in it, such as ``phoneNumber``."""
+    return any(True for _ in _known_phrases(words(name)))
+
+
+def _known_phrases(near: list[str]) -> Iterator[tuple[int, str]]:
+    for start in range(len(near)):
+        for end in range(start + 1, min(len(near), start + _LONGEST_PHRASE) + 1):
+            for phrase in {" ".join(near[start:end]), "".join(near[start:end])}:
+                if phrase in _KNOWN:
+                    yield end, phrase
+        if not near[start].isascii():
+            yield from ((start + 1, part) for part in _KNOWN_UNSPACED if part in near[start])
