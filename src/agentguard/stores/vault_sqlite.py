@@ -79,7 +79,11 @@ class SqliteVaultStore:
         # Who reads does not wait for who writes.
         self._reading, self._writing = threading.Lock(), threading.Lock()
         self._gate = ForkGate(self._close_both)
-        self._written(_prepare)
+        try:
+            self._written(_prepare)
+        except BaseException:
+            self._close_both()
+            raise
 
     def read(self, spaces: Collection[str], after: int) -> Shelf:
         """See ``VaultStore``."""
