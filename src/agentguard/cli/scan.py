@@ -12,7 +12,7 @@ INVARIANT: whatever the options, the output holds no value that was found
 import argparse
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ from agentguard.cli.scanning.sources import Passed, Walk
 from agentguard.config import load
 from agentguard.guard import DEFAULT_FILE
 from agentguard.vocabulary import Profile
+from agentguard.wiring import classifier_of
 
 FOUND, FAILED = 1, 2
 SECRET = "secret"  # noqa: S105 - the name of a family of classes
@@ -58,7 +59,7 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--profile",
         choices=[profile.value for profile in Profile],
-        help="how much is taken for sensitive (default: balanced)",
+        help="how much is taken for sensitive (default: the policy's, or balanced)",
     )
     # Another form than that of --json, which all commands share.
     command.add_argument("--sarif", action="store_true", help="print SARIF 2.1.0 instead")
@@ -158,11 +159,18 @@ def _looking(options: argparse.Namespace) -> _Looking:
             f"the built-in classes, profile {profile}",
         )
     settings = load(options.config)
-    profile = Profile(options.profile or Profile.BALANCED)
+    detection = settings.policy.detection
+    if options.profile is not None:
+        detection = replace(detection, profile=Profile(options.profile))
+    changed = replace(settings, policy=replace(settings.policy, detection=detection))
+    try:
+        classifier = classifier_of(changed)
+    except ValueError as error:
+        raise CommandFailed(str(error)) from None
     return _Looking(
-        build_classifier(own=settings.own, known=settings.known, profile=profile),
+        classifier,
         {known.name: known.family for known in settings.policy.classes.values()},
-        f"the policy {visible(str(options.config))}, profile {profile}",
+        f"the policy {visible(str(options.config))}, profile {detection.profile}",
     )
 
 
