@@ -1,0 +1,82 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""Where is a secret that only its surroundings give away?
+
+Looks for names that promise one and reads what they are given; then for tokens that look drawn,
+near such a name or, from more bits of surprise on, anywhere. It knows no provider's format.
+
+INVARIANT: what a finding depends on stands before it or inside it, and not further back than
+``LOOKS_BACK``; no comment in the text has any effect
+(tests/classification/test_contextual_detector.py).
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from agentguard.classification.classes import CREDENTIAL
+from agentguard.classification.contextual import tokens, values
+from agentguard.classification.contextual.assignments import Named, assigned, named
+from agentguard.classification.contextual.limits import LIMITS
+from agentguard.classification.contextual.names import GATE, Worth
+from agentguard.classification.engine import linear, to_characters
+from agentguard.vocabulary import Finding, Profile
+
+Spot = tuple[int, int, str]
+
+
+class ContextualDetector:
+    """Finds secrets by their surroundings; immutable, so that threads may share it."""
+
+    name = "contextual"
+    __slots__ = ("_gate", "_limits", "_run")
+
+    def __init__(self, profile: Profile = Profile.BALANCED) -> None:
+        """Prepare.
+
+        Args:
+            profile: how much is taken for a secret.
+        """
+        from ahocorasick_rs import BytesAhoCorasick, Implementation
+
+        self._limits = LIMITS[profile]
+        self._gate: Any = BytesAhoCorasick(
+            [word.encode("utf-8") for word in GATE], implementation=Implementation.DFA
+        )
+        self._run = linear(tokens.RUN)
+
+    def detect(self, text: str) -> list[Finding]:
+        """Return the findings in *text*, unsorted; they may overlap."""
+        data = text.encode("utf-8")
+        hits = self._gate.find_matches_as_indexes(data.lower(), overlapping=True)
+        names = list(named(data, sorted({start for _, start, _ in hits}))) if hits else []
+        found = [*self._given(data, names), *self._drawn(data, names)]
+        return _findings(found, data, ascii_only=len(data) == len(text)) if found else []
+
+    def _given(self, data: bytes, names: list[Named]) -> Iterator[Spot]:
+        for name in names:
+            given = assigned(data, name)
+            if given is not None and values.is_secret(
+                data[given.start : given.end], given, self._limits
+            ):
+                yield given.start, given.end, "contextual:assignment"
+
+    def _drawn(self, data: bytes, names: list[Named]) -> Iterator[Spot]:
+        places = [name.start for name in names if name.worth >= Worth.HINT]
+        for token in tokens.drawn(data, places, self._run):
+            if tokens.is_secret(token, self._limits):
+                how = "contextual:near_name" if token.near else "contextual:drawn"
+                yield token.start, token.end, how
+
+
+def _findings(found: list[Spot], data: bytes, *, ascii_only: bool) -> list[Finding]:
+    edges = (edge for start, end, _ in found for edge in (start, end))
+    characters = {} if ascii_only else to_characters(data, edges)
+    return [
+        Finding(
+            start=characters.get(start, start),
+            end=characters.get(end, end),
+            data_class=CREDENTIAL,
+            detector=how,
+        )
+        for start, end, how in found
+    ]

@@ -1,0 +1,87 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""Is this value none of anybody's secrets, whatever stands beside it?
+
+Knows placeholders, templates, references, expressions of programs, places and plain words.
+It looks at the value alone.
+
+INVARIANT: a comment or a word that asks scanners to look away has no effect
+(tests/classification/test_contextual_detector.py).
+"""
+
+import re
+
+_TEMPLATE = re.compile(
+    rb"\$\{|\{\{|\$\(|<[A-Za-z_][^>]*>|%\(\w+\)|#\{|\{\d*\}|\{[A-Za-z_][\w.\[\]'\":!]*\}|\*{3}|\.{3}"
+    rb"|\A\$[A-Za-z_{(]|\A%\w+%\Z|\A%[sdrv@]\Z|\A\[.*\]\Z|\A__\w+__\Z|\A@\w+@\Z|x{5}|X{5}"
+    rb"|\xe2\x80[\xa6\xa2]"
+)
+_PLACEHOLDER = re.compile(
+    rb"(?i)\A(?:null|none|nil|undefined|true|false|yes|no|on|off|empty|n/?a|tbd|todo|void|self"
+    rb"|this|string|str|bytes?|int|bool|object|any|optional|required|value|redacted|removed|hidden"
+    rb"|masked|secret|password|passwd|pass|token|key|apikey|api[_-]key|user|username|login|admin"
+    rb"|root|test|testing|foo|bar|baz|foobar|changeme|change[_-]?me|placeholder|default|example)\Z"
+    rb"|your|example|placeholder|dummy|insert|replace[_-]|change[_-]?(?:me|this)|redacted|sample"
+    rb"|[_-]here\b|to[_-]?do\b|fake|mock|xxx|goes[_-]here|<|>"
+)
+_CODE = re.compile(
+    rb"\A[A-Za-z_$][\w$]*(?:\.|->|::|\[|\()|\(\)|\A[A-Za-z_]+\Z|\A[\[({&*!]|\A-|=>|\A[A-Z][A-Z0-9_]*_[A-Z0-9_]*\Z|\A[a-z]+(?:_[a-z0-9]+)+\Z"
+)
+_PATH = re.compile(rb"\A(?:\.{0,2}/|~/|[A-Za-z]:\\|[a-z][a-z0-9+.-]{1,15}://|file:|data:)")
+_FILE = re.compile(
+    rb"(?i)\.(?:py|js|ts|json|ya?ml|toml|xml|html?|css|md|txt|pem|crt|cer|key|pub|png|jpe?g|gif|svg"
+    rb"|conf|cfg|ini|sh|go|rs|java|rb|php|cs|cpp|com|org|net|io|dev|log|lock|gz|zip|jar|exe|dll|so)\Z"
+)
+_ALGORITHM = re.compile(
+    rb"(?i)\A(?:utf-?(?:8|16|32)(?:-?[bl]e)?|base-?(?:16|32|58|64)(?:url)?|(?:scram-)?sha-?\d+(?:[-_/]\d+)?"
+    rb"|md[45]|(?:aes|hs|rs|es|ps|hmac|rsa|ec|ed|x|ecdsa|chacha|argon|pbkdf|oauth|http|v|rfc|urllib)"
+    rb"[-_]?(?:sha)?-?\d+(?:[-_/.a-z0-9]+)?|latin-?\d|iso-\d+(?:-\d+)?|cp\d+|ascii|bcrypt|scrypt)\Z"
+)
+_HOST = re.compile(rb"[a-z0-9-]{1,20}(?:\.[a-z0-9-]{1,20}){2,}\Z")
+_PATTERN = re.compile(rb"\\\\[wdsSWDb]|\(\?[:=!P]|\[\^|[\])][*+]|\.\*")
+_VERSION = re.compile(rb"v?\d+\.\d+")
+_WORDS = re.compile(rb"\A[A-Za-z]+(?:[ _\-.,:;!?'/]+[A-Za-z]+)*[.,:;!?]*\Z")
+_NUMBER = re.compile(rb"\A[+-]?[\d.,:_/\- T]+(?:Z|ms|s|m|h|d|px|em|%|[KMG]i?B)?\Z")
+
+
+def is_template(value: bytes) -> bool:
+    """Say whether a value is filled in later."""
+    return _TEMPLATE.search(value) is not None or _PATTERN.search(value) is not None
+
+
+def is_placeholder(value: bytes) -> bool:
+    """Say whether a value only stands for one."""
+    return (
+        _PLACEHOLDER.search(value) is not None
+        or _ALGORITHM.match(value) is not None
+        or len(set(value)) <= 2  # noqa: PLR2004 - one letter and perhaps a sign
+    )
+
+
+def is_place(value: bytes) -> bool:
+    """Say whether a value is a path, a file name or an address."""
+    return (
+        _PATH.search(value) is not None
+        or _FILE.search(value) is not None
+        or _HOST.match(value) is not None
+    )
+
+
+def is_code(value: bytes) -> bool:
+    """Say whether an unquoted value is an expression or a name of a program."""
+    return _CODE.search(value) is not None
+
+
+def is_words(value: bytes) -> bool:
+    """Say whether a value holds letters and what parts words, and nothing else."""
+    return _WORDS.match(value) is not None
+
+
+def is_number(value: bytes) -> bool:
+    """Say whether a value is a number, a date or a size."""
+    return _NUMBER.match(value) is not None
+
+
+def is_version(value: bytes) -> bool:
+    """Say whether a value begins as versions and coordinates do."""
+    return _VERSION.match(value) is not None

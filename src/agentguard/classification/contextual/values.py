@@ -1,0 +1,101 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""Is this value a secret, given what its name promises?
+
+Looks at the value and at the promise, and at no other text.
+
+INVARIANT: what a quieter profile takes for a secret, a louder one does, too
+(tests/classification/test_contextual_values.py).
+"""
+
+import re
+from itertools import pairwise
+
+from agentguard.classification.contextual import harmless
+from agentguard.classification.contextual.assignments import Assigned
+from agentguard.classification.contextual.limits import Limits
+from agentguard.classification.contextual.names import Worth
+from agentguard.classification.contextual.randomness import surprise
+
+SHORTEST = 4
+SHORTEST_DRAWN = 8
+SHORTEST_RUN = 14
+# A number of fewer digits is an amount, a date or an identifier.
+SHORTEST_NUMBER = 20
+# An expression of a program costs less.
+MOST_OF_CODE = 50
+# What a run of letters and digits costs at least when it is not made of words.
+LEAST_OF_RUN = -20
+# What stands beside a name only as an argument must look drawn.
+LEAST_OF_INDIRECT = 10
+LEAST_OF_SHORT = 4
+
+_RUN = re.compile(rb"(?:[A-Za-z]{2,14}[_-]){0,2}[A-Za-z0-9]{14,}(?:[-_.][A-Za-z0-9]+){0,4}={0,2}\Z")
+_SHORT_RUN = re.compile(
+    rb"(?=[a-z]*[0-9]+[a-z]+[0-9]|[a-zA-Z]*[0-9]+[a-zA-Z]+[0-9])[A-Za-z0-9]{8,}\Z"
+)
+_DIGIT = re.compile(rb"[0-9]")
+# From one letter to the next, the same again, from 9 to 0, from z to a.
+_STEPS = frozenset((1, 0, -9, -25))
+_FEWEST_DIGITS = 2
+_REPEATED = 6
+
+
+def is_secret(value: bytes, given: Assigned, limits: Limits) -> bool:
+    """Say whether an assigned value is a secret."""
+    if len(value) < SHORTEST or _is_harmless(value):
+        return False
+    bits = surprise(value)
+    typed = looks_typed(value)
+    if not given.quoted and not typed and bits < MOST_OF_CODE and harmless.is_code(value):
+        return False
+    if len(value) >= SHORTEST_DRAWN and bits >= _least(given, limits):
+        return True
+    return _is_run(value, given, limits, bits, typed=typed) or (
+        given.worth is Worth.PASSWORD and not given.blank and _is_chosen(value, given, limits, bits)
+    )
+
+
+def _is_harmless(value: bytes) -> bool:
+    return (
+        b" " in value
+        or harmless.is_template(value)
+        or harmless.is_place(value)
+        or (len(value) < SHORTEST_NUMBER and harmless.is_number(value))
+    )
+
+
+def _least(given: Assigned, limits: Limits) -> float:
+    if given.blank:
+        return limits.blank
+    if given.worth is Worth.PASSWORD:
+        return limits.password
+    return limits.key if given.worth is Worth.KEY else limits.hint
+
+
+def _is_run(value: bytes, given: Assigned, limits: Limits, bits: float, *, typed: bool) -> bool:
+    """Say whether a value is one run that may have been typed in behind its name."""
+    if bits < limits.typed:
+        return False
+    key = given.worth >= Worth.KEY
+    if _RUN.match(value):
+        digits = len(_DIGIT.findall(value))
+        if typed or _FEWEST_DIGITS <= digits < len(value) or digits >= SHORTEST_NUMBER:
+            return typed or bits > (LEAST_OF_RUN if key else 0)
+    return key and not given.blank and bits > LEAST_OF_SHORT and _SHORT_RUN.match(value) is not None
+
+
+def _is_chosen(value: bytes, given: Assigned, limits: Limits, bits: float) -> bool:
+    """Say whether a value is a password that somebody may have thought of."""
+    if harmless.is_placeholder(value) or (given.indirect and bits < LEAST_OF_INDIRECT):
+        return False
+    return bits >= (limits.written if harmless.is_words(value) else limits.chosen)
+
+
+def looks_typed(value: bytes) -> bool:
+    """Say whether a value runs along the alphabet or the digits, or repeats itself."""
+    if len(value) < SHORTEST_RUN:
+        return False
+    if value[:_REPEATED] * 2 == value[: 2 * _REPEATED]:
+        return True
+    return 2 * sum(after - before in _STEPS for before, after in pairwise(value)) >= len(value)
