@@ -6,6 +6,7 @@ import json
 import os
 import pty
 import random
+import re
 import string
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from agentguard.classification import Classifier
 from agentguard.cli import main
 from agentguard.cli.scanning import places
 from agentguard.vocabulary import Profile
@@ -251,6 +253,19 @@ def test_what_cannot_be_read_is_no_success(scan: Scan) -> None:
     assert scan("--json", "missing.txt").json["complete"] is False
 
 
+def test_a_detector_that_fails_is_no_success(scan: Scan, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a detector fails the scan exits with 2, and says nothing of the text that it failed on."""
+    write("a.txt", KEY)
+
+    def failing(self: Classifier, text: str) -> tuple[()]:
+        raise ValueError(text)
+
+    monkeypatch.setattr(Classifier, "findings", failing)
+    ran = scan("a.txt")
+    assert (ran.code, ran.out) == (2, "")
+    assert "a detector failed (ValueError)" in ran.err
+
+
 def test_what_was_passed_over_is_told(scan: Scan) -> None:
     """Binary, excluded and large files are counted by reason, and are no failure."""
     Path("a.bin").write_bytes(bytes(100))
@@ -362,3 +377,11 @@ def test_no_color_is_respected(tmp_path: Path) -> None:
     shown = at_terminal(tmp_path, {"NO_COLOR": "1"})
     assert "\x1b[3" not in shown
     assert "a.txt:1:1: api_key aws_access_key_id, 20 characters" in shown
+
+
+def test_the_page_names_every_option_and_no_other(scan: Scan) -> None:
+    """docs/scan.md names each option of the command, and none that it does not have."""
+    page = (Path(__file__).parents[2] / "docs" / "scan.md").read_text(encoding="utf-8")
+    option = re.compile(r"--[a-z][a-z-]+")
+    told = set(option.findall(scan("--help").out))
+    assert set(option.findall(page)) == told - {"--help"}

@@ -3,7 +3,7 @@
 """What is found in each source, and what could not be looked at?
 
 Opens one source after the other and notes on the scan what became of it. A source that cannot be
-read does not end the scan; the scan is then incomplete, and says so.
+read does not end the scan; the scan is then incomplete, and says so. A detector that fails ends it.
 """
 
 import sys
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from agentguard.cli.output import CommandFailed
 from agentguard.cli.scanning.baseline import Baseline
 from agentguard.cli.scanning.places import Place, places, windows
 from agentguard.cli.scanning.progress import Progress
@@ -63,7 +64,7 @@ class Scanner:
     def _in(self, source: Source) -> Iterator[tuple[str, Place]]:
         with _opened(source.path) as stream:
             cuts = windows(pieces(stream, self.progress.read))
-            for place in places(cuts, self.find, self._mark(source.name)):
+            for place in places(cuts, self._found, self._mark(source.name)):
                 if place.data_class not in self.told:
                     continue
                 if self.baseline is not None and place.mark in self.baseline.known:
@@ -72,6 +73,14 @@ class Scanner:
                 self.scan.found.append((source.name, place))
                 self.progress.found += 1
                 yield source.name, place
+
+    def _found(self, text: str) -> Sequence[Finding]:
+        try:
+            return self.find(text)
+        except Exception as error:  # noqa: BLE001 - a detector may come from anywhere
+            # What it says may hold the text.
+            failed = type(error).__name__
+        raise CommandFailed(f"a detector failed ({failed}); nothing can be said of what is left")
 
     def _mark(self, name: str) -> Callable[[str, str], str]:
         baseline = self.baseline
