@@ -8,6 +8,7 @@
     personal         structured personal data
     known_values     exact values and their encoded forms
     views            what a text says once it is decoded
+    broken_tokens    tokens that were taken apart or turned round
     looking          detectors over a text and its views
     recognised       texts that were looked at before
     answer_patterns  invisible characters, which only answers are searched for

@@ -14,6 +14,7 @@ import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from types import MappingProxyType
 
+from agentguard.classification.broken_tokens import BrokenTokens
 from agentguard.classification.classes import (
     BUILT_IN_CLASSES,
     NAMED_ONLY,
@@ -21,11 +22,12 @@ from agentguard.classification.classes import (
     Detector,
     OwnClass,
 )
+from agentguard.classification.contextual import ContextualDetector
 from agentguard.classification.engine import Rule, RuleSet, linear, merge
 from agentguard.classification.formats import TOKEN_FORMATS, borrowed_rules
 from agentguard.classification.known_values import KnownValues, inspectable
 from agentguard.classification.looking import Looking, put_back
-from agentguard.classification.personal import PERSONAL_FORMATS
+from agentguard.classification.personal import PERSONAL_FORMATS, PERSONAL_REACH, PersonalNumbers
 from agentguard.classification.recognised import Recognised
 from agentguard.classification.views import views_of
 from agentguard.vocabulary import Finding, KnownValue, Profile
@@ -50,10 +52,11 @@ class Classifier:
         *,
         known: Iterable[KnownValues],
         detectors: Iterable[Detector],
+        broken: BrokenTokens | None = None,
         reach: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
         self._known = tuple(values for values in known if values)
-        self._looking = Looking(detectors)
+        self._looking = Looking(detectors, broken)
         self._recognised = Recognised(self._looking.look)
         self._reach = reach
 
@@ -117,7 +120,7 @@ def build_classifier(
     profile: Profile = Profile.BALANCED,
     named: Container[str] = (),
 ) -> Classifier:
-    """Build the engine: known values, documented formats, borrowed patterns, own classes.
+    """Build the engine: known values, documented formats, borrowed patterns, context, own classes.
 
     Args:
         own: the organisation's classes.
@@ -137,23 +140,24 @@ def build_classifier(
         for value in own_class.values
     ]
     unwanted = {name for name in NAMED_ONLY if name not in named}
-    documented = (
+    documented = [
         row.rule()
         for row in (*TOKEN_FORMATS, *PERSONAL_FORMATS)
         if profile.includes(row.profile) and row.data_class not in unwanted
-    )
+    ]
     rules = RuleSet((*documented, *borrowed_rules(), *_own_rules(own)))
     return Classifier(
         # A list may be long, and encoded forms are what secrets travel in.
         known=(KnownValues(known), KnownValues(listed, encoded=False)),
-        detectors=(rules, *detectors),
+        detectors=(rules, ContextualDetector(profile), PersonalNumbers(profile), *detectors),
+        broken=BrokenTokens(documented, rules),
         reach=_reach(own, (*known, *listed)),
     )
 
 
 def _reach(own: tuple[OwnClass, ...], values: Iterable[KnownValue]) -> Mapping[str, int]:
     """Return for each class how far what is looked for may reach over blanks."""
-    reach: dict[str, int] = {}
+    reach: dict[str, int] = dict(PERSONAL_REACH)
     for value in values:
         if any(character.isspace() for character in value.value):
             reach[value.data_class] = max(reach.get(value.data_class, 0), len(value.value))

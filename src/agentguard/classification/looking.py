@@ -13,6 +13,7 @@ outside of what it was asked about is an error (tests/classification/test_classi
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
+from agentguard.classification.broken_tokens import BrokenTokens
 from agentguard.classification.classes import Detector
 from agentguard.classification.recognised import NOTHING_SEEN, Seen
 from agentguard.classification.views import views_of
@@ -33,10 +34,11 @@ class Copied(Protocol):
 class Looking:
     """Looks at texts with detectors whose answers depend on the text alone."""
 
-    __slots__ = ("_detectors",)
+    __slots__ = ("_broken", "_detectors")
 
-    def __init__(self, detectors: Iterable[Detector]) -> None:
+    def __init__(self, detectors: Iterable[Detector], broken: BrokenTokens | None = None) -> None:
         self._detectors = tuple(detectors)
+        self._broken = broken
 
     def __repr__(self) -> str:
         return ", ".join(detector.name for detector in self._detectors)
@@ -47,15 +49,22 @@ class Looking:
         Raises:
             ValueError: a detector pointed outside the text.
         """
-        found = self._detected(text)
         views = views_of(text)
+        found = self._detected(text)
         for view in views.plain:
             found.extend(put_back(view, self._detected(view.text)))
         further: list[Finding] = []
         if views.over_blanks is not views.plain:
             for view in views.over_blanks:
                 further.extend(put_back(view, self._detected(view.text)))
-        if not found and not views.over_blanks:
+        if self._broken is not None:
+            backwards, over_blanks = self._broken.spotted(text)
+            found += backwards
+            further += over_blanks
+            for view in views.over_blanks:
+                for spotted in self._broken.spotted(view.text):
+                    further.extend(put_back(view, spotted))
+        if not found and not further and not views.over_blanks:
             return NOTHING_SEEN
         return Seen(tuple(found), tuple(further), decodes=bool(views.over_blanks))
 
