@@ -232,14 +232,14 @@ class VaultKeeper:
         Raises:
             StoreFailure: it could not be erased.
         """
-        before = None if older_than is None else self._seconds() - int(older_than.total_seconds())
-        if expired:
-            before = self._expired_before() or 0
+        times = [self._expired_before() or 0] if expired else []
+        if older_than is not None:
+            times.append(self._seconds() - int(older_than.total_seconds()))
         return self._store.erase(
             Selection(
                 sessions=None if session is None else self._sessions(session, tenant),
                 tenants=None if tenant is None else self._tenants(tenant),
-                before=before,
+                before=min(times, default=None),
             )
         )
 

@@ -22,6 +22,7 @@ class EntryType(StrEnum):
     APPROVAL_REQUESTED = "approval.requested"
     APPROVAL_VOTED = "approval.voted"
     APPROVAL_ENDED = "approval.ended"
+    VAULT_ERASED = "vault.erased"
 
 
 class Outcome(StrEnum):
