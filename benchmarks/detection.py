@@ -92,7 +92,7 @@ def _how(run: Run, asked: int) -> dict[str, Any]:
 def _speed(looked: list[tuple[Document, Looked]]) -> dict[str, dict[str, float]]:
     paces: dict[str, Pace] = {}
     for document, found in looked:
-        paces.setdefault(document.source, Pace()).add(document, found.seconds)
+        paces.setdefault(document.source, Pace()).add(document, found)
     return {name: pace.told() for name, pace in paces.items()}
 
 

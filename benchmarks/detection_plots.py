@@ -65,15 +65,15 @@ def _precision(axes: Any, figures: dict[str, Any]) -> None:
 
 def _speed(axes: Any, figures: dict[str, Any]) -> None:
     paces = {
-        f"{name} ({purpose})": told["mb_per_s"]
+        f"{name} ({purpose})": told["mb_per_cpu_s"]
         for purpose in ("secrets", "pii")
         for name, told in figures[purpose].items()
-        if "mb_per_s" in told
+        if "mb_per_cpu_s" in told
     }
     ordered = sorted(paces, key=lambda name: paces[name])
     axes.barh(ordered, [paces[name] for name in ordered], color=[_colour(n) for n in ordered])
     axes.set_xscale("log")
-    axes.set_xlabel("MB/s, all documents of the run")
+    axes.set_xlabel("MB per second of processor time, all documents of the run")
     axes.tick_params(axis="y", labelsize=8)
 
 

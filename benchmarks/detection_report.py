@@ -10,6 +10,7 @@ from typing import Any
 
 Figures = Mapping[str, Any]
 NONE = "-"
+PACE = ("MB/s", "MB/s of processor", "p50 ms", "p99 ms", "start-up ms")
 PII_TYPES = ("EMAIL", "PHONE", "CREDIT_CARD", "IBAN", "US_SSN", "IP", "URL")
 
 
@@ -50,9 +51,8 @@ def _share(told: Figures | None, key: str = "covered") -> str:
 
 def _secrets(engines: Figures) -> str:
     head = ("engine", "covered", "touched", "types", "flagged", "per MB", "precision")
-    pace = ("MB/s", "p50 ms", "p99 ms", "start-up ms")
     return _table(
-        (*head, *pace),
+        (*head, *PACE),
         (
             (
                 name,
@@ -70,7 +70,7 @@ def _secrets(engines: Figures) -> str:
 
 
 def _pace(told: Figures) -> tuple[object, ...]:
-    keys = ("mb_per_s", "p50_ms", "p99_ms", "start_up_ms")
+    keys = ("mb_per_s", "mb_per_cpu_s", "p50_ms", "p99_ms", "start_up_ms")
     return tuple(told.get(key, NONE) for key in keys)
 
 
@@ -113,7 +113,7 @@ def _evasion(engines: Figures) -> str:
 def _pii(engines: Figures) -> str:
     head = ("engine", "structured", *(name.lower() for name in PII_TYPES), "all")
     return _table(
-        (*head, "precision", "negatives", "benign flagged", "MB/s", "p50 ms", "p99 ms", "start-up"),
+        (*head, "precision", "negatives", "benign flagged", *PACE),
         (
             (
                 name,
@@ -131,14 +131,17 @@ def _pii(engines: Figures) -> str:
 def _speed(engines: Figures) -> str:
     texts = list(next((told["speed"] for told in engines.values() if told["speed"]), {}))
     return _table(
-        ("engine", *(f"{text}, {unit}" for text in texts for unit in ("p50 ms", "MB/s"))),
+        (
+            "engine",
+            *(f"{text}, {unit}" for text in texts for unit in ("p50 ms", "MB/s of processor")),
+        ),
         (
             (
                 name,
                 *(
                     told["speed"].get(text, {}).get(key, NONE)
                     for text in texts
-                    for key in ("p50_ms", "mb_per_s")
+                    for key in ("p50_ms", "mb_per_cpu_s")
                 ),
             )
             for name, told in engines.items()

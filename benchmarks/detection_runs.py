@@ -89,7 +89,9 @@ def _read(run: Run, said: IO[str], documents: Sequence[Document]) -> None:
             run.ended = run.ended or "stopped at its limit of time"
         else:
             spans = [(start, end, kind) for start, end, kind in told["spans"]]
-            run.looked.append((documents[told["n"]], Looked(spans, told["seconds"])))
+            run.looked.append(
+                (documents[told["n"]], Looked(spans, told["seconds"], told["worked"]))
+            )
     if len(run.looked) == len(documents) and run.ended.startswith("stopped at its limit"):
         run.ended = ""
 

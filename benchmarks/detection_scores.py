@@ -38,10 +38,11 @@ class Document:
 
 @dataclass(slots=True)
 class Looked:
-    """What an engine found in a document, and the seconds that it took."""
+    """What an engine found in a document, the seconds that it took, and those of the processor."""
 
     spans: list[Span]
     seconds: float
+    worked: float
 
 
 def covered(start: int, end: int, found: Iterable[Span]) -> float:
@@ -108,11 +109,13 @@ class Pace:
     """How long it took."""
 
     seconds: list[float] = field(default_factory=list)
+    worked: float = 0.0
     size: int = 0
 
-    def add(self, document: Document, seconds: float) -> None:
+    def add(self, document: Document, looked: Looked) -> None:
         """Count one document."""
-        self.seconds.append(seconds)
+        self.seconds.append(looked.seconds)
+        self.worked += looked.worked
         self.size += len(document.text.encode())
 
     def told(self) -> dict[str, float]:
@@ -122,6 +125,7 @@ class Pace:
             return {}
         return {
             "mb_per_s": round(self.size / max(1e-9, sum(ordered)) / 1e6, 3),
+            "mb_per_cpu_s": round(self.size / max(1e-9, self.worked) / 1e6, 3),
             "p50_ms": round(ordered[len(ordered) // 2] * 1e3, 4),
             "p99_ms": round(ordered[int(len(ordered) * 0.99)] * 1e3, 4),
             "max_ms": round(ordered[-1] * 1e3, 3),
@@ -137,14 +141,14 @@ def secret_scores(positives: Pairs, benign: Pairs) -> dict[str, Any]:
     noise, pace, kinds = defaultdict[str, Noise](Noise), Pace(), Counter[str]()
     good = 0
     for document, looked in positives:
-        pace.add(document, looked.seconds)
+        pace.add(document, looked)
         good += sum(any(_meet(span, each) for each in document.spans) for span in looked.spans)
         for span, share in _shares(document, looked.spans):
             for name in (document.source, "all"):
                 sources[name].add(share)
             types[span[2].lower()].add(share)
     for document, looked in benign:
-        pace.add(document, looked.seconds)
+        pace.add(document, looked)
         noise[document.source].add(document, looked.spans)
         if document.source in STRICT:
             noise["strict"].add(document, looked.spans)
@@ -167,7 +171,7 @@ def pii_scores(positives: Pairs, benign: Pairs) -> dict[str, Any]:
     noise, pace = defaultdict[str, Noise](Noise), Pace()
     negative, good, bad = Noise(), 0, 0
     for document, looked in positives:
-        pace.add(document, looked.seconds)
+        pace.add(document, looked)
         for span, share in _shares(document, looked.spans):
             structured = ("structured",) if span[2] in STRUCTURED else ()
             for name in (span[2], "all", *structured):
