@@ -7,6 +7,7 @@
     formats          documented formats of credentials
     personal         structured personal data
     known_values     exact values and their encoded forms
+    composed         secret values inside a known value
     views            what a text says once it is decoded
     broken_tokens    tokens that were taken apart or turned round
     looking          detectors over a text and its views

@@ -22,6 +22,7 @@ from agentguard.classification.classes import (
     Detector,
     OwnClass,
 )
+from agentguard.classification.composed import with_parts
 from agentguard.classification.contextual import ContextualDetector
 from agentguard.classification.engine import Rule, RuleSet, linear, merge
 from agentguard.classification.formats import TOKEN_FORMATS, borrowed_rules
@@ -133,7 +134,8 @@ def build_classifier(
         ValueError: a pattern or a value of an own class cannot be used; the message names the
             class and, for a pattern, its index from 0.
     """
-    own, known = tuple(own), tuple(known)
+    own = tuple(own)
+    known = [part for value in known for part in with_parts(value)]
     listed = [
         KnownValue(value=value, data_class=own_class.name)
         for own_class in own

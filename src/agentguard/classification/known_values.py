@@ -3,7 +3,7 @@
 """Where does a text hold a value that is known to be sensitive?
 
 Exact search for many values at once, as they are and in the encodings in which they travel:
-base64 at its three alignments, hexadecimal, URL and JSON escapes.
+base64 at its three alignments, hexadecimal, URL, JSON and HTML escapes, and backwards.
 It does not look for anything that resembles a value.
 
 INVARIANT: every occurrence is found, also where one value lies inside another
@@ -11,12 +11,14 @@ INVARIANT: every occurrence is found, also where one value lies inside another
 """
 
 import base64
+import html
 import json
 import re
 import urllib.parse
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
+from agentguard.classification.engine import automaton
 from agentguard.vocabulary import Finding, KnownValue
 
 SHORTEST_VALUE = 4
@@ -28,6 +30,8 @@ SHORTEST_ENCODED = 8
 # make a large automaton. The beginning alone is hidden too.
 LONGEST_SEARCHED = 256
 
+# Forms in which a short value could be a part of a word.
+_AS_WORDS = ("plain", "reversed")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=")
 # The characters at both ends of a base64 core share bits with what stands beside the value.
@@ -56,47 +60,59 @@ class _Written:
     encoding: str
     word: bool = False
 
-    @property
-    def head(self) -> str:
-        """The part that is looked for."""
-        return self.text[:LONGEST_SEARCHED]
-
 
 class KnownValues:
     """A compiled set of known values; immutable, so that threads may share it."""
 
-    __slots__ = ("_automaton", "_count", "_shortest", "_written")
+    __slots__ = ("_any_case", "_count", "_find", "_shortest", "_written")
 
-    def __init__(self, values: Iterable[KnownValue], *, encoded: bool = True) -> None:
+    def __init__(
+        self, values: Iterable[KnownValue], *, encoded: bool = True, any_case: bool = False
+    ) -> None:
         """Compile *values*; surrounding blanks are no part of a value.
 
         Args:
             values: at least four characters each.
             encoded: whether to look for the encoded forms as well; they make about ten
                 patterns of each value.
+            any_case: whether upper and lower case count the same; in encoded forms they never do.
 
         Raises:
             ValueError: a value is too short or cannot be encoded; the message names its class.
         """
         known = tuple(values)
-        self._hold(len(known), _all_written(known, encoded=encoded))
+        self._any_case = any_case
+        self._hold(len(known), _all_written(known, encoded=encoded and not any_case))
 
     def _hold(self, count: int, written: Iterable[_Written]) -> None:
         self._count = count
         # One entry for each text; the first gives the class.
-        self._written = tuple({entry.text: entry for entry in reversed(tuple(written))}.values())
-        self._automaton = None
-        self._shortest = min((len(entry.head) for entry in self._written), default=0)
-        if self._written:
-            from ahocorasick_rs import AhoCorasick
+        entries = {self._cased(each.text): each for each in reversed(tuple(written))}
+        heads: dict[str, list[tuple[str, _Written]]] = {}
+        for text, entry in entries.items():
+            heads.setdefault(text[:LONGEST_SEARCHED], []).append((text, entry))
+        self._written = tuple(map(tuple, heads.values()))
+        self._shortest = min(map(len, heads), default=0)
+        self._find = automaton(heads)
 
-            self._automaton = AhoCorasick([entry.head for entry in self._written])
+    def _cased(self, text: str) -> str:
+        return _lower(text) if self._any_case else text
 
     def joined(self, other: "KnownValues") -> "KnownValues":
-        """Return one set for both, without writing any value in its encodings again."""
-        both = KnownValues(())
-        both._hold(len(self) + len(other), (*self._written, *other._written))  # noqa: SLF001 - a set of this class
+        """Return one set for both, without writing any value in its encodings again.
+
+        Raises:
+            ValueError: upper and lower case count the same in one of them alone.
+        """
+        if self._any_case != other._any_case:  # noqa: SLF001 - a set of this class
+            raise ValueError("sets of known values that treat cases differently are not joined")
+        both = KnownValues((), any_case=self._any_case)
+        entries = (*self._entries(), *other._entries())  # noqa: SLF001 - a set of this class
+        both._hold(len(self) + len(other), entries)
         return both
+
+    def _entries(self) -> Iterator[_Written]:
+        return (entry for entries in self._written for _, entry in entries)
 
     def __repr__(self) -> str:
         return f"KnownValues({self._count} values)"
@@ -106,28 +122,36 @@ class KnownValues:
 
     def find(self, text: str) -> tuple[Finding, ...]:
         """Return the places where a known value stands, unmerged; they may overlap."""
-        if self._automaton is None or len(text) < self._shortest:
+        if not self._written or len(text) < self._shortest:
             return ()
-        text = inspectable(text)
-        hits = self._automaton.find_matches_as_indexes(text, overlapping=True)
+        text = self._cased(inspectable(text))
+        hits = self._find(text)
         return tuple(self._found(text, hits)) if hits else ()
 
     def _found(self, text: str, hits: Iterable[tuple[int, int, int]]) -> Iterator[Finding]:
         for number, start, end in hits:
-            written = self._written[number]
-            if written.word and _inside_word(text, start, end):
-                continue
-            first, last = start, end
-            if len(written.text) > LONGEST_SEARCHED and text.startswith(written.text, start):
-                last = start + len(written.text)
-            if written.encoding == "base64":
-                first, last = _with_shared_bits(text, first, last)
-            yield Finding(
-                start=first,
-                end=last,
-                data_class=written.data_class,
-                detector=f"known_value:{written.encoding}",
-            )
+            for whole, entry in self._written[number]:
+                if entry.word and _inside_word(text, start, end):
+                    continue
+                first, last = start, end
+                if len(whole) > LONGEST_SEARCHED and text.startswith(whole, start):
+                    last = start + len(whole)
+                if entry.encoding == "base64":
+                    first, last = _with_shared_bits(text, first, last)
+                yield Finding(
+                    start=first,
+                    end=last,
+                    data_class=entry.data_class,
+                    detector=f"known_value:{entry.encoding}",
+                )
+
+
+def _lower(text: str) -> str:
+    """Return a text of the same length in lower case."""
+    lowered = text.lower()
+    if len(lowered) == len(text):
+        return lowered
+    return "".join(each.lower() if len(each.lower()) == 1 else each for each in text)
 
 
 def _inside_word(text: str, start: int, end: int) -> bool:
@@ -158,7 +182,7 @@ def _all_written(known: Iterable[KnownValue], *, encoded: bool) -> Iterator[_Wri
         if encoded and len(value) >= SHORTEST_ENCODED:
             forms.extend(_encodings(value))
         for encoding, text in forms:
-            word = encoding == "plain" and len(value) < SHORTEST_INSIDE_WORD
+            word = encoding in _AS_WORDS and len(value) < SHORTEST_INSIDE_WORD
             yield _Written(text=text, data_class=entry.data_class, encoding=encoding, word=word)
 
 
@@ -172,6 +196,8 @@ def _encodings(value: str) -> Iterator[tuple[str, str]]:
     yield "hex", raw.hex().upper()
     yield "url", urllib.parse.quote(value, safe="")
     yield "url", urllib.parse.quote_plus(value)
+    yield "html", html.escape(value)
+    yield "reversed", value[::-1]
     yield "json", json.dumps(value)[1:-1]
     yield "json", json.dumps(value, ensure_ascii=False)[1:-1]
 
