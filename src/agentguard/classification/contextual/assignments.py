@@ -93,22 +93,24 @@ _SCHEME = (
 _WRAP = rb"(?P<wrap>[A-Za-z_][\w.]{0,31}\([ \t]{0,2}(?:[A-Za-z_][\w.]{0,31}\([ \t]{0,2}|new[ \t]\w{1,32}\([ \t]{0,2}){0,1})?[rRbBuUfFL@$]{0,2}"
 _QUOTED = re.compile(_WRAP + rb"(?P<quote>\\{0,3}(?:\"|'|`|&quot;|&#39;|%22))" + _SCHEME)
 _BARE = re.compile(_SCHEME + rb"(?P<value>[^\s\"'`<>]{1,4096})")
+# The next parameter of a query, or a quote in HTML.
+_MORE = re.compile(rb"&(?:[\w.%-]{1,48}=|quot;|#39;|amp;)")
 _LINE_END = re.compile(rb"[\r\n]")
 
 
-def named(data: bytes, hits: Iterable[int]) -> Iterator[Named]:
+def named(data: bytes, hits: Iterable[tuple[int, int]]) -> Iterator[Named]:
     """Yield the names around *hits* that promise something.
 
     Args:
         data: the text.
-        hits: where words of ``names.GATE`` begin, sorted.
+        hits: where words of ``names.GATE`` begin and end, sorted.
     """
     done = -1
-    for hit in hits:
+    for hit, end in hits:
         if hit < done:
             continue
-        right = _RIGHT.match(data, hit)
-        done = right.end() if right else hit
+        right = _RIGHT.match(data, end)
+        done = right.end() if right else end
         left = _LEFT.match(data[max(0, hit - MOST_NAME) : hit][::-1])
         start = hit - (left.end() if left else 0)
         promised = worth(data[start:done].decode("utf-8", "replace"))
@@ -154,7 +156,8 @@ def _span(data: bytes, place: int, quoted: re.Match[bytes] | None, *, tag: bool)
     if bare is None:
         return place, place
     first, last = bare.span("value")
-    return first, first + _trimmed(data[first:last])
+    more = _MORE.search(data, first, last)
+    return first, first + _trimmed(data[first : more.start() if more else last])
 
 
 def _closing(data: bytes, start: int, quote: bytes) -> int:

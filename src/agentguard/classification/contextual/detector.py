@@ -48,7 +48,7 @@ class ContextualDetector:
         """Return the findings in *text*, unsorted; they may overlap."""
         data = text.encode("utf-8")
         hits = self._gate.find_matches_as_indexes(data.lower(), overlapping=True)
-        names = list(named(data, sorted({start for _, start, _ in hits}))) if hits else []
+        names = list(named(data, sorted({hit[1:] for hit in hits}))) if hits else []
         found = [*self._given(data, names), *self._drawn(data, names)]
         return _findings(found, data, ascii_only=len(data) == len(text)) if found else []
 

@@ -27,7 +27,8 @@ _PLACEHOLDER = re.compile(
 _CODE = re.compile(
     rb"\A[A-Za-z_$][\w$]*(?:\.|->|::|\[|\()|\(\)|\A[A-Za-z_]+\Z|\A[\[({&*!]|\A-|=>|\A[A-Z][A-Z0-9_]*_[A-Z0-9_]*\Z|\A[a-z]+(?:_[a-z0-9]+)+\Z"
 )
-_PATH = re.compile(rb"\A(?:\.{0,2}/|~/|[A-Za-z]:\\|[a-z][a-z0-9+.-]{1,15}://|file:|data:)")
+_PATH = re.compile(rb"\A(?:\.{0,2}/|~/|[A-Za-z]:\\)")
+_ADDRESS = re.compile(rb"\A(?:[a-z][a-z0-9+.-]{1,15}://|file:|data:)")
 _FILE = re.compile(
     rb"(?i)\.(?:py|js|ts|json|ya?ml|toml|xml|html?|css|md|txt|pem|crt|cer|key|pub|png|jpe?g|gif|svg"
     rb"|conf|cfg|ini|sh|go|rs|java|rb|php|cs|cpp|com|org|net|io|dev|log|lock|gz|zip|jar|exe|dll|so)\Z"
@@ -58,10 +59,15 @@ def is_placeholder(value: bytes) -> bool:
     )
 
 
-def is_place(value: bytes) -> bool:
-    """Say whether a value is a path, a file name or an address."""
+def is_address(value: bytes) -> bool:
+    """Say whether a value is the address of a resource."""
+    return _ADDRESS.match(value) is not None
+
+
+def is_file(value: bytes) -> bool:
+    """Say whether a value is a path, or the name of a file or of a host."""
     return (
-        _PATH.search(value) is not None
+        _PATH.match(value) is not None
         or _FILE.search(value) is not None
         or _HOST.match(value) is not None
     )

@@ -46,7 +46,7 @@ _WORD = re.compile(r"[^\W\d_]+")
 
 _PASSWORD = re.compile(
     r"pass(?:w(?:or)?d|wrd|word|wort|phrase|code)|(?<![a-z])pass(?![a-z])|pwd|pswd|(?<![a-z])psw"
-    r"|kennwort|contrase|senha|motdepasse|mot de passe|(?<![a-z])mdp|wachtwoord|parola|heslo"
+    r"|kennwort|contrase|senha|mot ?de ?passe|(?<![a-z])mdp|wachtwoord|parola|heslo"
     r"|has[l\u0142]o|l[o\u00f6]senord|adgangskode|salasana|jelszo|[s\u015f]ifre"
     r"|\u043f\u0430\u0440\u043e\u043b\u044c|\u5bc6[\u7801\u78bc]|\u53e3\u4ee4"
     r"|\u30d1\u30b9\u30ef\u30fc\u30c9|\ube44\ubc00\ubc88\ud638|identified by|\uc554\ud638"
@@ -80,10 +80,10 @@ _ABOUT = re.compile(
 )
 _HARMLESS = re.compile(
     r"public|(?<![a-z])pub ?key|(?<![a-z])(?:foreign|primary|partition|sort|hot|cache|composite|unique)"
-    r" ?key|key ?(?:board|word|stroke|frame|note|ring)|(?:mon|don|tur|hoc|joc|whis)key|compass"
+    r" ?key|key ?(?:board|word|stroke|frame|note|ring)|(?<![a-z])(?:mon|don|tur|hoc|joc|whis)keys?(?![a-z])|compass"
     r"|passage|passenger|author(?!iz)|token ?(?:iz|is)|bypass|passed|passing|passive|accessib"
-    r"|(?:next|page|paging|pagination|continuation|sync|idempotency|request|change|action|cancel\w*"
-    r"|resume|cursor|marker) ?tokens?|max ?tokens|(?:num|total|prompt|completion|input|output|n|stop|special|pad|eos|bos|unk|mask) ?tokens?"
+    r"|(?<![a-z])(?:next|page|paging|pagination|continuation|sync|idempotency|request|change|action|cancel\w*"
+    r"|resume|cursor|marker) ?tokens?|max ?tokens|(?<![a-z])(?:num|total|prompt|completion|input|output|n|stop|special|pad|eos|bos|unk|mask) ?tokens?"
 )
 _MOST = 96
 

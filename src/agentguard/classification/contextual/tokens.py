@@ -31,6 +31,10 @@ _HEXADECIMAL = re.compile(rb"(?:0x)?(?:[0-9a-f-]+|[0-9A-F-]+)\Z")
 _DIGIT = re.compile(rb"[0-9]")
 _LONG = re.compile(rb"[A-Za-z0-9]{10}")
 _PREFIX = re.compile(rb"(?:[A-Za-z]{2,24}[-_.=:]){1,4}")
+# A name that is written together with its value.
+_OWN_NAME = re.compile(
+    rb"(?i)(?:token|key|secret|access|private|auth|passw(?:or)?d|pwd|credential)[-_.=:]{1,2}(?=[A-Za-z0-9]{8})"
+)
 _MARKED = re.compile(rb"[a-z]{2,12}(?:_[a-z]{2,8})?_[0-9a-fA-F]{32,128}\Z")
 _NAME = re.compile(rb"[\w.-]{2,64}=(?=[^=])")
 _FINGERPRINT = re.compile(
@@ -106,8 +110,7 @@ def _token(data: bytes, first: int, last: int, names: Sequence[int]) -> Drawn | 
     token = data[first:last]
     if not SHORTEST <= len(token) <= LONGEST or not _DIGIT.search(token):
         return None
-    prefix = _PREFIX.match(data, first, last)
-    body = first if prefix is None or last - prefix.end() < SHORTEST_BODY else prefix.end()
+    body = _body(data, first, last)
     place = bisect_left(names, body)
     near = place > 0 and body - names[place - 1] <= NEAR
     hexadecimal = _HEXADECIMAL.match(data, body, last) is not None and not _MARKED.match(token)
@@ -124,10 +127,20 @@ def _token(data: bytes, first: int, last: int, names: Sequence[int]) -> Drawn | 
     )
 
 
+def _body(data: bytes, first: int, last: int) -> int:
+    """Return where the part of a token begins that may have been drawn."""
+    stop = last - SHORTEST_BODY + 1
+    for own in _OWN_NAME.finditer(data, first, stop):
+        first = own.end()
+    prefix = _PREFIX.match(data, first, stop)
+    return first if prefix is None else prefix.end()
+
+
 def _is_harmless(data: bytes, first: int, token: bytes, body: bytes) -> bool:
     before = data[max(0, first - NEAR) : first]
     return (
-        harmless.is_place(token)
+        harmless.is_address(token)
+        or harmless.is_file(token)
         or harmless.is_version(body)
         or not _LONG.search(body)
         or len(set(body)) < FEWEST_KINDS

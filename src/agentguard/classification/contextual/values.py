@@ -22,8 +22,8 @@ SHORTEST_DRAWN = 8
 SHORTEST_RUN = 14
 # A number of fewer digits is an amount, a date or an identifier.
 SHORTEST_NUMBER = 20
-# An expression of a program costs less.
-MOST_OF_CODE = 50
+# Names, paths and expressions of programs cost fewer bits for each character.
+DENSE = 1.5
 # What a run of letters and digits costs at least when it is not made of words.
 LEAST_OF_RUN = -20
 # What stands beside a name only as an argument must look drawn.
@@ -47,7 +47,7 @@ def is_secret(value: bytes, given: Assigned, limits: Limits) -> bool:
         return False
     bits = surprise(value)
     typed = looks_typed(value)
-    if not given.quoted and not typed and bits < MOST_OF_CODE and harmless.is_code(value):
+    if bits < DENSE * len(value) and not typed and _is_program(value, given):
         return False
     if len(value) >= SHORTEST_DRAWN and bits >= _least(given, limits):
         return True
@@ -60,9 +60,14 @@ def _is_harmless(value: bytes) -> bool:
     return (
         b" " in value
         or harmless.is_template(value)
-        or harmless.is_place(value)
+        or harmless.is_address(value)
         or (len(value) < SHORTEST_NUMBER and harmless.is_number(value))
     )
+
+
+def _is_program(value: bytes, given: Assigned) -> bool:
+    """Say whether a value looks like a part of a program or the name of a file."""
+    return harmless.is_file(value) or (not given.quoted and harmless.is_code(value))
 
 
 def _least(given: Assigned, limits: Limits) -> float:
