@@ -8,6 +8,7 @@ import pytest
 
 from agentguard import wiring
 from agentguard.config import load
+from agentguard.redaction import Area
 from agentguard.vocabulary import Profile
 
 POLICY = """\
@@ -20,6 +21,21 @@ name = "person"
 [detection]
 profile = "paranoid"
 """
+
+
+def test_the_most_exact_name_counts(tmp_path: Path) -> None:
+    """Where several names fit a member, the one without wildcards or else the longest decides."""
+    path = tmp_path / "agentguard.toml"
+    path.write_text(
+        'version = 1\nname = "p"\n'
+        '[[class]]\nname = "wide"\nkeys = ["a*"]\n'
+        '[[class]]\nname = "narrow"\nkeys = ["ab*"]\n'
+        '[[class]]\nname = "exact"\nkeys = ["abc"]\n'
+    )
+    placed = wiring.placed_by(load(path, {}).policy)
+    top = placed.of(Area.CONTENT)
+    classes = [placed.below(top, name, "", named=True).data_class for name in ("abc", "abd", "ac")]
+    assert classes == ["exact", "narrow", "wide"]
 
 
 def test_the_classifier_gets_the_profile_and_the_named_classes(

@@ -19,6 +19,8 @@ from agentguard.config import Settings, VaultSettings
 from agentguard.enforcement import Enforcer
 from agentguard.identity import Identities
 from agentguard.pipeline import Core
+from agentguard.policy import Glob, Policy, is_glob
+from agentguard.redaction import PlacedClasses
 from agentguard.stores import (
     Journal,
     KeyRing,
@@ -70,6 +72,18 @@ def classifier_of(settings: Settings) -> Classifier:
     )
 
 
+def placed_by(policy: Policy) -> PlacedClasses:
+    """Return what a policy says of names and paths; the most exact name counts."""
+    names = sorted(
+        ((key, source.name) for source in policy.class_sources for key in source.keys),
+        key=lambda named: (is_glob(named[0]), -len(named[0]), named[0]),
+    )
+    return PlacedClasses(
+        names=((Glob(key).matches, name) for key, name in names),
+        paths=((path, source.name) for source in policy.class_sources for path in source.paths),
+    )
+
+
 def assemble(settings: Settings, *, tracer_provider: TracerProvider | None = None) -> Parts:
     """Build the parts of a guard.
 
@@ -88,6 +102,7 @@ def assemble(settings: Settings, *, tracer_provider: TracerProvider | None = Non
         now=now,
         random=secrets.token_bytes,
         lease=LEASE,
+        placed=placed_by(policy),
     )
     telemetry = Telemetry(
         policy_name=policy.name,

@@ -176,6 +176,19 @@ def test_a_provider_may_be_treated_in_its_own_way(write: Write) -> None:
     assert policy.classes_at("openai")["email"].action is Action.LABEL
 
 
+def test_names_and_paths_are_part_of_the_policy(write: Write) -> None:
+    """Names and paths stand in the policy and its digest; a word of requests is doubted."""
+    plain = load(write(GOOD), ENV).policy
+    named = 'name = "email"\nkeys = ["mail", "role"]\npaths = ["/metadata/mail"]'
+    path = write(GOOD.replace('name = "email"', named))
+    policy = load(path, ENV).policy
+    assert policy.digest != plain.digest
+    assert policy.class_sources[0].keys == ("mail", "role")
+    assert policy.class_sources[0].paths == ("/metadata/mail",)
+    (doubt,) = check(path, ENV)
+    assert (doubt.problem.key, doubt.severity) == ("class[0].keys[1]", Severity.WARNING)
+
+
 def test_a_class_that_leaves_as_it_is_is_doubted(write: Write) -> None:
     """A check says which class of text passes to every provider."""
     (doubt,) = check(write(GOOD.replace('action = "block"', 'action = "label"')), ENV)
@@ -346,6 +359,22 @@ def test_ten_mistakes_give_ten_located_messages(write: Write) -> None:
         (GOOD, f"{GOOD}[detection]\noff = true", "detection.off", "is not a known key"),
         ('"block"', '"block"\nat = { azure = "hash" }', "class[0].at.azure", "is not declared"),
         ('"block"', '"block"\nat = { openai = "off" }', "class[0].at.openai", "must be 'block'"),
+        ('name = "email"', 'name = "email"\nkeys = ["**"]', "class[0].keys[0]", "every member"),
+        ('name = "email"', 'name = "email"\nkeys = [1]', "class[0].keys[0]", "must be text"),
+        ('name = "email"', 'name = "email"\npaths = ["a"]', "class[0].paths[0]", "JSON pointer"),
+        ('name = "email"', 'name = "email"\npaths = ["/a~2"]', "class[0].paths[0]", "a JSON p"),
+        (
+            'name = "customer_number"',
+            'name = "customer_number"\nkeys = ["a"]\n[[class]]\nname = "vip"\nkeys = ["a"]',
+            "class[2].keys[0]",
+            "'a' belongs to class 'customer_number' already",
+        ),
+        (
+            'name = "credential"',
+            'name = "image"\nkeys = ["picture"]\n[[class]]\nname = "credential"',
+            "class[2].keys",
+            "'image' is recognised by its form",
+        ),
         ('"block"', '"block"\nat = "openai"', "class[0].at", "must be a table"),
         (
             '"credential"',

@@ -44,6 +44,8 @@ def source_of(table: ClassTable) -> ClassSource:
         value_digests=tuple(map(value_digest, table.values or ())),
         values_file=table.values_file,
         environment=tuple(table.values_from_env or ()),
+        keys=tuple(table.keys or ()),
+        paths=tuple(table.paths or ()),
     )
 
 

@@ -157,6 +157,8 @@ class ClassTable(Table):
     values: Names | None = None
     values_file: Name | None = None
     values_from_env: Names | None = None
+    keys: Names | None = None
+    paths: Names | None = None
 
 
 class ProviderTable(Table):

@@ -12,7 +12,7 @@ INVARIANT: no error holds a value of a class, neither in its text nor in its con
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,15 @@ from agentguard.config.settings import (
     VaultSettings,
 )
 from agentguard.errors import ConfigError, Problem
-from agentguard.policy import Policy, PolicyDocument, compile_policy, doubts_about, flaws_of
+from agentguard.policy import (
+    Flaw,
+    Policy,
+    PolicyDocument,
+    compile_policy,
+    doubts_about,
+    flaws_of,
+)
+from agentguard.redaction import is_protocol_word
 from agentguard.vocabulary import KnownValue
 
 DEFAULT_STORE = "agentguard.db"
@@ -123,12 +131,24 @@ def check(path: str | os.PathLike[str], env: Mapping[str, str] | None = None) ->
         )
     doubts = (
         examined.report.problem(doubt.path, doubt.message)
-        for doubt in doubts_about(examined.document)
+        for doubt in (*doubts_about(examined.document), *_narrow_names(examined.document))
     )
     return tuple(
         Remark(problem=problem, severity=Severity.WARNING)
         for problem in sorted(doubts, key=lambda each: (each.line or 0, each.key))
     )
+
+
+def _narrow_names(document: PolicyDocument) -> Iterator[Flaw]:
+    """Find names that do not count in a provider's request, since it has such members itself."""
+    for index, source in enumerate(document.class_sources):
+        for place, key in enumerate(source.keys):
+            if is_protocol_word(key):
+                message = (
+                    f"{key!r} is a word of providers' requests: it counts in JSON texts, in"
+                    " metadata and in arguments of tools only"
+                )
+                yield Flaw(("class", index, "keys", place), message)
 
 
 def _examine(

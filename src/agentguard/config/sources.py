@@ -55,6 +55,9 @@ def fetch(
     return tuple(own), tuple(known)
 
 
+_RECOGNISING = ("patterns", "values", "values_file", "values_from_env", "keys", "paths")
+
+
 class _Fetching:
     """What one class table names."""
 
@@ -65,11 +68,11 @@ class _Fetching:
 
     def patterns(self) -> tuple[str, ...]:
         table = self._table
-        if not (table.patterns or table.values or table.values_file or table.values_from_env):
+        if not any(getattr(table, key) for key in _RECOGNISING):
             self._tell(
                 self._path,
-                f"{table.name!r} is not a built-in class: it needs 'patterns', 'values', "
-                "'values_file' or 'values_from_env'",
+                f"{table.name!r} is not a built-in class: it needs one of "
+                + ", ".join(map(repr, _RECOGNISING)),
             )
         for place, pattern in enumerate(table.patterns or ()):
             path = (*self._path, "patterns", place)

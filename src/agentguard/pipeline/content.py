@@ -22,8 +22,11 @@ from agentguard.pipeline.stream import answer_refused
 from agentguard.pipeline.tools import narrowed
 from agentguard.redaction import (
     AnswerBlocked,
+    Area,
     PlaceholderUnresolved,
+    Placing,
     Redacted,
+    Vault,
     checked_answer,
     redact_payload,
     resolve_arguments,
@@ -44,6 +47,9 @@ from agentguard.vocabulary import (
     ReferOnly,
     ToolCall,
 )
+
+# Of the vault that only counts what a tool gave back.
+KEY_BYTES = 32
 
 Find = Callable[[str], tuple[Finding, ...]]
 
@@ -111,6 +117,7 @@ def _cleaned_model_call(
         actions=actions,
         vault=session.vault,
         model_authored=offered.model_authored,
+        placing=Placing(progress.core.placed, Area.REQUEST),
         source=call.id,
     )
     progress.classes = counts = _with_attachments(hidden.counts, call)
@@ -181,6 +188,7 @@ def _hidden(
         find=finder(progress.core.classifier),
         actions=classes,
         vault=session.vault,
+        placing=Placing(progress.core.placed, Area.CONTENT),
         source=call.id,
     )
 
@@ -280,7 +288,21 @@ def _labels(progress: Progress, result: object, session: Session) -> Mapping[str
     for text in texts_of(frozen):
         for finding in find(text):
             counts[finding.data_class] = counts.get(finding.data_class, 0) + 1
-    return counts
+    return _with_placed(counts, progress, frozen)
+
+
+def _with_placed(counts: dict[str, int], progress: Progress, value: Frozen) -> Mapping[str, int]:
+    """Add what belongs to a class because of where it stands."""
+    if not progress.core.placed:
+        return counts
+    placed = redact_payload(
+        value,
+        find=lambda _: (),
+        actions=progress.core.policy.classes,
+        vault=Vault(progress.core.random(KEY_BYTES)),
+        placing=Placing(progress.core.placed, Area.CONTENT),
+    )
+    return Counter(counts) + Counter(placed.counts)
 
 
 def texts_of(value: Frozen) -> Sequence[str]:

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from agentguard.classification import Classifier
 from agentguard.errors import GuardFailure, IdentityRequired
 from agentguard.policy import Policy
-from agentguard.redaction import Event, Released, StreamForm
+from agentguard.redaction import NOTHING_PLACED, Event, PlacedClasses, Released, StreamForm
 from agentguard.session import Session
 from agentguard.vocabulary import (
     ApprovalChange,
@@ -55,7 +55,8 @@ def perform(step: Step[T]) -> Flow[T]:
 class Core:
     """The parts that decide. ``now`` gives aware UTC times, ``random`` that many random bytes.
 
-    ``lease`` is how long an execution may take before its outcome counts as unknown.
+    ``lease`` is how long an execution may take before its outcome counts as unknown, ``placed``
+    what belongs to a class because of where it stands.
     """
 
     policy: Policy
@@ -63,6 +64,7 @@ class Core:
     now: Callable[[], datetime]
     random: Callable[[int], bytes]
     lease: timedelta
+    placed: PlacedClasses = NOTHING_PLACED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -36,6 +36,7 @@ from agentguard.policy.document import (
     value_digest,
 )
 from agentguard.policy.flaws import Flaw, Path, key_of
+from agentguard.policy.globs import Glob, is_glob
 from agentguard.policy.openings import Openings
 from agentguard.policy.origins import parse_host
 
@@ -52,6 +53,7 @@ __all__ = [
     "DetectionSpec",
     "Each",
     "Flaw",
+    "Glob",
     "HostedDenial",
     "Idempotency",
     "IdentitySpec",
@@ -69,6 +71,7 @@ __all__ = [
     "compile_policy",
     "doubts_about",
     "flaws_of",
+    "is_glob",
     "key_of",
     "parse_host",
     "value_digest",

@@ -19,6 +19,7 @@ from agentguard.policy.flaws import Flaw, Path, duplicates
 from agentguard.vocabulary import Action, DataClass
 
 _CLASS_NAME = re.compile(r"[a-z][a-z_]{0,39}")
+_POINTER = re.compile(r"(?:/(?:[^/~]|~[01])+)+")
 _FOR_MEDIA = frozenset({Action.BLOCK, Action.LABEL})
 _ONE_WAY = frozenset(Action) - {Action.TOKENISE, Action.LABEL}
 _IN_ANSWERS = frozenset({Action.LABEL, Action.REDACT, Action.BLOCK})
@@ -30,6 +31,7 @@ def class_flaws(document: PolicyDocument) -> Iterator[Flaw]:
     yield from _treatments(document)
     yield from _recognitions(document)
     yield from _destinations(document)
+    yield from _places(document)
 
 
 def _names(document: PolicyDocument) -> Iterator[Flaw]:
@@ -109,6 +111,25 @@ def _destinations(document: PolicyDocument) -> Iterator[Flaw]:
             yield Flaw(path, problem)
 
 
+def _places(document: PolicyDocument) -> Iterator[Flaw]:
+    """Find names and paths that mean nothing, everything, or two classes."""
+    owners: dict[str, str] = {}
+    for index, source in enumerate(document.class_sources):
+        for place, key in enumerate(source.keys):
+            if not key.strip("*"):
+                yield Flaw(("class", index, "keys", place), "would mean every member")
+        for place, path in enumerate(source.paths):
+            if not _POINTER.fullmatch(path):
+                message = "must be a JSON pointer such as '/messages/*/metadata/account'"
+                yield Flaw(("class", index, "paths", place), message)
+        for key, names in (("keys", source.keys), ("paths", source.paths)):
+            for place, name in enumerate(names):
+                owner = owners.setdefault(f"{key} {name}", source.name)
+                if owner != source.name:
+                    message = f"{name!r} belongs to class {owner!r} already"
+                    yield Flaw(("class", index, key, place), message)
+
+
 def _listed(actions: Iterable[Action]) -> str:
     return ", ".join(repr(action.value) for action in Action if action in actions)
 
@@ -119,5 +140,7 @@ def _recognition(source: ClassSource) -> Iterator[str]:
         "values": source.value_digests,
         "values_file": source.values_file,
         "values_from_env": source.environment,
+        "keys": source.keys,
+        "paths": source.paths,
     }
     return (key for key, value in given.items() if value)

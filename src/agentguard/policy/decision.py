@@ -20,6 +20,7 @@ from agentguard.errors import ConfigError, Problem
 from agentguard.policy.consistency import flaws_of
 from agentguard.policy.document import (
     MEDIA,
+    ClassSource,
     DetectionSpec,
     PolicyDocument,
     ProviderSpec,
@@ -71,6 +72,7 @@ class Policy:
         digest: of the policy tables, the same whatever the order of the tables is.
         tools: the declared tools by name.
         classes: the data classes by name, the built-in ones included.
+        class_sources: how classes are recognised beyond what is built in.
         profiles: the approval profiles by name.
         providers: the model providers by id.
         owners: who owns an identity, by the identity's id.
@@ -84,6 +86,7 @@ class Policy:
     digest: str
     tools: Mapping[str, ToolSpec]
     classes: Mapping[str, DataClass]
+    class_sources: tuple[ClassSource, ...]
     profiles: Mapping[str, ApprovalProfile]
     providers: Mapping[str, ProviderSpec]
     owners: Mapping[str, str]
@@ -276,6 +279,7 @@ def compile_policy(document: PolicyDocument) -> Policy:
         digest=digest,
         tools=MappingProxyType({tool.name: tool for tool in document.tools}),
         classes=MappingProxyType({each.name: each for each in document.classes}),
+        class_sources=document.class_sources,
         profiles=MappingProxyType({profile.name: profile for profile in document.profiles}),
         providers=MappingProxyType({provider.id: provider for provider in document.providers}),
         owners=MappingProxyType(

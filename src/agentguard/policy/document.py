@@ -174,6 +174,8 @@ class ClassSource:
         value_digests: SHA-256 of each value written in the policy.
         values_file: the name of a file of values; its content does not enter.
         environment: names of environment variables; their values do not enter.
+        keys: names, and globs over names, of members whose value is of the class.
+        paths: JSON pointers, with ``*`` for any step, to what is of the class.
     """
 
     name: str
@@ -181,6 +183,8 @@ class ClassSource:
     value_digests: tuple[str, ...] = ()
     values_file: str | None = None
     environment: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    paths: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -318,6 +322,8 @@ def _source_form(source: ClassSource) -> Frozen:
         "values": _sorted(source.value_digests),
         "values_file": source.values_file,
         "environment": _sorted(source.environment),
+        "keys": _sorted(source.keys),
+        "paths": _sorted(source.paths),
     }
 
 

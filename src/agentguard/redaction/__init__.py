@@ -8,6 +8,7 @@
     authored      which places the model wrote
     pieces        what is sensitive only when strings are read together
     spans         what is left to hide beside what must stay
+    placed        what belongs to a class because of where it stands
     replacing     what stands instead of a value, and which class decides
     surrogates    values of the same shape
     telling       what only the name of a member gives away
@@ -31,6 +32,13 @@ from agentguard.redaction.hydration import (
     resolve_arguments,
 )
 from agentguard.redaction.payload import Redacted, redact_payload
+from agentguard.redaction.placed import (
+    NOTHING_PLACED,
+    Area,
+    PlacedClasses,
+    Placing,
+    is_protocol_word,
+)
 from agentguard.redaction.placeholders import (
     PLACEHOLDER,
     escape_placeholders,
@@ -41,14 +49,18 @@ from agentguard.redaction.streams import Event, Released, Slot, StreamCheck, Str
 from agentguard.redaction.vault import Issued, Vault, VaultScope
 
 __all__ = [
+    "NOTHING_PLACED",
     "PLACEHOLDER",
     "AnswerBlocked",
     "AnswerUncheckable",
     "AnswerWithheld",
+    "Area",
     "Event",
     "Issued",
+    "PlacedClasses",
     "PlaceholderProblem",
     "PlaceholderUnresolved",
+    "Placing",
     "Recalled",
     "RecallingFind",
     "Redacted",
@@ -61,6 +73,7 @@ __all__ = [
     "checked_answer",
     "escape_placeholders",
     "find_placeholders",
+    "is_protocol_word",
     "redact_payload",
     "resolve_arguments",
 ]

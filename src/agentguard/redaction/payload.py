@@ -14,9 +14,11 @@ INVARIANT: no text that was found survives in the result, and doing it twice cha
 (tests/redaction/test_payload.py).
 """
 
+import json
+import operator
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -25,6 +27,7 @@ from agentguard.redaction import json_text
 from agentguard.redaction.authored import AUTHORED, Marks, marked
 from agentguard.redaction.json_text import DEEPEST_LEVEL, Members, NumberText, Tree
 from agentguard.redaction.pieces import Span, found_across, names_a_secret
+from agentguard.redaction.placed import NOT_PLACED, Placing, Standing, names_a_part
 from agentguard.redaction.placeholders import (
     PLACEHOLDER,
     PLACEHOLDER_LIKE,
@@ -32,10 +35,18 @@ from agentguard.redaction.placeholders import (
     find_placeholders,
 )
 from agentguard.redaction.recalled import UNCHANGED, Became, Edit, RecallingFind, mark_of
-from agentguard.redaction.replacing import Find, action_of, deciding, instead_of, strictness, united
+from agentguard.redaction.replacing import (
+    KEPT_LAST,
+    Find,
+    action_of,
+    deciding,
+    instead_of,
+    strictness,
+    united,
+)
 from agentguard.redaction.spans import without
 from agentguard.redaction.telling import found_behind_key, names_a_credential
-from agentguard.redaction.vault import Vault
+from agentguard.redaction.vault import BY_PLACE, Vault
 from agentguard.vocabulary import Action, DataClass
 
 # JSON in a string in JSON: agents pass on what tools returned, seldom more than three times.
@@ -64,15 +75,16 @@ class _Place(NamedTuple):
     """What surrounds the node that the walk looks at.
 
     ``marks`` leads to what the model authored below this place, ``depth`` counts levels,
-    ``texts`` counts the strings around it that held JSON.
+    ``texts`` counts the strings around it that held JSON, ``standing`` is what names and paths say.
     """
 
     marks: Marks
     depth: int
     texts: int
+    standing: Standing
 
 
-def redact_payload(
+def redact_payload(  # noqa: PLR0913 - each is a fact about one payload
     payload: Frozen,
     *,
     find: Find,
@@ -80,6 +92,7 @@ def redact_payload(
     vault: Vault,
     find_again: Callable[[], Find] | None = None,
     model_authored: tuple[str, ...] = (),
+    placing: Placing = NOT_PLACED,
     source: str = "",
 ) -> Redacted:
     """Hide every finding in a payload by the action of its class.
@@ -94,6 +107,7 @@ def redact_payload(
         find_again: asked at the start of a further round when the vault has grown; gives a function
             like *find* that knows what went into the vault a moment ago.
         model_authored: JSON pointers below which placeholders of this vault stay.
+        placing: what belongs to a class because of where it stands.
         source: what the payload is, put before the JSON pointer in ``Issued.source``.
 
     Raises:
@@ -103,12 +117,12 @@ def redact_payload(
     """
     authored = marked(model_authored)
     known = vault.version
-    walk = _Walk(find, actions, vault, authored, source)
+    walk = _Walk(find, actions, vault, authored, source, placing)
     shown = walk.frozen(payload)
     if walk.secret or names_a_secret(walk.pieces):
         across = found_across(walk.pieces, find)
         if across:
-            walk = _Walk(find, actions, vault, authored, source, across)
+            walk = _Walk(find, actions, vault, authored, source, placing, across)
             shown = walk.frozen(payload)
     counts: Counter[str] = Counter()
     for _ in range(MOST_ROUNDS):
@@ -141,6 +155,7 @@ class _Walk:
         vault: Vault,
         authored: Marks,
         source: str,
+        placing: Placing,
         across: Mapping[int, list[Span]] = MappingProxyType({}),
     ) -> None:
         self.counts: Counter[str] = Counter()
@@ -152,6 +167,8 @@ class _Walk:
         self._vault = vault
         self._marks = authored
         self._source = source
+        self._placed, self._area = placing
+        self._by_place = False
         self._again = False
         self._only: set[int] | None = None
         self.changed: set[int] = set()
@@ -167,14 +184,16 @@ class _Walk:
             find: what finds now.
             everything: whether to look at what this walk left as it was, too.
         """
-        walk = _Walk(find, self._actions, self._vault, AUTHORED, self._source)
+        placing = Placing(self._placed, self._area)
+        walk = _Walk(find, self._actions, self._vault, AUTHORED, self._source, placing)
         walk._again = True
         if not everything:
             walk._only, walk.harmless = self.changed, self.harmless
         return walk
 
     def frozen(self, payload: Frozen) -> Frozen:
-        return self._value(payload, "", _Place(self._marks, 0, 0))
+        standing = self._placed.of(self._area)
+        return self._value(payload, "", _Place(self._marks, 0, 0, standing))
 
     def _value(self, node: Frozen, key: str, place: _Place) -> Frozen:
         if self._only is not None and id(node) not in self._only:
@@ -187,10 +206,10 @@ class _Walk:
     def _shown(self, node: Frozen, key: str, place: _Place) -> Frozen:
         if isinstance(node, str):
             return self._text(node, key, place)
-        if node is None or node is True or node is False:
-            return node
+        if node is None or isinstance(node, bool):
+            return self._flag(node, place)
         if isinstance(node, int | float):
-            return self._number(json_text.plain_digits(node, repr(node))) or node
+            return self._number(json_text.plain_digits(node, repr(node)), place) or node
         if place.depth >= DEEPEST_LEVEL:
             raise ValueError(f"nested deeper than {DEEPEST_LEVEL} levels")
         return (
@@ -203,7 +222,8 @@ class _Walk:
         for index, item in enumerate(node):
             step = str(index)
             self._path.append(step)
-            below = _Place(place.marks.below(step), place.depth + 1, place.texts)
+            standing = self._below(place, step, item, named=False)
+            below = _Place(place.marks.below(step), place.depth + 1, place.texts, standing)
             shown = self._value(item, key, below)
             self._path.pop()
             changed = changed or shown is not item
@@ -215,8 +235,10 @@ class _Walk:
         result: dict[str, Frozen] = {}
         for key, item in node.items():
             self._path.append(key)
-            below = _Place(place.marks.below(key), place.depth + 1, place.texts)
-            shown, value = self._key(key, below), self._value(item, key, below)
+            standing = self._below(place, key, item, named=True)
+            below = _Place(place.marks.below(key), place.depth + 1, place.texts, standing)
+            shown = self._key(key, below._replace(standing=place.standing))
+            value = self._value(item, key, below)
             self._path.pop()
             if shown in result:
                 raise ValueError("two keys of an object become the same")
@@ -226,54 +248,92 @@ class _Walk:
 
     def _key(self, key: str, place: _Place) -> str:
         piece = len(key) >= SHORTEST_TELLING or self._is_telling(key)
+        if place.standing.data_class and names_a_part(key, place.standing):
+            place = place._replace(standing=replace(place.standing, data_class=""))
         return self._plain(key, "", place, piece=piece)
+
+    def _below(self, place: _Place, step: str, node: object, *, named: bool) -> Standing:
+        if not self._placed:
+            return place.standing
+        return self._placed.below(place.standing, step, node, named=named)
 
     def _text(self, text: str, key: str, place: _Place) -> str:
         tree = json_text.parsed(text)
         if tree is None:
-            return self._plain(text, key, place)
+            return self._lines(text, key, place) if self._placed else self._plain(text, key, place)
         if place.texts >= DEEPEST_JSON_TEXT:
             raise ValueError(f"JSON inside strings is nested deeper than {DEEPEST_JSON_TEXT} times")
         if self._again:
             _refuse_late_placeholders(tree, text)
         marks = place.marks.inside_text()
-        shown = self._tree(tree, key, _Place(marks, place.depth, place.texts + 1))
+        standing = self._placed.inside_text(place.standing) if self._placed else place.standing
+        shown = self._tree(tree, key, _Place(marks, place.depth, place.texts + 1, standing))
         return text if shown is tree else json_text.written(shown)
+
+    def _lines(self, text: str, key: str, place: _Place) -> str:
+        """Look at the lines of a text one by one if each holds JSON, then at all of it."""
+        lines = text.split("\n") if "\n" in text and text.lstrip()[:1] == "{" else []
+        if not lines or any(line.strip() and json_text.parsed(line) is None for line in lines):
+            return self._plain(text, key, place)
+        shown = [self._text(line, key, place) if line.strip() else line for line in lines]
+        same = all(map(operator.is_, shown, lines))
+        whole = place._replace(marks=AUTHORED, standing=replace(place.standing, data_class=""))
+        if same:
+            return self._plain(text, key, place, piece=False)
+        return self._plain("\n".join(shown), key, whole, piece=False)
 
     def _tree(self, node: Tree, key: str, place: _Place) -> Tree:
         if isinstance(node, str):
             return self._text(node, key, place)
         if isinstance(node, NumberText):
-            return self._number(node.digits) or node
-        if node is None or node is True or node is False:
-            return node
+            return self._number(node.digits, place) or node
+        if node is None or isinstance(node, bool):
+            return self._flag(node, place)
         if place.depth >= DEEPEST_LEVEL:
             raise ValueError(f"nested deeper than {DEEPEST_LEVEL} levels")
-        below = _Place(place.marks, place.depth + 1, place.texts)
+        below = place._replace(depth=place.depth + 1)
         if isinstance(node, list):
-            items = [self._tree(item, key, below) for item in node]
+            items = [
+                self._tree(item, key, self._at(below, str(index), item, named=False))
+                for index, item in enumerate(node)
+            ]
             return node if _unchanged(items, node) else items
         if isinstance(node, Members):
             pairs = tuple(
-                (self._key(name, below), self._tree(item, name, below)) for name, item in node.pairs
+                (
+                    self._key(name, below),
+                    self._tree(item, name, self._at(below, name, item, named=True)),
+                )
+                for name, item in node.pairs
             )
             same = all(map(_unchanged, pairs, node.pairs))
             return node if same else Members(pairs)
         return node
 
-    def _number(self, digits: str) -> str | None:
-        if digits in self.harmless:
+    def _at(self, place: _Place, step: str, node: object, *, named: bool) -> _Place:
+        if not self._placed:
+            return place
+        return place._replace(standing=self._below(place, step, node, named=named))
+
+    def _flag(self, flag: bool | None, place: _Place) -> bool | str | None:  # noqa: FBT001 - a JSON value
+        name = place.standing.data_class
+        if flag is None or not name:
+            return flag
+        return self._hidden(name, json.dumps(flag), by_place=True) or flag
+
+    def _number(self, digits: str, place: _Place) -> str | None:
+        name = place.standing.data_class
+        if digits in self.harmless and not name:
             return None
         found = self._find(digits)
-        if not found:
+        if not found and not name:
             self.harmless.add(digits)
             return None
         if self._vault.surrogates.issued(digits):
             return None
-        names = (finding.data_class for finding in found)
-        return self._hidden(
-            max(names, key=lambda name: strictness(name, self._actions, action_of)), digits
-        )
+        names = [*(finding.data_class for finding in found), *([name] if name else [])]
+        strictest = max(names, key=lambda each: strictness(each, self._actions, action_of))
+        return self._hidden(strictest, digits, by_place=bool(name))
 
     def _is_telling(self, key: str) -> bool:
         telling = self._telling.get(key)
@@ -287,11 +347,17 @@ class _Walk:
             across = self._across.get(len(self.pieces)) if self._across else None
             self.pieces.append(text)
         telling = self._is_telling(key)
-        if text in self.harmless and not telling and not across:
+        name = place.standing.data_class
+        if text in self.harmless and not telling and not across and not name:
             return text
         authored = place.marks.authored
+        if name:
+            across = [*(across or ()), *self._of_place(name, text)]
         if self._recalled is None or telling or across or len(text) <= LONGEST_REMEMBERED:
-            return self._looked_at(text, key if telling else "", across, authored=authored)[0]
+            self._by_place = bool(name)
+            shown = self._looked_at(text, key if telling else "", across, authored=authored)[0]
+            self._by_place = False
+            return shown
         mark = mark_of(text, authored=authored)
         became = self._recalled.of(mark)
         if became is not None:
@@ -302,6 +368,15 @@ class _Walk:
         if became is not None:
             self._recalled.keep(mark, became)
         return shown
+
+    def _of_place(self, name: str, text: str) -> list[Span]:
+        """Return the whole of a text, or nothing where it passes or was hidden already."""
+        data_class = self._class_of(name)
+        if data_class.action is Action.LABEL:
+            self._count(data_class)
+            return []
+        kept = data_class.action is Action.KEEP_LAST_FOUR and KEPT_LAST.fullmatch(text)
+        return [(0, len(text), name)] if text and not kept else []
 
     def _looked_at(
         self, text: str, key: str, across: list[Span] | None, *, authored: bool
@@ -343,15 +418,22 @@ class _Walk:
         )
 
     def _edits(self, text: str, spans: list[Span]) -> tuple[Edit, ...]:
-        hidden = ((start, end, self._hidden(name, text[start:end])) for start, end, name in spans)
+        hidden = (
+            (start, end, self._hidden(name, text[start:end], by_place=self._by_place))
+            for start, end, name in spans
+        )
         return tuple((start, end, instead) for start, end, instead in hidden if instead is not None)
 
-    def _hidden(self, name: str, value: str) -> str | None:
+    def _hidden(self, name: str, value: str, *, by_place: bool) -> str | None:
         """Return what stands for a value; None lets it pass, counted."""
         data_class = self._class_of(name)
         self._count(data_class)
         return instead_of(
-            value, data_class, vault=self._vault, source=self._place(), find=self._find
+            value,
+            data_class,
+            vault=self._vault,
+            source=f"{BY_PLACE}{self._place()}" if by_place else self._place(),
+            find=self._find,
         )
 
     def _class_of(self, name: str) -> DataClass:

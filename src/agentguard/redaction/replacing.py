@@ -9,6 +9,7 @@ INVARIANT: the strictest action among the classes found in one place decides
 (tests/redaction/test_replacing.py).
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypeAlias, assert_never
@@ -23,6 +24,7 @@ Treatment: TypeAlias = Callable[[DataClass], Action]
 
 LAST_SHOWN = 4
 SHORTEST_SHOWN = 9
+KEPT_LAST = re.compile(r"\*{4}\w{0,4}")
 _MILDEST_FIRST = (
     Action.LABEL,
     Action.TOKENISE,
