@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A vault issues one placeholder for each value, and no two values share one."""
 
+import dataclasses
 import hmac
 import threading
 
@@ -143,3 +144,62 @@ def test_threads_may_share_a_vault() -> None:
     assert len(results) == 8
     assert all(result == results[0] for result in results)
     assert vault.version == 200
+
+
+def test_what_was_issued_is_to_be_kept_until_it_is() -> None:
+    """A durable vault names what is not kept yet, one that is not names nothing."""
+    vault = Vault(b"k" * 32, durable=True)
+    issue(vault, "first-value")
+    first = vault.unkept
+    issue(vault, "second-value")
+    vault.keep(first)
+    assert [each.value for each in vault.unkept] == ["second-value"]
+    vault.keep(vault.unkept)
+    issue(vault, "first-value")
+    assert not vault.has_unkept
+    memory = Vault(b"k" * 32)
+    issue(memory, "first-value")
+    assert not memory.has_unkept
+    with pytest.raises(ValueError, match="nothing of this vault"):
+        memory.keep(first)
+
+
+def test_a_value_that_became_one_way_is_kept_anew() -> None:
+    """Also when it became so while it was being written."""
+    vault = Vault(b"k" * 32, durable=True)
+    issue(vault, "value")
+    written = vault.unkept
+    issue(vault, "value", back=False)
+    vault.keep(written)
+    (left,) = vault.unkept
+    assert not left.reversible
+    vault.keep(vault.unkept)
+    assert not vault.has_unkept
+    issue(vault, "value", back=True)
+    assert not vault.has_unkept
+
+
+def test_what_others_kept_is_known_and_kept_again_only_elsewhere() -> None:
+    """A value of another session is to be kept for this one as soon as it is hidden here."""
+    other = Vault(b"k" * 32, durable=True)
+    marks = [issue(other, "first-value"), issue(other, "second-value")]
+    vault = Vault(b"x" * 32, durable=True)
+    vault.restore(other.unkept[:1], own=True)
+    vault.restore(other.unkept[1:], own=False)
+    assert [issue(vault, "first-value"), issue(vault, "second-value")] == marks
+    assert [each.value for each in vault.unkept] == ["second-value"]
+    assert {known.value for known in vault.known_values()} == {"first-value", "second-value"}
+
+
+def test_another_value_under_a_known_placeholder_is_refused() -> None:
+    """What is taken in never changes what a placeholder stands for."""
+    other, vault = Vault(b"k" * 32, durable=True), Vault(b"k" * 32, durable=True)
+    mark = issue(other, "first-value")
+    issue(vault, "first-value")
+    changed = [dataclasses.replace(other.unkept[0], value="second-value")]
+    with pytest.raises(ValueError, match="share a placeholder") as caught:
+        vault.restore(changed, own=True)
+    assert "second-value" not in str(caught.value)
+    entry = vault.issued(mark)
+    assert entry is not None
+    assert entry.value == "first-value"
