@@ -1,17 +1,9 @@
 # SPDX-FileCopyrightText: The agentguard authors
 # SPDX-License-Identifier: Apache-2.0
-"""What do the credentials of secret stores, identity providers, networks and clusters look like?"""
+"""What do the credentials of secret stores, identity providers and feature flags look like?"""
 
-from agentguard.classification.classes import CREDENTIAL
 from agentguard.classification.formats import validators
-from agentguard.classification.formats.form import (
-    UUID,
-    TokenFormat,
-    assigned,
-    named,
-    token,
-    word,
-)
+from agentguard.classification.formats.form import UUID, TokenFormat, named, token, word
 from agentguard.vocabulary import Profile
 
 ACCESS: tuple[TokenFormat, ...] = (
@@ -69,12 +61,14 @@ ACCESS: tuple[TokenFormat, ...] = (
         r"0\." + UUID + r"\.[A-Za-z0-9]{30}:[A-Za-z0-9+/]{22}==",
         "bitwarden",
         "bws_",
+        longest=96,
         documentation="https://bitwarden.com/help/access-tokens/",
     ),
     named(
         "infisical_token",
         r"st\.[A-Fa-f0-9-]{24,36}\.[a-f0-9]{32}\.[a-f0-9]{32}",
         "infisical",
+        longest=112,
         documentation="https://infisical.com/docs/documentation/platform/token",
     ),
     named(
@@ -146,41 +140,6 @@ ACCESS: tuple[TokenFormat, ...] = (
         profile=Profile.BALANCED,
     ),
     token(
-        "tailscale_key",
-        r"tskey-(?:[a-z]+-)?[A-Za-z0-9]{6,}(?:-[A-Za-z0-9]{4,})+",
-        "tskey-",
-        documentation="https://tailscale.com/kb/1085/auth-keys",
-    ),
-    named(
-        "zerotier_token",
-        r"[A-Za-z0-9]{32}",
-        "zerotier",
-        "ZeroTier",
-        documentation="https://docs.zerotier.com/api/tokens/",
-    ),
-    token(
-        "netbird_token",
-        r"nbp_[A-Za-z0-9]{36}",
-        "nbp_",
-        documentation="https://docs.netbird.io/how-to/access-netbird-public-api",
-    ),
-    named(
-        "ngrok_token",
-        r"[0-9][A-Za-z0-9]{26}_[A-Za-z0-9]{20,22}|[A-Za-z0-9]{43,49}",
-        "ngrok",
-        documentation="https://ngrok.com/docs/agent/#authtokens",
-    ),
-    assigned(
-        "wireguard_key",
-        r"(?:private|preshared)_?key",
-        r"[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=",
-        "vatek",
-        "sharedk",
-        before=8,
-        documentation="https://www.wireguard.com/quickstart/",
-        example="PrivateKey",
-    ),
-    token(
         "launchdarkly_key",
         r"(?:sdk|api|mob|rel)-" + UUID,
         "sdk-",
@@ -211,119 +170,11 @@ ACCESS: tuple[TokenFormat, ...] = (
     ),
     token(
         "unleash_token",
-        r"(?:\*|default|[a-z0-9_-]{1,40}):(?:development|production|[a-z0-9_-]{1,40})\.[a-f0-9]{50,64}",
+        r"\*:[a-z0-9_-]{1,40}\.[a-f0-9]{50,64}|[a-z0-9_-]{1,40}:(?:development|production)\.[a-f0-9]{50,64}",
         "*:",
         ":development.",
         ":production.",
         before=41,
         documentation="https://docs.getunleash.io/reference/api-tokens-and-client-keys",
-    ),
-    token(
-        "postman_key",
-        r"PMA[KT]-[A-Za-z0-9]{24,26}(?:-[a-f0-9]{34})?",
-        "PMAK-",
-        "PMAT-",
-        documentation="https://learning.postman.com/docs/developer/postman-api/authentication/",
-    ),
-    token(
-        "kong_token",
-        r"[ks]pat_[A-Za-z0-9]{40,}",
-        "kpat_",
-        "spat_",
-        documentation="https://developer.konghq.com/konnect-api/",
-    ),
-    word(
-        "rapidapi_key",
-        r"[a-f0-9]{10}msh[a-f0-9]{15}p[a-f0-9]{6}jsn[a-f0-9]{12}",
-        "msh",
-        before=10,
-        documentation="https://docs.rapidapi.com/docs/keys-and-key-rotation",
-    ),
-    named(
-        "kubernetes_bootstrap_token",
-        r"[a-z0-9]{6}\.[a-z0-9]{16}",
-        "kubeadm",
-        "bootstrap",
-        documentation="https://kubernetes.io/docs/reference/access-authn-authz/bootstrap-tokens/",
-    ),
-    word(
-        "rancher_token",
-        r"token-[a-z0-9]{5}:[a-z0-9]{54}",
-        "token-",
-        documentation="https://ranchermanager.docs.rancher.com/reference-guides/user-settings/api-keys",
-    ),
-    token(
-        "openshift_token",
-        r"sha256~[A-Za-z0-9_-]{43}",
-        "sha256~",
-        documentation="https://docs.redhat.com/en/documentation/openshift_container_platform/4.16/html/authentication_and_authorization/",
-    ),
-    assigned(
-        "docker_registry_auth",
-        r"\"auth\"",
-        r"[A-Za-z0-9+/]{12,}={0,2}",
-        '"auth"',
-        data_class=CREDENTIAL,
-        documentation="https://kubernetes.io/docs/tasks/configure-pod-container/pull-image-private-registry/",
-        example='"auth"',
-    ),
-    token(
-        "portainer_token",
-        r"ptr_[A-Za-z0-9+/=]{40,}",
-        "ptr_",
-        documentation="https://docs.portainer.io/api/access",
-    ),
-    named(
-        "puppet_token",
-        r"0[A-Za-z0-9_-]{42,}",
-        "puppet",
-        documentation="https://www.puppet.com/docs/pe/latest/rbac_token_auth_intro",
-    ),
-    named(
-        "search_for_threats_key",
-        r"[a-f0-9]{64}|[a-f0-9]{80}|[A-Za-z0-9]{32}",
-        "virustotal",
-        "VirusTotal",
-        "abuseipdb",
-        "shodan",
-        "greynoise",
-        "urlscan",
-        "censys",
-        "securitytrails",
-        "hunter",
-        "otx",
-        documentation="https://docs.virustotal.com/reference/authentication",
-        profile=Profile.BALANCED,
-    ),
-    token(
-        "censys_token",
-        r"censys_[A-Za-z0-9]{8}_[A-Za-z0-9]{20,}",
-        "censys_",
-        documentation="https://docs.censys.com/reference/get-started",
-    ),
-    named(
-        "crowdstrike_secret",
-        r"[A-Za-z0-9]{40}",
-        "crowdstrike",
-        "falcon",
-        documentation="https://www.falconpy.io/Usage/Authenticating-to-the-API.html",
-    ),
-    named(
-        "vulnerability_scanner_key",
-        r"[a-f0-9]{64}|" + UUID,
-        "tenable",
-        "rapid7",
-        "qualys",
-        "veracode",
-        "detectify",
-        documentation="https://developer.tenable.com/docs/authorization",
-    ),
-    token(
-        "settle_mint_token",
-        r"sm_(?:pat|aat|sat)_[A-Za-z0-9]{16,}",
-        "sm_pat_",
-        "sm_aat_",
-        "sm_sat_",
-        documentation="https://console.settlemint.com/documentation/",
     ),
 )

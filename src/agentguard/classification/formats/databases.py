@@ -9,7 +9,7 @@ from agentguard.vocabulary import Profile
 DATABASES: tuple[TokenFormat, ...] = (
     word(
         "databricks_token",
-        r"(?:dapi|dose|dkea)[a-f0-9]{32}(?:-[0-9])?",
+        r"(?:dapi|dose|dkea)[a-fA-F0-9]{32}(?:-[0-9])?",
         "dapi",
         "dose",
         "dkea",
@@ -42,7 +42,7 @@ DATABASES: tuple[TokenFormat, ...] = (
     ),
     token(
         "neon_password",
-        r"npg_[A-Za-z0-9]{10,}",
+        r"npg_[A-Za-z0-9]{12,}",
         "npg_",
         confirm=validators.has_digit,
         documentation="https://neon.com/docs/connect/connect-from-any-app",
@@ -75,8 +75,9 @@ DATABASES: tuple[TokenFormat, ...] = (
     ),
     named(
         "aiven_token",
-        r"[A-Za-z0-9+/=]{300,400}|[A-Za-z0-9+/]{64,}={0,2}",
+        r"[A-Za-z0-9+/]{300,400}={0,2}|[A-Za-z0-9+/]{64,}={0,2}",
         "aiven",
+        longest=420,
         documentation="https://aiven.io/docs/platform/howto/create_authentication_token",
     ),
     named(
@@ -116,10 +117,7 @@ DATABASES: tuple[TokenFormat, ...] = (
     ),
     word(
         "faunadb_key",
-        r"fn[A-Za-z0-9][A-Za-z0-9_-]{37}",
-        "fauna",
-        "Fauna",
-        "FAUNA",
+        r"fnA[DEF][A-Za-z0-9_-]{36}",
         "fnAD",
         "fnAE",
         "fnAF",
@@ -129,7 +127,7 @@ DATABASES: tuple[TokenFormat, ...] = (
     ),
     named(
         "snowflake_secret",
-        r"[A-Za-z0-9_=/+-]{24,}",
+        r"[A-Za-z0-9_/+-]{24,}={0,2}",
         "snowflake",
         documentation="https://docs.snowflake.com/en/user-guide/programmatic-access-tokens",
         profile=Profile.BALANCED,
@@ -228,8 +226,9 @@ DATABASES: tuple[TokenFormat, ...] = (
     ),
     named(
         "couchbase_secret",
-        r"[A-Za-z0-9@%!#=+/]{64,}",
+        r"[A-Za-z0-9@%!#+/]{64,}",
         "couchbase",
+        longest=100,
         documentation="https://docs.couchbase.com/cloud/management-api-guide/management-api-start.html",
     ),
     named(

@@ -1,128 +1,12 @@
 # SPDX-FileCopyrightText: The agentguard authors
 # SPDX-License-Identifier: Apache-2.0
-"""What do the credentials of builds, package registries and deployment look like?"""
+"""What do the credentials of builds, checks of code and deployment look like?"""
 
 from agentguard.classification.formats import validators
 from agentguard.classification.formats.form import UUID, TokenFormat, named, token, word
 from agentguard.vocabulary import Profile
 
 DELIVERY: tuple[TokenFormat, ...] = (
-    token(
-        "npm_token",
-        r"npm_[A-Za-z0-9]{36}",
-        "npm_",
-        checksum=validators.crc32_in_base62,
-        confirm=validators.github_token,
-        documentation="https://docs.npmjs.com/about-access-tokens",
-    ),
-    named(
-        "npm_old_token",
-        UUID,
-        "_authToken",
-        "npm",
-        documentation="https://docs.npmjs.com/cli/configuring-npm/npmrc",
-    ),
-    token(
-        "pypi_token",
-        r"pypi-A[A-Za-z0-9_-]{50,}",
-        "pypi-A",
-        width=512,
-        documentation="https://pypi.org/help/#apitoken",
-    ),
-    token(
-        "rubygems_key",
-        r"rubygems_[a-f0-9]{48}",
-        "rubygems_",
-        documentation="https://guides.rubygems.org/api-key-scopes/",
-    ),
-    word(
-        "crates_io_token",
-        r"cio[A-Za-z0-9]{32}",
-        "cio",
-        ends=True,
-        confirm=validators.has_digit,
-        documentation="https://doc.rust-lang.org/cargo/reference/publishing.html",
-    ),
-    word(
-        "nuget_key",
-        r"oy2[a-z0-9]{43}",
-        "oy2",
-        ends=True,
-        documentation="https://learn.microsoft.com/en-us/nuget/nuget-org/publish-a-package",
-    ),
-    token(
-        "docker_token",
-        r"dckr_[po]at_[A-Za-z0-9_-]{27,}",
-        "dckr_pat_",
-        "dckr_oat_",
-        documentation="https://docs.docker.com/security/access-tokens/",
-    ),
-    token(
-        "docker_swarm_token",
-        r"SWMTKN-1-[a-z0-9]{50}-[a-z0-9]{25}",
-        "SWMTKN-1-",
-        documentation="https://docs.docker.com/engine/swarm/join-nodes/",
-    ),
-    named(
-        "docker_hub_old_token",
-        UUID,
-        "docker_hub",
-        "dockerhub",
-        "docker",
-        documentation="https://docs.docker.com/security/access-tokens/",
-        profile=Profile.BALANCED,
-    ),
-    word(
-        "jfrog_api_key",
-        r"AKCp[A-Za-z0-9]{60,}",
-        "AKCp",
-        documentation="https://jfrog.com/help/r/jfrog-platform-administration-documentation/api-key",
-    ),
-    word(
-        "jfrog_reference_token",
-        r"cmVmdGtu[A-Za-z0-9]{56}",
-        "cmVmdGtu",
-        documentation="https://jfrog.com/help/r/jfrog-platform-administration-documentation/reference-token",
-    ),
-    named(
-        "jfrog_token",
-        r"[A-Za-z0-9]{64,73}",
-        "jfrog",
-        "artifactory",
-        documentation="https://jfrog.com/help/r/jfrog-platform-administration-documentation/access-tokens",
-    ),
-    token(
-        "clojars_token",
-        r"CLOJARS_[a-z0-9]{60}",
-        "CLOJARS_",
-        documentation="https://github.com/clojars/clojars-web/wiki/Deploy-Tokens",
-    ),
-    token(
-        "packagist_token",
-        r"packagist_[a-z]{3}_[a-f0-9]{32,}",
-        "packagist_",
-        documentation="https://packagist.com/docs/api",
-    ),
-    named(
-        "hex_pm_key",
-        r"[a-f0-9]{32}",
-        "hex_api",
-        "hex.pm",
-        documentation="https://hex.pm/docs/publish",
-    ),
-    named(
-        "cloudsmith_key",
-        r"[a-f0-9]{40}",
-        "cloudsmith",
-        documentation="https://help.cloudsmith.io/docs/api-key",
-    ),
-    named(
-        "anaconda_token",
-        r"[a-z]{2}-[a-f0-9-]{36}",
-        "anaconda",
-        "conda",
-        documentation="https://www.anaconda.com/docs/tools/anaconda-org/user-guide/work-with-accounts",
-    ),
     token(
         "circleci_token",
         r"CCIP(?:AT|RJ)_[A-Za-z0-9]{22}_[a-f0-9]{40}",
@@ -145,7 +29,7 @@ DELIVERY: tuple[TokenFormat, ...] = (
     ),
     token(
         "buildkite_token",
-        r"bk[a-z]{2}_[a-f0-9]{40}",
+        r"bk(?:ua|aj|pt|ct|at|jo)_[a-f0-9]{40}",
         "bkua_",
         "bkaj_",
         "bkpt_",
@@ -289,12 +173,6 @@ DELIVERY: tuple[TokenFormat, ...] = (
         documentation="https://www.chromatic.com/docs/setup/",
         profile=Profile.BALANCED,
     ),
-    word(
-        "expo_token",
-        r"expo_[A-Za-z0-9]{40}",
-        "expo_",
-        documentation="https://docs.expo.dev/accounts/programmatic-access/",
-    ),
     token(
         "terraform_cloud_token",
         r"[A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=-]{60,}",
@@ -358,7 +236,7 @@ DELIVERY: tuple[TokenFormat, ...] = (
     ),
     token(
         "trigger_dev_key",
-        r"tr_(?:dev|prod|stg|preview)_[A-Za-z0-9]{20,}",
+        r"tr_(?:dev|prod|stg)_[A-Za-z0-9]{20,}",
         "tr_dev_",
         "tr_prod_",
         "tr_stg_",

@@ -11,6 +11,7 @@ INVARIANT: a plugin that this table does not know runs without keywords, on the 
 never left out (tests/classification/test_detect_secrets_patterns.py).
 """
 
+import base64
 import functools
 import re
 from collections.abc import Iterable, Iterator
@@ -40,14 +41,17 @@ class _Borrowed:
     shortest_run: int = 0
 
 
-# One entry for all plugins of this shape, so that they share their windows.
-_ASSIGNED = _Borrowed(
-    keywords=("key", "pwd", "pw", "pass", "token", "cloud", "softl"),
-    any_case=True,
-    before=160,
-    value_group=True,
-    shortest_run=24,
-)
+def _assigned(*keywords: str) -> _Borrowed:
+    """Run patterns of assignments near the provider's name.
+
+    Without it they match any key of that length, which is a question for a contextual detector.
+    """
+    return _Borrowed(keywords=keywords, any_case=True, before=16, value_group=True, shortest_run=24)
+
+
+# A Discord token begins with the base64 of a number of 17 digits or more: these are the ways in
+# which three characters of it can begin.
+_DISCORD = tuple(base64.b64encode(f"{number}0".encode())[:3].decode() for number in range(10, 100))
 
 _TABLE: dict[str, _Borrowed] = {
     "AWS Access Key": _Borrowed(
@@ -58,8 +62,10 @@ _TABLE: dict[str, _Borrowed] = {
     "Basic Auth Credentials": _Borrowed(
         keywords=("://",), data_class=CREDENTIAL, width=512, value_group=True
     ),
-    "Cloudant Credentials": _ASSIGNED,
-    "Discord Bot Token": _Borrowed(shortest=58),
+    "Cloudant Credentials": _assigned("clou", "cl_", "cl-"),
+    "Discord Bot Token": _Borrowed(
+        keywords=("discord", "Discord", "DISCORD", "Bot ", *_DISCORD), before=6, shortest=58
+    ),
     "GitHub Token": _Borrowed(keywords=("ghp_", "gho_", "ghu_", "ghs_", "ghr_")),
     "GitLab Token": _Borrowed(
         keywords=(
@@ -77,8 +83,8 @@ _TABLE: dict[str, _Borrowed] = {
         ),
         width=1100,
     ),
-    "IBM COS HMAC Credentials": _ASSIGNED,
-    "IBM Cloud IAM Key": _ASSIGNED,
+    "IBM COS HMAC Credentials": _assigned("ibm", "cos_", "cos-", "hmac"),
+    "IBM Cloud IAM Key": _assigned("ibm", "iam_", "iam-", "cloud"),
     "JSON Web Token": _Borrowed(keywords=("eyJ",), data_class=JWT, width=4096),
     "Mailchimp Access Key": _Borrowed(keywords=("-us",), before=32),
     "NPM tokens": _Borrowed(keywords=(":_authToken",), before=256),
@@ -89,7 +95,7 @@ _TABLE: dict[str, _Borrowed] = {
     "PyPI Token": _Borrowed(keywords=("pypi-Ag",), width=512),
     "SendGrid API Key": _Borrowed(keywords=("SG.",)),
     "Slack Token": _Borrowed(keywords=("xox", "slack"), any_case=True, before=16),
-    "SoftLayer Credentials": _ASSIGNED,
+    "SoftLayer Credentials": _assigned("softl", "sl_", "sl-"),
     "Square OAuth Secret": _Borrowed(keywords=("sq0csp-",)),
     "Stripe Access Key": _Borrowed(keywords=("k_live_",), before=1),
     "Telegram Bot Token": _Borrowed(keywords=(":A",), before=10),
@@ -161,6 +167,8 @@ def _confirm(data_class: str) -> Confirm:
         return private_keys.body
     if data_class == JWT:
         return validators.jwt
+    if data_class == CREDENTIAL:
+        return validators.not_templated
     return _not_a_sample
 
 

@@ -30,12 +30,7 @@ BETWEEN = r"""(?:[A-Za-z_]{1,16}["']?\s{0,2}[:=,]?\s{1,8}["']?){0,2}"""
 
 UUID = r"[A-Fa-f0-9]{8}-(?:[A-Fa-f0-9]{4}-){3}[A-Fa-f0-9]{12}"
 
-# Between the name of a provider and a value that is a credential stands a word that says so.
-_SAYING_SO = "(?i:key|token|secret|passw|pwd|auth|cred|access|private|license|sid)"
-_TO_THE_WORD = r"[\x00-\x7f]{0,40}?"
-_TO_THE_VALUE = r"""[A-Za-z0-9_.]{0,20}?[\s"'()\[\]{}:=>,|\\-]{1,12}"""
 _VALUE_ENDS = r"(?:[^A-Za-z0-9_+/=.-]|\.(?:\s|$)|$)"
-_NAMED_WIDTH = 192
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,9 +94,24 @@ def word(  # noqa: PLR0913 - the columns of a table
     width: int = 256,
     confirm: Confirm = validators.not_a_sample,
     ends: bool = False,
+    near: str = "",
     profile: Profile = Profile.STRICT,
 ) -> TokenFormat:
-    """Write the row of a token that must begin a word, and end one where *ends* says so."""
+    """Write the row of a token that must begin a word.
+
+    Args:
+        name: of the row.
+        pattern: of the token.
+        keywords: in or before it.
+        documentation: the page that the pattern was written from.
+        data_class: the class of the token.
+        before: how far before a keyword the token may begin.
+        width: how far after a keyword it may reach.
+        confirm: looks at the token.
+        ends: whether it must end a word, too.
+        near: what stands before the token in an example, where the keywords are not in it.
+        profile: the quietest profile that looks for it.
+    """
     return TokenFormat(
         name=name,
         data_class=data_class,
@@ -112,6 +122,7 @@ def word(  # noqa: PLR0913 - the columns of a table
         group=1,
         confirm=confirm,
         documentation=documentation,
+        example=f"{near}({pattern})" if near else "",
         profile=profile,
     )
 
@@ -162,29 +173,31 @@ def named(
     value: str,
     *words: str,
     documentation: str,
-    confirm: Confirm = validators.has_digit,
+    longest: int = 80,
     profile: Profile = Profile.STRICT,
 ) -> TokenFormat:
     """Write the row of a value that stands behind the name of its provider.
+
+    Only what has the shape of a value is looked for near the name; whether a word such as key or
+    token stands between them is asked of what was found.
 
     Args:
         name: of the row.
         value: a pattern of the value.
         words: how the provider is written; other cases are added.
         documentation: the page that the pattern was written from.
-        confirm: looks at the value.
+        longest: how many characters the longest value of a fixed length has.
         profile: the quietest profile that looks for it.
     """
-    provider = "|".join(dict.fromkeys(each.lower().replace(".", r"\.") for each in words))
     first = words[0].lower()
     return TokenFormat(
         name=name,
         data_class=API_KEY,
         keywords=_written(words),
-        width=_NAMED_WIDTH,
-        pattern=f"(?i:{provider}){_TO_THE_WORD}{_SAYING_SO}{_TO_THE_VALUE}({value}){_VALUE_ENDS}",
+        width=validators.NEAR + longest,
+        pattern=f"({value}){_VALUE_ENDS}",
         group=1,
-        confirm=confirm,
+        confirm=validators.behind(words),
         documentation=documentation,
         example=f'(?:{first}_api_key = "|{first.upper()}_TOKEN=|{first} secret: )({value})',
         profile=profile,

@@ -60,6 +60,12 @@ _AMAZON = (
         documentation="https://developer-docs.amazon.com/sp-api/docs/sp-api-faq",
     ),
     token(
+        "aws_appsync_key",
+        r"da2-[a-z0-9]{26}",
+        "da2-",
+        documentation="https://docs.aws.amazon.com/appsync/latest/devguide/security-authz.html",
+    ),
+    token(
         "amazon_client_secret",
         r"amzn1\.oa2-cs\.v1\.[a-f0-9]{64}",
         "amzn1.oa2-cs.v1.",
@@ -271,8 +277,9 @@ _MICROSOFT = (
     ),
     token(
         "teams_webhook",
-        r"webhook\.office\.com/webhookb2/[A-Za-z0-9@-]{40,}/IncomingWebhook/[A-Za-z0-9/-]{40,}",
-        "webhook.office.com/",
+        r"(?:webhook|outlook)\.office(?:365)?\.com/webhook(?:b2)?/[A-Za-z0-9@-]{36,}/IncomingWebhook/[A-Za-z0-9/-]{40,}",
+        "webhook.office",
+        "outlook.office",
         documentation="https://learn.microsoft.com/en-us/microsoftteams/platform/webhooks-and-connectors/how-to/add-incoming-webhook",
     ),
 )

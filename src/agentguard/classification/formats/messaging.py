@@ -1,8 +1,7 @@
 # SPDX-FileCopyrightText: The agentguard authors
 # SPDX-License-Identifier: Apache-2.0
-"""What do the credentials of chat, mail, telephony and notification look like?"""
+"""What do the credentials of chat and of meetings look like?"""
 
-from agentguard.classification.formats import validators
 from agentguard.classification.formats.form import UUID, TokenFormat, named, token, word
 from agentguard.vocabulary import Profile
 
@@ -48,6 +47,7 @@ MESSAGING: tuple[TokenFormat, ...] = (
         "DISCORD",
         "Bot ",
         ends=True,
+        near="DISCORD_TOKEN=",
         documentation="https://discord.com/developers/docs/reference#authentication",
     ),
     token(
@@ -65,162 +65,10 @@ MESSAGING: tuple[TokenFormat, ...] = (
     ),
     word(
         "telegram_bot_token",
-        r"[0-9]{8,10}:A[A-Za-z0-9_-]{34}",
+        r"[0-9]{8,10}:AA[A-Za-z0-9_-]{33}",
         ":AA",
-        ":AE",
-        ":AF",
-        ":AG",
-        ":AH",
         before=10,
         documentation="https://core.telegram.org/bots/features#botfather",
-    ),
-    word(
-        "twilio_api_key",
-        r"SK[a-f0-9]{32}",
-        "SK",
-        ends=True,
-        documentation="https://www.twilio.com/docs/iam/api-keys",
-    ),
-    word(
-        "twilio_account_sid",
-        r"AC[a-f0-9]{32}",
-        "AC",
-        ends=True,
-        documentation="https://www.twilio.com/docs/iam/api/account",
-    ),
-    named(
-        "twilio_auth_token",
-        r"[a-f0-9]{32}",
-        "twilio",
-        documentation="https://www.twilio.com/docs/iam/api/authtoken",
-    ),
-    word(
-        "sendgrid_key",
-        r"SG\.[A-Za-z0-9_-]{16,32}\.[A-Za-z0-9_-]{32,64}",
-        "SG.",
-        documentation="https://www.twilio.com/docs/sendgrid/ui/account-and-settings/api-keys",
-    ),
-    word(
-        "mailgun_key",
-        r"(?:key|pubkey)-[a-f0-9]{32}",
-        "key-",
-        ends=True,
-        documentation="https://documentation.mailgun.com/docs/mailgun/api-reference/mg-auth",
-    ),
-    word(
-        "mailgun_signed_key",
-        r"[a-f0-9]{32}-[a-f0-9]{8}-[a-f0-9]{8}",
-        "mailgun",
-        "Mailgun",
-        "MAILGUN",
-        "api:",
-        ends=True,
-        documentation="https://documentation.mailgun.com/docs/mailgun/api-reference/mg-auth",
-    ),
-    word(
-        "mailchimp_key",
-        r"[a-f0-9]{32}-us[0-9]{1,2}",
-        "-us",
-        before=32,
-        ends=True,
-        documentation="https://mailchimp.com/developer/marketing/guides/quick-start/",
-    ),
-    word(
-        "mandrill_key",
-        r"md-[A-Za-z0-9_-]{22}",
-        "md-",
-        ends=True,
-        confirm=validators.has_digit,
-        documentation="https://mailchimp.com/developer/transactional/guides/quick-start/",
-    ),
-    named(
-        "mandrill_old_key",
-        r"[A-Za-z0-9_-]{22}",
-        "mandrill",
-        documentation="https://mailchimp.com/developer/transactional/guides/quick-start/",
-    ),
-    named(
-        "postmark_token",
-        UUID,
-        "postmark",
-        documentation="https://postmarkapp.com/developer/api/overview",
-    ),
-    token(
-        "brevo_key",
-        r"x(?:keysib|smtpsib)-[a-f0-9]{64}-[A-Za-z0-9]{16}",
-        "xkeysib-",
-        "xsmtpsib-",
-        documentation="https://developers.brevo.com/docs/getting-started",
-    ),
-    word(
-        "resend_key",
-        r"re_[A-Za-z0-9]{8}_[A-Za-z0-9]{24}",
-        "re_",
-        ends=True,
-        documentation="https://resend.com/docs/dashboard/api-keys/introduction",
-    ),
-    named(
-        "vonage_secret",
-        r"[A-Za-z0-9]{16}",
-        "vonage",
-        "nexmo",
-        documentation="https://developer.vonage.com/en/getting-started/concepts/authentication",
-        profile=Profile.BALANCED,
-    ),
-    named(
-        "messagebird_key",
-        r"(?:live_|test_)?[A-Za-z0-9]{25}",
-        "messagebird",
-        "MessageBird",
-        "bird_",
-        documentation="https://developers.messagebird.com/api/#authentication",
-    ),
-    named(
-        "mailjet_secret",
-        r"[a-f0-9]{32}",
-        "mailjet",
-        documentation="https://dev.mailjet.com/email/guides/",
-    ),
-    token(
-        "mailersend_token",
-        r"mlsn\.[a-f0-9]{64}",
-        "mlsn.",
-        documentation="https://developers.mailersend.com/general.html#authentication",
-    ),
-    named(
-        "mailerlite_token",
-        r"eyJ[A-Za-z0-9_.-]{60,}|[a-f0-9]{32}",
-        "mailerlite",
-        "MailerLite",
-        documentation="https://developers.mailerlite.com/docs/#authentication",
-    ),
-    named(
-        "sparkpost_key",
-        r"[a-f0-9]{40}",
-        "sparkpost",
-        "SparkPost",
-        documentation="https://developers.sparkpost.com/api/",
-    ),
-    named(
-        "elastic_email_key",
-        r"[A-F0-9]{96}|" + UUID,
-        "elasticemail",
-        "ElasticEmail",
-        "elastic_email",
-        documentation="https://elasticemail.com/developers/api-documentation/rest-api",
-    ),
-    token(
-        "onesignal_key",
-        r"os_v2_(?:app|org)_[a-z2-7]{60,}",
-        "os_v2_",
-        documentation="https://documentation.onesignal.com/docs/en/keys-and-ids",
-    ),
-    named(
-        "onesignal_old_key",
-        r"[A-Za-z0-9]{48}",
-        "onesignal",
-        "OneSignal",
-        documentation="https://documentation.onesignal.com/docs/en/keys-and-ids",
     ),
     named(
         "pusher_secret",
@@ -235,6 +83,7 @@ MESSAGING: tuple[TokenFormat, ...] = (
         "Ably",
         "ABLY",
         before=8,
+        near="ABLY_KEY=",
         documentation="https://ably.com/docs/auth#api-key-structure",
     ),
     token(
@@ -244,25 +93,6 @@ MESSAGING: tuple[TokenFormat, ...] = (
         "pub-c-",
         "sub-c-",
         documentation="https://www.pubnub.com/docs/general/setup/account-setup",
-    ),
-    named(
-        "plivo_token",
-        r"[A-Za-z0-9]{40}",
-        "plivo",
-        documentation="https://www.plivo.com/docs/account/api/",
-    ),
-    named(
-        "infobip_key",
-        r"[a-f0-9]{32}-" + UUID,
-        "infobip",
-        documentation="https://www.infobip.com/docs/essentials/api-authentication",
-    ),
-    named(
-        "telnyx_key",
-        r"KEY[A-Z0-9]{32}_[A-Za-z0-9]{22}",
-        "telnyx",
-        "KEY0",
-        documentation="https://developers.telnyx.com/docs/account-setup/keys-and-tokens",
     ),
     named("zulip_key", r"[A-Za-z0-9]{32}", "zulip", documentation="https://zulip.com/api/api-keys"),
     named(
@@ -286,6 +116,7 @@ MESSAGING: tuple[TokenFormat, ...] = (
         "line_channel",
         "line_notify",
         "line_messaging",
+        longest=200,
         documentation="https://developers.line.biz/en/docs/basics/channel-access-token/",
     ),
     token(
@@ -295,55 +126,6 @@ MESSAGING: tuple[TokenFormat, ...] = (
         "mct_",
         "mat_",
         documentation="https://spec.matrix.org/latest/client-server-api/",
-    ),
-    named(
-        "pushover_token", r"[A-Za-z0-9]{30}", "pushover", documentation="https://pushover.net/api"
-    ),
-    word(
-        "pushbullet_token",
-        r"o\.[A-Za-z0-9]{32}",
-        "pushbullet",
-        "Pushbullet",
-        "PUSHBULLET",
-        "Access-Token: o.",
-        ends=True,
-        documentation="https://docs.pushbullet.com/#authentication",
-    ),
-    named(
-        "klaviyo_key",
-        r"pk_[a-f0-9]{34}|pk_[A-Za-z0-9]{34,}",
-        "klaviyo",
-        documentation="https://developers.klaviyo.com/en/docs/authenticate_",
-    ),
-    named(
-        "iterable_key",
-        r"[a-f0-9]{32}",
-        "iterable",
-        documentation="https://support.iterable.com/hc/en-us/articles/360043464871",
-    ),
-    named(
-        "braze_key", UUID, "braze", "appboy", documentation="https://www.braze.com/docs/api/basics/"
-    ),
-    named(
-        "customer_io_key",
-        r"[a-f0-9]{20,32}",
-        "customerio",
-        "customer.io",
-        "CustomerIO",
-        documentation="https://docs.customer.io/integrations/api/app/",
-    ),
-    named(
-        "campaign_mail_key",
-        r"[A-Za-z0-9_-]{32,80}",
-        "convertkit",
-        "getresponse",
-        "activecampaign",
-        "campaignmonitor",
-        "moosend",
-        "omnisend",
-        "drip_",
-        documentation="https://developers.activecampaign.com/reference/authentication",
-        profile=Profile.BALANCED,
     ),
     named(
         "zoom_secret",
@@ -356,6 +138,7 @@ MESSAGING: tuple[TokenFormat, ...] = (
         "webex_token",
         r"[A-Za-z0-9]{64}(?:_[A-Za-z0-9_-]{40,})?",
         "webex",
+        longest=128,
         documentation="https://developer.webex.com/docs/bots",
     ),
     token(
@@ -376,12 +159,5 @@ MESSAGING: tuple[TokenFormat, ...] = (
         r"chat\.googleapis\.com/v1/spaces/[A-Za-z0-9_-]{5,}/messages\?key=[A-Za-z0-9_-]{20,}&token=[A-Za-z0-9%_=-]{20,}",
         "chat.googleapis.com/",
         documentation="https://developers.google.com/workspace/chat/quickstart/webhooks",
-    ),
-    token(
-        "ntfy_token",
-        r"tk_[a-z0-9]{29}",
-        "tk_",
-        confirm=validators.has_digit,
-        documentation="https://docs.ntfy.sh/config/#access-tokens",
     ),
 )

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The agentguard authors
 # SPDX-License-Identifier: Apache-2.0
-"""What do the credentials of model providers and of what is built around them look like?"""
+"""What do the credentials of model providers look like?"""
 
 from agentguard.classification.formats import validators
 from agentguard.classification.formats.form import UUID, TokenFormat, named, token, word
@@ -112,50 +112,6 @@ MODEL_PROVIDERS: tuple[TokenFormat, ...] = (
         documentation="https://developers.deepgram.com/docs/create-additional-api-keys",
     ),
     token(
-        "pinecone_key",
-        r"pcsk_[A-Za-z0-9]{4,}_[A-Za-z0-9]{40,}",
-        "pcsk_",
-        documentation="https://docs.pinecone.io/guides/projects/manage-api-keys",
-    ),
-    named(
-        "pinecone_old_key",
-        UUID,
-        "pinecone",
-        documentation="https://docs.pinecone.io/guides/projects/manage-api-keys",
-    ),
-    token(
-        "wandb_key_v1",
-        r"wandb_v1_[A-Za-z0-9_-]{60,}",
-        "wandb_v1_",
-        documentation="https://docs.wandb.ai/platform/hosting/iam/service-accounts",
-    ),
-    named(
-        "wandb_key",
-        r"[a-f0-9]{40}",
-        "wandb",
-        "weightsandbiases",
-        documentation="https://docs.wandb.ai/support/find_api_key/",
-    ),
-    token(
-        "langsmith_key",
-        r"lsv2_(?:pt|sk)_[a-f0-9]{32}_[a-f0-9]{10}",
-        "lsv2_",
-        documentation="https://docs.langchain.com/langsmith/create-account-api-key",
-    ),
-    token(
-        "langsmith_old_key",
-        r"ls__[a-f0-9]{32}",
-        "ls__",
-        documentation="https://docs.langchain.com/langsmith/create-account-api-key",
-    ),
-    token(
-        "langfuse_key",
-        r"[sp]k-lf-" + UUID,
-        "sk-lf-",
-        "pk-lf-",
-        documentation="https://langfuse.com/docs/observability/get-started",
-    ),
-    token(
         "nvidia_key",
         r"nvapi-[A-Za-z0-9_-]{60,}",
         "nvapi-",
@@ -186,53 +142,10 @@ MODEL_PROVIDERS: tuple[TokenFormat, ...] = (
         documentation="https://docs.mistral.ai/getting-started/quickstart/",
     ),
     token(
-        "tavily_key",
-        r"tvly-(?:dev-|prod-)?[A-Za-z0-9_-]{20,}",
-        "tvly-",
-        documentation="https://docs.tavily.com/documentation/quickstart",
-    ),
-    word(
-        "firecrawl_key",
-        r"fc-[a-f0-9]{32}",
-        "fc-",
-        ends=True,
-        documentation="https://docs.firecrawl.dev/introduction",
-    ),
-    named(
-        "exa_key",
-        UUID,
-        "exa_",
-        "exa.ai",
-        "metaphor",
-        documentation="https://docs.exa.ai/reference/getting-started",
-    ),
-    named(
-        "serp_key",
-        r"[a-f0-9]{64}|[a-f0-9]{40}",
-        "serpapi",
-        "SerpApi",
-        "serper",
-        documentation="https://serpapi.com/search-api",
-    ),
-    word(
-        "brave_search_key",
-        r"BSA[A-Za-z0-9_-]{27,28}",
-        "BSA",
-        ends=True,
-        confirm=validators.has_digit,
-        documentation="https://api-dashboard.search.brave.com/app/documentation/web-search/get-started",
-    ),
-    token(
         "cerebras_key",
         r"csk-[a-z0-9]{48}",
         "csk-",
         documentation="https://inference-docs.cerebras.ai/quickstart",
-    ),
-    token(
-        "llama_cloud_key",
-        r"llx-[A-Za-z0-9]{40,}",
-        "llx-",
-        documentation="https://docs.cloud.llamaindex.ai/api_key",
     ),
     token(
         "runpod_key",
@@ -241,45 +154,6 @@ MODEL_PROVIDERS: tuple[TokenFormat, ...] = (
         "rps_",
         documentation="https://docs.runpod.io/get-started/api-keys",
     ),
-    named(
-        "modal_token",
-        r"a[ks]-[A-Za-z0-9]{22}",
-        "modal",
-        documentation="https://modal.com/docs/reference/modal.config",
-    ),
-    token("e2b_key", r"e2b_[a-f0-9]{40}", "e2b_", documentation="https://e2b.dev/docs/api-key"),
-    named(
-        "mem0_key",
-        r"m0-[A-Za-z0-9]{40}",
-        "mem0",
-        "m0-",
-        documentation="https://docs.mem0.ai/platform/quickstart",
-    ),
-    token(
-        "cursor_key",
-        r"crsr_[a-f0-9]{64}",
-        "crsr_",
-        documentation="https://cursor.com/docs/account/teams/admin-api",
-    ),
-    token(
-        "apify_token",
-        r"apify_api_[A-Za-z0-9]{36,}",
-        "apify_api_",
-        documentation="https://docs.apify.com/platform/integrations/api",
-    ),
-    token(
-        "browserbase_key",
-        r"bb_live_[A-Za-z0-9_-]{20,}",
-        "bb_live_",
-        documentation="https://docs.browserbase.com/introduction/getting-started",
-    ),
-    token(
-        "kaggle_token",
-        r"KGAT_[a-f0-9]{32}",
-        "KGAT_",
-        documentation="https://www.kaggle.com/docs/api",
-    ),
-    named("kaggle_key", r"[a-f0-9]{32}", "kaggle", documentation="https://www.kaggle.com/docs/api"),
     named(
         "stability_key",
         r"sk-[A-Za-z0-9]{48}",
@@ -310,24 +184,6 @@ MODEL_PROVIDERS: tuple[TokenFormat, ...] = (
         documentation="https://cloud.ibm.com/docs/watson?topic=watson-iam",
     ),
     named(
-        "comet_key",
-        r"[A-Za-z0-9]{25}",
-        "comet",
-        documentation="https://www.comet.com/docs/v2/guides/experiment-management/configure-sdk/",
-    ),
-    named(
-        "neptune_token",
-        r"eyJhcGlf[A-Za-z0-9+/=_-]{60,}",
-        "neptune",
-        documentation="https://docs.neptune.ai/setup/setting_api_token/",
-    ),
-    named(
-        "roboflow_key",
-        r"[A-Za-z0-9]{20}",
-        "roboflow",
-        documentation="https://docs.roboflow.com/developer/authentication/find-your-roboflow-api-key",
-    ),
-    named(
         "clarifai_key",
         r"[a-f0-9]{32}",
         "clarifai",
@@ -346,37 +202,6 @@ MODEL_PROVIDERS: tuple[TokenFormat, ...] = (
         documentation="https://docs.baseten.co/observability/api-keys",
     ),
     named(
-        "weaviate_key",
-        r"[A-Za-z0-9]{36}|[A-Za-z0-9+/]{80,}={0,2}",
-        "weaviate",
-        documentation="https://docs.weaviate.io/cloud/manage-clusters/authentication",
-    ),
-    named(
-        "zilliz_key",
-        r"[a-f0-9]{72}",
-        "zilliz",
-        "milvus",
-        documentation="https://docs.zilliz.com/docs/manage-api-keys",
-    ),
-    named(
-        "unstructured_key",
-        r"[A-Za-z0-9]{30}",
-        "unstructured",
-        documentation="https://docs.unstructured.io/api-reference/overview",
-    ),
-    named(
-        "portkey_key",
-        r"[A-Za-z0-9+/]{27,28}=?",
-        "portkey",
-        documentation="https://portkey.ai/docs/api-reference/inference-api/authentication",
-    ),
-    token(
-        "helicone_key",
-        r"sk-helicone-[a-z0-9-]{30,}",
-        "sk-helicone-",
-        documentation="https://docs.helicone.ai/helicone-headers/helicone-auth",
-    ),
-    named(
         "picture_and_voice_key",
         r"[A-Za-z0-9_-]{32,64}",
         "heygen",
@@ -387,12 +212,5 @@ MODEL_PROVIDERS: tuple[TokenFormat, ...] = (
         "playht",
         documentation="https://docs.heygen.com/docs/quick-start",
         profile=Profile.BALANCED,
-    ),
-    token(
-        "livekit_secret",
-        r"(?i:livekit_api_secret)[\"']?\s{0,4}[=:]\s{0,4}[\"']?[A-Za-z0-9]{40,}",
-        "LIVEKIT_API_SECRET",
-        "livekit_api_secret",
-        documentation="https://docs.livekit.io/home/get-started/authentication/",
     ),
 )

@@ -89,22 +89,18 @@ OBSERVABILITY: tuple[TokenFormat, ...] = (
     ),
     token(
         "sentry_dsn",
-        r"https?://[a-f0-9]{32}(?::[a-f0-9]{32})?@[A-Za-z0-9.-]{1,80}/[0-9]{1,20}",
-        "sentry.io/",
-        ".ingest.",
+        r"https?://[a-f0-9]{32}(?::[a-f0-9]{32})?@[A-Za-z0-9.-]{0,60}(?:sentry|ingest)\.[A-Za-z0-9.-]{0,60}/[0-9]{1,20}",
         "sentry.",
-        "DSN",
-        "dsn",
-        before=120,
+        "ingest.",
+        before=140,
         documentation="https://docs.sentry.io/concepts/key-terms/dsn-explainer/",
     ),
     token(
         "honeycomb_key",
-        r"hc[abcdmx][a-z0-9]k_[A-Za-z0-9]{20,}",
+        r"hc(?:aik|xik|amk|bik|xmk)_[A-Za-z0-9]{20,}",
         "hcaik_",
         "hcxik_",
         "hcamk_",
-        "hcaic_",
         "hcbik_",
         "hcxmk_",
         documentation="https://docs.honeycomb.io/configure/environments/manage-api-keys/",
@@ -172,6 +168,7 @@ OBSERVABILITY: tuple[TokenFormat, ...] = (
         "rollbar_token",
         r"[a-f0-9]{32}|[a-f0-9]{128}",
         "rollbar",
+        longest=128,
         documentation="https://docs.rollbar.com/docs/access-tokens",
     ),
     named(
@@ -219,7 +216,7 @@ OBSERVABILITY: tuple[TokenFormat, ...] = (
     ),
     token(
         "posthog_key",
-        r"ph[xsc]_[A-Za-z0-9]{32,}",
+        r"ph[xs]_[A-Za-z0-9]{32,}",
         "phx_",
         "phs_",
         documentation="https://posthog.com/docs/api",
@@ -265,7 +262,7 @@ OBSERVABILITY: tuple[TokenFormat, ...] = (
         documentation="https://docs.appsignal.com/appsignal/terminology.html",
         profile=Profile.BALANCED,
     ),
-    token(
+    word(
         "uptime_robot_key",
         r"(?:ur|u|m)[0-9]{6,10}-[a-f0-9]{24,32}",
         "uptimerobot",
@@ -275,6 +272,7 @@ OBSERVABILITY: tuple[TokenFormat, ...] = (
         "UPTIME_ROBOT",
         "api_key=u",
         "api_key=m",
+        near="UPTIMEROBOT ",
         documentation="https://uptimerobot.com/api/",
     ),
     named(

@@ -15,7 +15,7 @@ import base64
 import re
 from collections.abc import Iterable
 
-from agentguard.classification.engine import NOTHING
+from agentguard.classification.engine import NOTHING, Confirm
 
 LONGEST_KEY = 128 * 1024
 _OPENING = 52  # characters of base64, which hold the longest header line
@@ -50,13 +50,27 @@ def body(data: bytes, start: int, end: int) -> Iterable[tuple[int, int]]:
     return ((start, unclosed.end() if unclosed is not None else end),)
 
 
+def unframed(mark: bytes, reach: int = LONGEST_KEY) -> Confirm:
+    """Confirm the beginning of a key without header lines, and extend it over its lines.
+
+    Args:
+        mark: what every such beginning holds; the next one begins another key.
+        reach: how far the lines are read.
+    """
+
+    def confirm(data: bytes, start: int, end: int) -> Iterable[tuple[int, int]]:
+        limit = min(len(data), end + reach)
+        following = data.find(mark, end, limit)
+        lines = _BODY.match(data, end, limit if following < 0 else following)
+        return ((start, lines.end() if lines is not None else end),)
+
+    return confirm
+
+
 def encoded(data: bytes, start: int, end: int) -> Iterable[tuple[int, int]]:
     """Confirm a PEM block that is base64 once more, if it is that of a private key."""
     opening = base64.b64decode(data[start : start + _OPENING], validate=True)
-    return unframed(data, start, end) if b"PRIVATE KEY" in opening else NOTHING
+    return _encoded_lines(data, start, end) if b"PRIVATE KEY" in opening else NOTHING
 
 
-def unframed(data: bytes, start: int, end: int) -> Iterable[tuple[int, int]]:
-    """Extend the beginning of an encoded key over the lines that follow it."""
-    following = _BODY.match(data, end, min(len(data), end + LONGEST_KEY))
-    return ((start, following.end() if following is not None else end),)
+_encoded_lines = unframed(b"LS0tLS1CRUdJTi")

@@ -16,7 +16,7 @@ import re
 import zlib
 from collections.abc import Iterable, Iterator
 
-from agentguard.classification.engine import NOTHING
+from agentguard.classification.engine import NOTHING, Confirm
 
 _VARIABLE = re.compile(rb"\$(?:[A-Z_][A-Z0-9_]*|\{[^}]*\}|\([^)]*\))")
 _STANDS_FOR_ONE = re.compile(
@@ -28,6 +28,12 @@ _LONGEST_JWT_HEADER = 8192
 _JWT_START = re.compile(rb"ey[AJ]|ew[0o]")
 _BASE62 = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _CHECKSUM = 6
+# How far before a value the name of its provider may stand, and what stands between.
+NEAR = 96
+_ASSIGNED = re.compile(
+    rb"(?i:key|token|secret|passw|pwd|auth|cred|access|private|license|sid)"
+    rb"[A-Za-z0-9_.]{0,20}[\s\"'()\[\]{}:=>,|\\-]{1,12}\Z"
+)
 
 
 def jwt(data: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
@@ -78,6 +84,26 @@ def not_templated(data: bytes, start: int, end: int) -> Iterable[tuple[int, int]
         or (value[:1] in (b"{", b"<", b"%") and value[-1:] in (b"}", b">", b"%"))
     )
     return NOTHING if named or not value.strip(b"*#xX.-") else ((start, end),)
+
+
+def behind(names: Iterable[str]) -> Confirm:
+    """Confirm a value that holds a digit, is assigned to a key or a token, and has a name near.
+
+    Before the value stands a word such as key or token, with the rest of a variable's name and
+    what assigns; near before the value stands one of *names*.
+    """
+    written = tuple({name.lower().encode() for name in names})
+
+    def confirm(data: bytes, start: int, end: int) -> Iterable[tuple[int, int]]:
+        before = data[max(0, start - NEAR) : start]
+        if _ASSIGNED.search(before) is None:
+            return NOTHING
+        before = before.lower()
+        if not any(name in before for name in written):
+            return NOTHING
+        return has_digit(data, start, end) and not_a_sample(data, start, end)
+
+    return confirm
 
 
 def not_a_sample(data: bytes, start: int, end: int) -> Iterable[tuple[int, int]]:

@@ -1,0 +1,141 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""What do the credentials of content delivery, names of domains and object stores look like?"""
+
+from agentguard.classification.formats.form import UUID, TokenFormat, named, token, word
+from agentguard.vocabulary import Profile
+
+EDGE: tuple[TokenFormat, ...] = (
+    token(
+        "akamai_edgegrid_token",
+        r"aka[abc]-[a-z0-9]{16}-[a-z0-9]{16}",
+        "akab-",
+        "akaa-",
+        "akac-",
+        documentation="https://techdocs.akamai.com/developer/docs/edgegrid",
+    ),
+    token(
+        "cloudflare_origin_key",
+        r"v1\.0-[a-f0-9]{24}-[a-f0-9]{146}",
+        "v1.0-",
+        documentation="https://developers.cloudflare.com/fundamentals/api/get-started/ca-keys/",
+    ),
+    token(
+        "cloudflare_prefixed_token",
+        r"cf(?:ut|at|k)_[A-Za-z0-9_-]{40,}",
+        "cfut_",
+        "cfat_",
+        "cfk_",
+        documentation="https://developers.cloudflare.com/fundamentals/api/get-started/create-token/",
+    ),
+    named(
+        "cloudflare_token",
+        r"[A-Za-z0-9_-]{40}|[a-f0-9]{37}",
+        "cloudflare",
+        "CloudFlare",
+        documentation="https://developers.cloudflare.com/fundamentals/api/get-started/create-token/",
+        profile=Profile.BALANCED,
+    ),
+    named(
+        "cloudflare_tunnel_token",
+        r"eyJhIjoi[A-Za-z0-9+/_-]{100,}={0,2}",
+        "cloudflared",
+        "tunnel",
+        longest=200,
+        documentation="https://developers.cloudflare.com/cloudflare-one/networks/connectors/cloudflare-tunnel/",
+    ),
+    named(
+        "fastly_token",
+        r"[A-Za-z0-9_-]{32}",
+        "fastly",
+        documentation="https://www.fastly.com/documentation/reference/api/auth-tokens/",
+        profile=Profile.BALANCED,
+    ),
+    word(
+        "backblaze_application_key",
+        r"K00[0-9][A-Za-z0-9+/]{27}",
+        "K00",
+        ends=True,
+        documentation="https://www.backblaze.com/docs/cloud-storage-application-keys",
+    ),
+    named(
+        "backblaze_old_key",
+        r"[A-Za-z0-9+/]{31}",
+        "backblaze",
+        "b2_application",
+        documentation="https://www.backblaze.com/docs/cloud-storage-application-keys",
+    ),
+    token(
+        "tigris_secret",
+        r"tsec_[A-Za-z0-9_+/-]{40,}",
+        "tsec_",
+        documentation="https://www.tigrisdata.com/docs/iam/manage-access-key/",
+    ),
+    named(
+        "bunny_api_key",
+        UUID + r"[a-f0-9-]{0,36}",
+        "bunnycdn",
+        "bunny.net",
+        "bunny_",
+        documentation="https://docs.bunny.net/reference/bunnynet-api-overview",
+    ),
+    named(
+        "gcore_token",
+        r"[0-9]{1,8}\$[a-f0-9]{100,}",
+        "gcore",
+        longest=160,
+        documentation="https://gcore.com/docs/account-settings/api-tokens",
+    ),
+    named(
+        "stackpath_secret",
+        r"[a-f0-9]{64}",
+        "stackpath",
+        documentation="https://developer.stackpath.com/docs/en/getting-started/",
+    ),
+    named(
+        "godaddy_secret",
+        r"[A-Za-z0-9]{22}",
+        "godaddy",
+        documentation="https://developer.godaddy.com/getstarted",
+    ),
+    word(
+        "godaddy_api_key",
+        r"[A-Za-z0-9]{11,14}_[A-Za-z0-9]{21,22}:[A-Za-z0-9]{21,22}",
+        "sso-key",
+        "godaddy",
+        "GODADDY",
+        near="sso-key ",
+        documentation="https://developer.godaddy.com/getstarted",
+    ),
+    named(
+        "namecheap_api_key",
+        r"[a-f0-9]{32}",
+        "namecheap",
+        documentation="https://www.namecheap.com/support/api/intro/",
+    ),
+    named(
+        "gandi_token",
+        r"[A-Za-z0-9]{24}|[a-f0-9]{40}",
+        "gandi",
+        documentation="https://api.gandi.net/docs/authentication/",
+    ),
+    named(
+        "dnsimple_token",
+        r"dnsimple_[au]_[A-Za-z0-9]{32,}|[A-Za-z0-9]{32}",
+        "dnsimple",
+        documentation="https://developer.dnsimple.com/v2/#authentication",
+    ),
+    named(
+        "ns1_key",
+        r"[A-Za-z0-9]{20}",
+        "nsone",
+        "ns1_",
+        documentation="https://www.ibm.com/docs/en/ns1-connect",
+    ),
+    token(
+        "minio_alias",
+        r"mc alias set [A-Za-z0-9_-]{1,40} https?://[^\s]{1,80} [^\s]{3,64} [^\s]{8,64}",
+        "mc alias set ",
+        documentation="https://min.io/docs/minio/linux/reference/minio-mc/mc-alias-set.html",
+    ),
+)

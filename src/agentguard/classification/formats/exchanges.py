@@ -1,0 +1,107 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""What do the credentials of exchanges, chains and market figures look like?"""
+
+from agentguard.classification.formats.form import UUID, TokenFormat, named, token
+from agentguard.vocabulary import Profile
+
+EXCHANGES: tuple[TokenFormat, ...] = (
+    named(
+        "coinbase_secret",
+        r"[A-Za-z0-9]{32}|[A-Za-z0-9+/]{86}==|[A-Za-z0-9_-]{64}",
+        "coinbase",
+        documentation="https://docs.cdp.coinbase.com/get-started/authentication/cdp-api-keys",
+    ),
+    named(
+        "binance_secret",
+        r"[A-Za-z0-9]{64}",
+        "binance",
+        documentation="https://developers.binance.com/docs/binance-spot-api-docs/rest-api/general-api-information",
+    ),
+    named(
+        "kraken_secret",
+        r"[A-Za-z0-9+/]{86}==|[A-Za-z0-9+/]{56}",
+        "kraken",
+        documentation="https://docs.kraken.com/api/docs/guides/spot-rest-auth/",
+    ),
+    named(
+        "exchange_secret",
+        r"[A-Za-z0-9]{32,64}|" + UUID,
+        "bitfinex",
+        "bitmex",
+        "bitstamp",
+        "bybit",
+        "kucoin",
+        "poloniex",
+        "bittrex",
+        documentation="https://docs.bitfinex.com/docs/rest-auth",
+        profile=Profile.BALANCED,
+    ),
+    named(
+        "etherscan_key",
+        r"[A-Z0-9]{34}",
+        "etherscan",
+        "bscscan",
+        "polygonscan",
+        documentation="https://docs.etherscan.io/getting-an-api-key",
+    ),
+    named(
+        "infura_key",
+        r"[a-f0-9]{32}",
+        "infura",
+        documentation="https://docs.metamask.io/developer-tools/dashboard/get-started/create-api/",
+    ),
+    token(
+        "infura_url",
+        r"\.infura\.io/(?:ws/)?v3/[a-f0-9]{32}",
+        ".infura.io/",
+        documentation="https://docs.metamask.io/services/get-started/endpoints/",
+    ),
+    token(
+        "alchemy_url",
+        r"\.(?:g\.alchemy\.com|alchemyapi\.io)/(?:nft/|starknet/)?v[23]/[A-Za-z0-9_-]{20,}",
+        ".g.alchemy.com/",
+        ".alchemyapi.io/",
+        documentation="https://www.alchemy.com/docs/create-an-api-key",
+    ),
+    named(
+        "alchemy_key",
+        r"[A-Za-z0-9_-]{32}",
+        "alchemy",
+        documentation="https://www.alchemy.com/docs/create-an-api-key",
+    ),
+    token(
+        "quicknode_url",
+        r"\.quiknode\.pro/[a-f0-9]{40}",
+        ".quiknode.pro/",
+        documentation="https://www.quicknode.com/docs/ethereum",
+    ),
+    named(
+        "moralis_key",
+        r"[A-Za-z0-9]{64}|eyJ[A-Za-z0-9_.-]{60,}",
+        "moralis",
+        documentation="https://docs.moralis.com/get-your-api-key",
+    ),
+    named(
+        "exchange_rates_key",
+        r"[a-f0-9]{24,32}",
+        "exchangerate",
+        "ExchangeRate",
+        "openexchangerates",
+        "currencylayer",
+        "fixer",
+        documentation="https://docs.openexchangerates.org/reference/authentication",
+        profile=Profile.BALANCED,
+    ),
+    named(
+        "market_figures_key",
+        r"[A-Za-z0-9_-]{16,40}",
+        "alphavantage",
+        "AlphaVantage",
+        "finnhub",
+        "tiingo",
+        "marketstack",
+        documentation="https://www.alphavantage.co/documentation/",
+        profile=Profile.BALANCED,
+    ),
+)
