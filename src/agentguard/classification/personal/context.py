@@ -12,16 +12,17 @@ INVARIANT: only the nearest words count, however long the text is
 
 import re
 import unicodedata
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
+from types import MappingProxyType
+
+from agentguard.matching import deferred
 
 # How far before and behind a number a word may stand, in bytes.
 BEFORE = 72
 BEHIND = 24
-# How many words make the longest phrase.
-_LONGEST_PHRASE = 3
-
-_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\d_A-Za-z]+")
+_WORD = re.compile(r"(?<![0-9])(?:[A-Z]+(?![a-z0-9])|[A-Z]?[a-z]+(?![a-z0-9]))|[^\W\d_A-Za-z]+")
 _JOINED = re.compile(r"['\u2019](?=[A-Za-z])|(?<=\b[A-Za-z])\.(?=[A-Za-z])")
 # Scripts that put no blanks between words.
 _UNSPACED = re.compile("[\u0e00-\u0e7f\u3040-\u30ff\u4e00-\u9fff\uac00-\ud7a3]")
@@ -42,6 +43,7 @@ class Topic(StrEnum):
     PHONE = "phone"
     ROUTING = "routing"
     TAX = "tax"
+    WALLET = "wallet"
 
 
 # Without accents, in lower case; phrases are joined by a hyphen.
@@ -54,9 +56,9 @@ _WORDS: dict[Topic, str] = {
         phone-number phone-no contact-number contact-no callback telepono telefonul
         телефон тел моб τηλεφωνο κινητο 电话 手机 電話 携帯 전화 휴대폰 هاتف טלפון""",
     Topic.CALL: """
-        call calling reach dial ring text-me answering contact contacts office desk work home line
-        emergency support appeler appelez joindre anrufen erreichen erreichbar llamar llame
-        chiamare chiama ligar ligue bellen bel number nummer numero""",
+        call calling reach dial ring text-me answering contact contacts office desk emergency
+        appeler appelez joindre anrufen erreichen erreichbar llamar llame chiamare chiama ligar
+        ligue bellen nummer numero""",
     Topic.IDENTITY: """
         ssn ssns social-security socialsecurity social-insurance national-insurance national-id
         nationalid national-identity national-identification national-number nino
@@ -84,7 +86,7 @@ _WORDS: dict[Topic, str] = {
         vatid vat-number vat-no vat-reg vatin utr tfn tax-file abn acn gst gstin steuer steuer-id
         steuernummer steueridentifikationsnummer identifikationsnummer idnr ust ustid ust-id
         ustidnr ust-idnr umsatzsteuer mwst numero-fiscal fiscal nif cif siren siret spi tva
-        partita-iva iva piva p-iva rfc cuit cuil nit contribuinte cnpj cpf btw btw-nummer nip
+        partita-iva piva p-iva rfc cuit cuil nit contribuinte cnpj cpf btw btw-nummer nip
         regon moms organisationsnummer orgnr org-nr orgnummer inn afm vkn npwp nipt tax-reference
         employer-identification company-number pan-number pan uen brn business-registration
         инн ддс αφμ 税号""",
@@ -99,6 +101,10 @@ _WORDS: dict[Topic, str] = {
         american-express discover diners jcb unionpay cc ccn kreditkarte kartennummer ec-karte
         tarjeta tarjeta-de-credito carte-bancaire carte-bleue carte-de-credit carta-di-credito
         cartao cartao-de-credito creditcardnummer kreditkort 银行卡 信用卡 クレジットカード""",
+    Topic.WALLET: """
+        wallet wallets bitcoin btc ethereum eth ether crypto cryptocurrency usdt usdc monero
+        xmr litecoin ltc dogecoin doge solana cardano ripple xrp tron trx portefeuille cartera
+        кошелек 钱包""",
     Topic.ROUTING: """
         routing routing-number routing-no aba rtn aba-number aba-routing sort-code sortcode
         bankleitzahl blz transit bic swift swift-code swiftcode bic-code bsb ifsc ifsc-code
@@ -125,14 +131,13 @@ _WORDS: dict[Topic, str] = {
         phn ohip health-number chart-number hospital-number""",
     Topic.BIRTH: """
         birth birthday birthdate birth-date date-of-birth dob born geburtsdatum geburtstag
-        geboren geb date-de-naissance naissance ne-le nee-le fecha-de-nacimiento nacimiento
+        geboren geb date-de-naissance naissance nee-le fecha-de-nacimiento nacimiento
         nacido nacida data-di-nascita nascita nato nata data-de-nascimento nascimento nascido
         nascida geboortedatum geboorte fodselsdato fodt fodelsedatum syntymaaika
         data-urodzenia urodzony urodzona дата-рождения 出生日期 生年月日 생년월일""",
     Topic.NETWORK: """
-        ip ips ipv addr address host server client peer remote gateway dns subnet router route
-        source destination src dst connect connected connection connecting ping listen proxy
-        whitelist blacklist blocked firewall login adresse direccion indirizzo""",
+        ip ips ipv addr host server client peer gateway dns subnet router ping proxy whitelist
+        blacklist blocked firewall""",
 }
 
 
@@ -145,19 +150,87 @@ def words(text: str) -> list[str]:
     return [word.lower() for word in _WORD.findall(_JOINED.sub("", text))]
 
 
-def _phrases() -> dict[str, tuple[Topic, ...]]:
-    known: dict[str, tuple[Topic, ...]] = {}
+def _phrases() -> dict[str, dict[tuple[str, ...], tuple[Topic, ...]]]:
+    """Return the phrases by their first word."""
+    known: dict[str, dict[tuple[str, ...], tuple[Topic, ...]]] = {}
     for topic, listed in _WORDS.items():
         for phrase in listed.split():
-            parts = words(phrase)
-            for key in {" ".join(parts), "".join(parts)}:
-                if topic not in known.get(key, ()):
-                    known[key] = (*known.get(key, ()), topic)
+            parts = tuple(words(phrase))
+            for key in {parts, ("".join(parts),)}:
+                beginning = known.setdefault(key[0], {})
+                if topic not in beginning.get(key, ()):
+                    beginning[key] = (*beginning.get(key, ()), topic)
     return known
 
 
-_KNOWN: Mapping[str, tuple[Topic, ...]] = _phrases()
-_KNOWN_UNSPACED = tuple(phrase for phrase in _KNOWN if _UNSPACED.search(phrase))
+_KNOWN = _phrases()
+_UNSPACED_WORDS = tuple(
+    (word, topics)
+    for phrases in _KNOWN.values()
+    for (word, *_), topics in phrases.items()
+    if _UNSPACED.search(word)
+)
+_SHORT = 4
+_BLANK = r"[\s_'.\x{2019}-]?"
+_ACCENTS = {
+    "a": "aàáâãäå",
+    "c": "cç",
+    "e": "eèéêë",
+    "i": "iìíîï",
+    "n": "nñ",
+    "o": "oòóôõöø",
+    "u": "uùúûü",
+}
+
+
+def _gate() -> str:
+    """Return what matches wherever a phrase stands, and at some other places."""
+    phrases = {phrase for beginning in _KNOWN.values() for phrase in beginning}
+    spaced = sorted(phrase for phrase in phrases if not _UNSPACED.search(phrase[0]))
+    short = [_written(phrase) for phrase in spaced if len("".join(phrase)) <= _SHORT]
+    long = [_written(phrase) for phrase in spaced if len("".join(phrase)) > _SHORT]
+    unspaced = [word for word, _ in _UNSPACED_WORDS]
+    return rf"(?i)(?:\b|_)(?:{'|'.join(short)})(?:\b|_|[0-9])|{'|'.join((*long, *unspaced))}"
+
+
+def _written(phrase: tuple[str, ...]) -> str:
+    """Return a pattern for a phrase with any accents."""
+    return _BLANK.join(
+        "".join(f"[{_ACCENTS[letter]}]" if letter in _ACCENTS else letter for letter in word)
+        for word in phrase
+    )
+
+
+_GATE = deferred(_gate())
+_NOTHING: Mapping[Topic, int] = MappingProxyType({})
+
+
+class Surroundings:
+    """The words of a text around its numbers, looked for when a number first asks for them."""
+
+    __slots__ = ("_data", "_places")
+
+    def __init__(self, data: bytes) -> None:
+        """Keep the text; nothing is looked for yet."""
+        self._data = data
+        self._places: list[int] | None = None
+
+    def near(self, start: int, end: int) -> Mapping[Topic, int]:
+        """Return what the words around a place speak of, and how many words away each is."""
+        if self._places is None:
+            self._places = list(_places(self._data))
+        following = bisect_left(self._places, start - BEFORE)
+        if following == len(self._places) or self._places[following] >= end + BEHIND:
+            return _NOTHING
+        behind = topics_behind(self._data, end)
+        return behind | topics_before(self._data, start)
+
+
+def _places(data: bytes) -> Iterator[int]:
+    place, size = 0, len(data)
+    while (spans := _GATE.find(data, place, size)) is not None:
+        start, place = spans[0]
+        yield start
 
 
 def topics_before(data: bytes, place: int) -> dict[Topic, int]:
@@ -165,8 +238,8 @@ def topics_before(data: bytes, place: int) -> dict[Topic, int]:
     window = data[max(0, place - BEFORE) : place].decode("utf-8", "ignore")
     near = words(window)
     found: dict[Topic, int] = {}
-    for end, phrase in _known_phrases(near):
-        for topic in _KNOWN[phrase]:
+    for end, topics in _known_phrases(near):
+        for topic in topics:
             found[topic] = min(found.get(topic, len(near)), len(near) - end)
     return found
 
@@ -175,8 +248,8 @@ def topics_behind(data: bytes, place: int) -> dict[Topic, int]:
     """Return what the words right behind a place speak of, and how many words away each is."""
     window = data[place : place + BEHIND].decode("utf-8", "ignore").partition("\n")[0]
     found: dict[Topic, int] = {}
-    for end, phrase in _known_phrases(words(window)):
-        for topic in _KNOWN[phrase]:
+    for end, topics in _known_phrases(words(window)):
+        for topic in topics:
             found.setdefault(topic, end)
     return found
 
@@ -186,11 +259,13 @@ def speaks_of_personal_data(name: str) -> bool:
     return any(True for _ in _known_phrases(words(name)))
 
 
-def _known_phrases(near: list[str]) -> Iterator[tuple[int, str]]:
-    for start in range(len(near)):
-        for end in range(start + 1, min(len(near), start + _LONGEST_PHRASE) + 1):
-            for phrase in {" ".join(near[start:end]), "".join(near[start:end])}:
-                if phrase in _KNOWN:
-                    yield end, phrase
-        if not near[start].isascii():
-            yield from ((start + 1, part) for part in _KNOWN_UNSPACED if part in near[start])
+def _known_phrases(near: list[str]) -> Iterator[tuple[int, tuple[Topic, ...]]]:
+    for start, word in enumerate(near):
+        phrases = _KNOWN.get(word)
+        if phrases is not None:
+            for phrase, topics in phrases.items():
+                end = start + len(phrase)
+                if len(phrase) == 1 or tuple(near[start:end]) == phrase:
+                    yield end, topics
+        if not word.isascii():
+            yield from ((start + 1, topics) for part, topics in _UNSPACED_WORDS if part in word)

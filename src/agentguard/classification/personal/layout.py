@@ -8,7 +8,7 @@ It looks at no text.
 
 import functools
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from agentguard.classification.personal.context import Topic
@@ -57,6 +57,17 @@ def variants(shape: str) -> list[str]:
     found = [""]
     for each in shape:
         found = [start + one for start in found for one in ("9A" if each == "X" else each)]
+    return found
+
+
+def by_outline(rows: Iterable[Layout]) -> dict[bytes, tuple[Layout, ...]]:
+    """Return the rows by the outlines that they are written in."""
+    found: dict[bytes, tuple[Layout, ...]] = {}
+    for row in rows:
+        for shape in row.shapes:
+            for written in variants(shape):
+                key = written.encode("ascii")
+                found[key] = (*found.get(key, ()), row)
     return found
 
 

@@ -16,7 +16,10 @@ from types import MappingProxyType
 
 from agentguard.classification.classes import (
     BANK_ACCOUNT,
+    CRYPTO_WALLET,
+    DATE_OF_BIRTH,
     DRIVING_LICENCE,
+    EMAIL,
     IP_ADDRESS,
     MAC_ADDRESS,
     MEDICAL_ID,
@@ -24,24 +27,21 @@ from agentguard.classification.classes import (
     PASSPORT,
     PAYMENT_CARD,
     PHONE,
+    POSTAL_ADDRESS,
     TAX_ID,
 )
-from agentguard.classification.engine import linear, to_characters
-from agentguard.classification.personal import networks, phones
-from agentguard.classification.personal.context import BEHIND, Topic, topics_before, topics_behind
+from agentguard.classification.engine import to_characters
+from agentguard.classification.personal import networks, phones, wallets
+from agentguard.classification.personal.context import BEHIND, Surroundings, Topic
 from agentguard.classification.personal.ibans import iban_end
 from agentguard.classification.personal.identities import IDENTITY_LAYOUTS
-from agentguard.classification.personal.layout import Layout, outline, variants
+from agentguard.classification.personal.layout import Layout, by_outline, outline
+from agentguard.classification.personal.outlines import LONGEST, Outlines, Stretch
 from agentguard.classification.personal.registrations import REGISTRATION_LAYOUTS
+from agentguard.matching import deferred
 from agentguard.vocabulary import Finding, Profile
 
 LAYOUTS: tuple[Layout, ...] = (*IDENTITY_LAYOUTS, *REGISTRATION_LAYOUTS)
-
-# No number is longer, none has more parts, and none fewer or more digits.
-LONGEST = 40
-MOST_PARTS = 8
-FEWEST_DIGITS = 6
-MOST_DIGITS = 20
 
 _HEX = "[0-9A-Fa-f]"
 _IPV6 = (
@@ -59,21 +59,21 @@ _PAPER = (
 )
 _RUN = r"[+(]?[0-9][0-9 ().\-/]{4,}[0-9]"
 
-_PART = re.compile(rb"[^ ]+")
 _LETTER = re.compile(rb"[A-Za-z]")
-_QUAD = re.compile(rb"(?<![0-9.])[0-9]{1,3}(?:\.[0-9]{1,3}){3}(?:/[0-9]{1,2})?(?![0-9.])")
 _CARD_WHOLE = re.compile(_CARD.encode())
 _PAPER_WHOLE = re.compile(_PAPER.encode())
 _FIRST_WORD = re.compile(rb"[^A-Za-z0-9]*[A-Za-z0-9]+")
 _IN_WORD = re.compile(rb"(?:[A-Za-z0-9]|[A-Za-z0-9][./]|[0-9]-)\Z")
 _ESCAPE = re.compile(rb"(?:\\[bfnrt]|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2})\Z")
-_GOES_ON = re.compile(rb"[A-Za-z0-9]|[.,][0-9]|%")
+_GOES_ON = re.compile(rb"[A-Za-z0-9]|[.,][0-9]|[%@]|\+[A-Za-z0-9]")
 
 _NO_WORD = 99
 # How far a number may reach over blanks, with the word behind it that names it.
 REACH = LONGEST + BEHIND
+_FARTHEST = 128
 PERSONAL_REACH: Mapping[str, int] = MappingProxyType(
-    dict.fromkeys((BANK_ACCOUNT, NATIONAL_ID, PAYMENT_CARD, PHONE, TAX_ID, MEDICAL_ID), REACH)
+    dict.fromkeys((POSTAL_ADDRESS, DATE_OF_BIRTH, EMAIL), _FARTHEST)
+    | dict.fromkeys((BANK_ACCOUNT, NATIONAL_ID, PAYMENT_CARD, PHONE, TAX_ID, MEDICAL_ID), REACH)
     | dict.fromkeys((DRIVING_LICENCE, PASSPORT), REACH)
 )
 _OF_PAPERS = {
@@ -89,10 +89,10 @@ _Found = tuple[int, int, str, str]
 
 
 class PersonalNumbers:
-    """A detector for personal numbers; immutable, so that threads may share it."""
+    """A detector for personal numbers; threads may share it."""
 
     name = "personal"
-    __slots__ = ("_candidate", "_layouts", "_profile")
+    __slots__ = ("_balanced", "_candidate", "_layouts", "_outlines", "_profile")
 
     def __init__(self, profile: Profile = Profile.BALANCED) -> None:
         """Compile what this profile looks for.
@@ -101,167 +101,150 @@ class PersonalNumbers:
             profile: how much is taken for a personal number.
         """
         self._profile = profile
-        self._layouts: dict[bytes, tuple[Layout, ...]] = {}
-        for row in LAYOUTS:
-            for shape in row.shapes:
-                for written in variants(shape):
-                    key = written.encode("ascii")
-                    self._layouts[key] = (*self._layouts.get(key, ()), row)
-        self._candidate = linear(_pattern(self._layouts))
+        self._balanced = profile.includes(Profile.BALANCED)
+        self._layouts = by_outline(LAYOUTS)
+        self._outlines = Outlines(self._layouts, profile)
+        self._candidate = deferred(_pattern(self._layouts))
 
     def detect(self, text: str) -> list[Finding]:
         """Return the findings in *text*, in order."""
         data = text.encode("utf-8")
-        size = len(data)
-        found: list[_Found] = []
-        place = 0
-        while (match := self._candidate.search(data, place, size)) is not None:
-            start, end = match.span()
-            if data.find(b":", start, end) >= 0 or _CARD_WHOLE.fullmatch(data, start, end):
-                found.extend(_machines(data, start, end))
-                place = end
-            elif _LETTER.search(data, start, end):
-                one = self._token(data, start, end)
-                if one is not None:
-                    found.append(one)
-                    place = one[1]
-                else:
-                    place = _first_word_end(data, start, end)
-            else:
-                found.extend(self._run(data, start, end))
-                place = end
-        return _findings(found, data, ascii_only=size == len(text)) if found else []
+        found = list(self._found(data))
+        if not found:
+            return []
+        return _findings(found, data, ascii_only=len(data) == len(text))
 
-    def _token(self, data: bytes, start: int, end: int) -> _Found | None:
+    def _found(self, data: bytes) -> Iterator[_Found]:
+        around = Surroundings(data)
+        find = self._candidate.within(data, 0, len(data))
+        place, size = 0, len(data)
+        while (spans := find(data, place, size)) is not None:
+            start, end = spans[0]
+            written = data[start:end]
+            place = end
+            if not _LETTER.search(written) and b":" not in written:
+                yield from self._in_run(data, start, written, around)
+            elif b":" in written or _CARD_WHOLE.fullmatch(written):
+                yield from _machines(data, start, end)
+            else:
+                one = self._token(data, start, end, around)
+                place = _first_word_end(data, start, end) if one is None else one[1]
+                if one is not None:
+                    yield one
+
+    def _token(self, data: bytes, start: int, end: int, around: Surroundings) -> _Found | None:
         """Return the number at the beginning of a token with letters."""
         if not _stands_apart(data, start, start):
             return None
         account = iban_end(data, start, end)
         if account is not None:
             return (start, account, BANK_ACCOUNT, "iban")
-        context = _Context(data, start, end)
+        if self._is_wallet(data, start, end, around):
+            return (start, end, CRYPTO_WALLET, "wallet_address")
         for last in {end: None, _first_word_end(data, start, end): None}:
-            if _GOES_ON.match(data, last):
-                continue
-            if len(chosen := self._listed(data, start, last, context)):
-                return chosen[0]
-            if self._profile.includes(Profile.BALANCED) and _PAPER_WHOLE.fullmatch(
-                data, start, last
-            ):
-                topic = context.nearest(_OF_PAPERS)
-                if topic is not None:
-                    return (start, last, *_OF_PAPERS[topic])
+            if not _GOES_ON.match(data, last):
+                one = self._named(data, start, last, around)
+                if one is not None:
+                    return one
         return None
 
-    def _listed(self, data: bytes, start: int, end: int, context: "_Context") -> list[_Found]:
-        rows = self._layouts.get(outline(data[start:end]))
-        if not rows:
-            return []
-        written = data[start:end].decode("ascii")
-        best: tuple[int, _Found] | None = None
+    def _named(self, data: bytes, start: int, end: int, around: Surroundings) -> _Found | None:
+        written = data[start:end]
+        rows = self._layouts.get(outline(written), ())
+        near = around.near(start, end)
+        one = self._listed(rows, written, start, near)
+        if one is None and near and self._balanced and _PAPER_WHOLE.fullmatch(written):
+            named = [topic for topic in _OF_PAPERS if topic in near]
+            if named:
+                return (start, end, *_OF_PAPERS[min(named, key=lambda topic: near[topic])])
+        return one
+
+    def _is_wallet(self, data: bytes, start: int, end: int, around: Surroundings) -> bool:
+        written = data[start:end]
+        if not wallets.looks_like_wallet(written) or _GOES_ON.match(data, end):
+            return False
+        if wallets.is_checked(written):
+            return True
+        return (
+            self._balanced
+            and wallets.is_unchecked(written)
+            and (wallets.is_capitalised(written) or Topic.WALLET in around.near(start, end))
+        )
+
+    def _listed(
+        self, rows: Iterable[Layout], written: bytes, start: int, near: Mapping[Topic, int]
+    ) -> _Found | None:
+        """Return what a number of these layouts is: what the nearest word says, if one does."""
+        best: tuple[int, Layout] | None = None
         for row in rows:
-            far = context.distance(row.topics)
+            far = min((near[topic] for topic in row.topics if topic in near), default=_NO_WORD)
             if far == _NO_WORD:
-                wanted = row.alone is not None and self._profile.includes(row.alone)
+                wanted = self._outlines.takes_alone(row)
             else:
                 wanted = self._profile.includes(row.near)
-            if wanted and (best is None or far < best[0]) and row.valid(written):
-                best = (far, (start, end, row.data_class, row.name))
-        return [] if best is None else [best[1]]
-
-    def _run(self, data: bytes, start: int, end: int) -> Iterator[_Found]:
-        """Yield the numbers in a run of digits and separators."""
-        context = _Context(data, start, end)
-        quads = list(_QUAD.finditer(data, start, end))
-        for quad in quads:
-            named = context.distance(frozenset({Topic.NETWORK})) != _NO_WORD
-            if _stands_apart(data, *quad.span()) and networks.is_ipv4(
-                data, *quad.span(), named=named
-            ):
-                yield (*quad.span(), IP_ADDRESS, "ip_address")
-        if quads:
-            return
-        parts = [part.span() for part in _PART.finditer(data, start, end)]
-        counts = [sum(map(_is_digit, data[first:last])) for first, last in parts]
-        first = 0
-        while first < len(parts):
-            one = self._from_part(data, parts, counts, first, context)
-            if one is None:
-                first += 1
-            else:
-                yield one[0]
-                first = one[1]
-
-    def _from_part(
-        self,
-        data: bytes,
-        parts: list[tuple[int, int]],
-        counts: list[int],
-        first: int,
-        context: "_Context",
-    ) -> tuple[_Found, int] | None:
-        for stop in range(min(len(parts), first + MOST_PARTS), first, -1):
-            digits = sum(counts[first:stop])
-            if digits < FEWEST_DIGITS:
-                return None
-            start, end = parts[first][0], parts[stop - 1][1]
-            if digits > MOST_DIGITS or end - start > LONGEST:
-                continue
-            one = self._number(data, start, end, context)
-            if one is not None:
-                return one, stop
-        return None
-
-    def _number(self, data: bytes, start: int, end: int, context: "_Context") -> _Found | None:
-        if _stands_apart(data, start, end):
-            listed = self._listed(data, start, end, context)
-            if listed:
-                return listed[0]
-        extended = phones.extension_end(data, end)
-        if extended == end and _GOES_ON.match(data, end):
+            if wanted and (best is None or far < best[0]) and row.valid(written.decode("ascii")):
+                best = (far, row)
+        if best is None:
             return None
+        return (start, start + len(written), best[1].data_class, best[1].name)
+
+    def _in_run(
+        self, data: bytes, start: int, run: bytes, around: Surroundings
+    ) -> Iterator[_Found]:
+        """Yield the numbers in a run of digits and separators."""
+        shape = outline(run)
+        near: Mapping[Topic, int] | None = None
+        free = start
+        for stretch in self._outlines.stretches(shape):
+            first, last = start + stretch.start, start + stretch.end
+            if first < free:
+                continue
+            if near is None:
+                near = around.near(start, start + len(run))
+            if not stretch.alone and not near:
+                continue
+            one = self._in_stretch(data, first, last, stretch, near)
+            if one is not None:
+                free = one[1]
+                yield one
+
+    def _in_stretch(
+        self, data: bytes, start: int, end: int, stretch: Stretch, near: Mapping[Topic, int]
+    ) -> _Found | None:
         if not _stands_apart(data, start, start):
             return None
-        if self._is_phone(data[start:end].decode("ascii"), context, extended=extended > end):
-            return (start, extended, PHONE, "phone_number")
-        return None
+        goes_on = _GOES_ON.match(data, end) is not None
+        if stretch.quad:
+            named = Topic.NETWORK in near
+            is_machine = networks.is_ipv4(data, start, end, named=named)
+            return (start, end, IP_ADDRESS, "ip_address") if is_machine else None
+        written = data[start:end]
+        one = None if goes_on else self._listed(stretch.rows, written, start, near)
+        if one is None and stretch.phone:
+            extended = phones.extension_end(data, end)
+            if extended > end or not goes_on:
+                one = self._phone(written, stretch, near, (start, end, extended))
+        return one
 
-    def _is_phone(self, written: str, context: "_Context", *, extended: bool) -> bool:
-        if written[0] in "+0" and phones.is_international(written):
-            return True
-        if not self._profile.includes(Profile.BALANCED):
-            return False
-        if phones.is_laid_out(written) or (extended and phones.could_be(written)):
-            return True
-        if self._profile.includes(Profile.PARANOID) and phones.is_looser(written):
-            return True
-        return phones.could_be(written) and phones.is_named(written, context.topics)
-
-
-class _Context:
-    """The words around a candidate, read when they are first asked for."""
-
-    __slots__ = ("_data", "_end", "_start", "_topics")
-
-    def __init__(self, data: bytes, start: int, end: int) -> None:
-        self._data = data
-        self._start = start
-        self._end = end
-        self._topics: dict[Topic, int] | None = None
-
-    @property
-    def topics(self) -> dict[Topic, int]:
-        if self._topics is None:
-            behind = topics_behind(self._data, self._end)
-            self._topics = behind | topics_before(self._data, self._start)
-        return self._topics
-
-    def distance(self, topics: Iterable[Topic]) -> int:
-        return min((self.topics.get(topic, _NO_WORD) for topic in topics), default=_NO_WORD)
-
-    def nearest(self, topics: Iterable[Topic]) -> Topic | None:
-        near = [topic for topic in topics if topic in self.topics]
-        return min(near, key=lambda topic: self.topics[topic], default=None)
+    def _phone(
+        self,
+        written: bytes,
+        stretch: Stretch,
+        near: Mapping[Topic, int],
+        place: tuple[int, int, int],
+    ) -> _Found | None:
+        start, end, extended = place
+        number = written.decode("ascii")
+        if not self._balanced:
+            is_phone = number[0] in "+0" and phones.is_international(number)
+        elif phones.is_named(number, near) or (stretch.laid_out and extended > end):
+            is_phone = True
+        else:
+            shape = outline(written)
+            is_phone = (stretch.laid_out and phones.is_written(number, shape)) or (
+                self._profile is Profile.PARANOID and phones.could_be(number, shape)
+            )
+        return (start, extended, PHONE, "phone_number") if is_phone else None
 
 
 def _machines(data: bytes, start: int, end: int) -> Iterator[_Found]:
@@ -276,7 +259,7 @@ def _pattern(outlines: Iterable[bytes]) -> str:
     """Return the pattern of everything that could be a number, the longest outline first."""
     with_letters = [each.decode("ascii") for each in outlines if b"A" in each]
     shapes = sorted(map(_expression, with_letters), key=len, reverse=True)
-    tokens = "|".join((_CARD, _IBAN, *shapes, _PAPER))
+    tokens = "|".join((_CARD, wallets.PATTERN, _IBAN, *shapes, _PAPER))
     return rf"{_IPV6_WHOLE}|\b(?:{tokens})\b|{_RUN}"
 
 
@@ -297,10 +280,6 @@ def _stands_apart(data: bytes, start: int, end: int) -> bool:
     if _IN_WORD.search(before) and not _ESCAPE.search(before):
         return False
     return start == end or not _GOES_ON.match(data, end)
-
-
-def _is_digit(byte: int) -> bool:
-    return 48 <= byte <= 57  # noqa: PLR2004 - the ASCII digits
 
 
 def _findings(found: list[_Found], data: bytes, *, ascii_only: bool) -> list[Finding]:

@@ -12,7 +12,7 @@ INVARIANT: digits alone are no telephone number unless a word says so
 
 import functools
 import re
-from collections.abc import Mapping
+from collections.abc import Container
 
 from agentguard.classification.personal.context import Topic
 from agentguard.classification.personal.layout import digits_of
@@ -26,23 +26,19 @@ _TRUNK_REGIONS = (
     *("IN", "AU", "NZ", "JP", "KR", "PH", "ID", "TH", "VN", "ZA", "EG"),
 )
 
-_AMERICAN = re.compile(
-    r"(?:1[ .-])?(?:\([2-9]\d{2}\)[ .-]{0,2}|[2-9]\d{2}[.-])[2-9]\d{2}[ .-]\d{4}"
-)
-_AMERICAN_BLANKS = re.compile(r"(?:1 )?[2-9]\d{2} [2-9]\d{2} \d{4}")
+# Outlines, in which every digit is a 9.
+_DATE = re.compile(rb"(?:9999([-/.])99?(?:\1)99?|99?([-/.])99?(?:\2)9999)(?: 9{1,6})?")
+_AMERICAN = re.compile(rb"(?:9[ .-])?(?:\(999\)[ .-]{0,2}|999[.-])999[ .-]9999")
+_AMERICAN_BLANKS = re.compile(rb"(?:9 )?999 999 9999")
+_SPANISH = re.compile(rb"999([ -])999(?:\1)999|999([ -])99(?:\2)99(?:\2)99")
+_BRAZILIAN = re.compile(rb"\(99\) ?9{4,5}[- ]9999")
 _TRUNK = re.compile(
-    r"(?:0\d{1,5}|\(0\d{1,5}\))(?: \d{2,8}){1,4}|0\d{1,5}(?:-\d{2,8}){1,4}"
-    r"|0\d{1,3}(?:\.\d{2,8}){2,4}|\(0\d{1,4}\) ?\d{2,8}(?:[ -]?\d{2,8}){0,3}"
-    r"|0\d{1,4}[-/] ?\d{3,4} \d{3,4}"
+    rb"(?:9{2,6}|\(9{2,6}\))(?: 9{2,8}){1,4}|9{2,6}(?:-9{2,8}){1,4}|9{2,4}(?:\.9{2,8}){2,4}"
+    rb"|\(9{2,5}\) ?9{2,8}(?:[ -]?9{2,8}){0,3}|9{2,5}[-/] ?9{3,4} 9{3,4}"
 )
-_FRENCH = re.compile(r"0[1-9](?:([ .-])\d\d)(?:\1\d\d){3}")
-_SPANISH = re.compile(r"[679]\d{2}([ -])\d{3}\1\d{3}|[679]\d{2}([ -])\d\d\2\d\d\2\d\d")
-_BRAZILIAN = re.compile(r"\([1-9]\d\) ?9?\d{4}[- ]\d{4}")
-_DATE = re.compile(
-    r"(?:\d{4}[-/.](?:0?[1-9]|1[0-2])[-/.][0-3]?\d|[0-3]?\d[-/.][0-3]?\d[-/.](?:19|20)\d{2})"
-    r"(?: \d{1,6})?"
-)
-_QUAD = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}(?:/\d{1,2})?")
+_INTERNATIONAL = re.compile(rb"(?:\+9|99[ .-]?9)[9 ().-]*")
+
+_AMERICAN_DIGITS = re.compile(r"1?[2-9]\d\d[2-9]\d{6}")
 _EXTENSION = re.compile(rb"(?:,? ?(?:x|X|ext\.?|Ext\.?|EXT\.?|extension) ?|;ext=| ?# ?)\d{1,6}\b")
 
 
@@ -52,16 +48,43 @@ def extension_end(data: bytes, end: int) -> int:
     return match.end() if match else end
 
 
+def is_date(outline: bytes) -> bool:
+    """Say whether an outline is the one of a date, with or without an hour."""
+    return _DATE.fullmatch(outline) is not None
+
+
+def has_layout(outline: bytes) -> bool:
+    """Say whether an outline is one that some country writes telephone numbers in."""
+    return any(
+        layout.fullmatch(outline)
+        for layout in (_AMERICAN, _TRUNK, _INTERNATIONAL, _SPANISH, _BRAZILIAN)
+    )
+
+
+def is_written(written: str, outline: bytes) -> bool:
+    """Say whether a number in one of the layouts can be dialled."""
+    if written[0] == "+" or written.startswith("00"):
+        return is_international(written)
+    digits = digits_of(written)
+    if digits[0] == "0":
+        fewest, most = FEWEST_DIGITS + 2, MOST_DIGITS - 3
+        trunk = _TRUNK.fullmatch(outline) is not None
+        return trunk and fewest <= len(digits) <= most and _fits_any(digits[1:])
+    if _AMERICAN.fullmatch(outline):
+        return _AMERICAN_DIGITS.fullmatch(digits) is not None
+    if _SPANISH.fullmatch(outline):
+        return digits[0] in "679" and _fits("ES", digits, loosely=False)
+    return _BRAZILIAN.fullmatch(outline) is not None and _fits("BR", digits, loosely=False)
+
+
 def is_international(written: str) -> bool:
     """Say whether a number with ``+`` or ``00`` in front can be dialled."""
     digits = digits_of(written)
     bare = not re.search(r"\d[ ().-]", written)
-    if written.startswith("00"):
+    if written[0] != "+":
         if bare:
             return False
         digits = digits[2:]
-    elif not written.startswith("+"):
-        return False
     if not FEWEST_DIGITS <= len(digits) <= MOST_DIGITS or digits.startswith("0"):
         return False
     return any(
@@ -72,43 +95,21 @@ def is_international(written: str) -> bool:
     )
 
 
-def is_laid_out(written: str) -> bool:
-    """Say whether a national number is written as its country writes it."""
-    if _DATE.fullmatch(written) or _QUAD.fullmatch(written):
-        return False
-    if _AMERICAN.fullmatch(written) or _FRENCH.fullmatch(written):
-        return True
-    if _BRAZILIAN.fullmatch(written):
-        return True
-    if _SPANISH.fullmatch(written):
-        return _fits("ES", digits_of(written), loosely=False)
-    if _TRUNK.fullmatch(written):
-        digits = digits_of(written)[1:]
-        fewest, most = FEWEST_DIGITS + 1, MOST_DIGITS - 4
-        return fewest <= len(digits) <= most and _fits_any(digits)
-    return False
-
-
-def is_looser(written: str) -> bool:
+def could_be(written: str, outline: bytes) -> bool:
     """Say whether a number could be one, for a profile that takes weak layouts."""
-    if _AMERICAN_BLANKS.fullmatch(written):
-        return True
     digits = digits_of(written)
-    return len(digits) == len(written) in {10, 11} and digits[0] == "0" and _fits_any(digits[1:])
+    if _AMERICAN_BLANKS.fullmatch(outline):
+        return _AMERICAN_DIGITS.fullmatch(digits) is not None
+    return (
+        written.isdigit() and len(digits) in {10, 11} and digits[0] == "0" and _fits_any(digits[1:])
+    )
 
 
-def could_be(written: str) -> bool:
-    """Say whether a run of digits could be a telephone number at all."""
-    if _DATE.fullmatch(written) or _QUAD.fullmatch(written):
-        return False
-    return FEWEST_DIGITS <= len(digits_of(written)) <= MOST_DIGITS
-
-
-def is_named(written: str, topics: Mapping[Topic, int]) -> bool:
+def is_named(written: str, topics: Container[Topic]) -> bool:
     """Say whether the words near a run of digits make it a telephone number."""
-    if Topic.PHONE in topics:
-        return True
-    return Topic.CALL in topics and not written.isdigit() and "/" not in written
+    return Topic.PHONE in topics or (
+        Topic.CALL in topics and not written.isdigit() and "/" not in written
+    )
 
 
 def _fits_any(national: str) -> bool:
@@ -119,11 +120,8 @@ def _fits_any(national: str) -> bool:
 def _regions(country_code: str) -> tuple[str, ...]:
     from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 
-    return tuple(
-        region
-        for region in COUNTRY_CODE_TO_REGION_CODE.get(int(country_code), ())
-        if region != "001"
-    )
+    regions = COUNTRY_CODE_TO_REGION_CODE.get(int(country_code), ())
+    return tuple(region for region in regions if region != "001")
 
 
 def _fits(region: str, national: str, *, loosely: bool) -> bool:
@@ -134,11 +132,11 @@ def _fits(region: str, national: str, *, loosely: bool) -> bool:
 
 
 @functools.lru_cache(maxsize=512)
-def _plan(region: str) -> tuple[re.Pattern[str], tuple[int, ...]]:
+def _plan(region: str) -> tuple[re.Pattern[str], frozenset[int]]:
     from phonenumbers import PhoneMetadata
 
     metadata = PhoneMetadata.metadata_for_region(region)
     general = None if metadata is None else metadata.general_desc
     if general is None:
         raise ValueError(f"no numbering plan of {region}")
-    return re.compile(general.national_number_pattern or ""), tuple(general.possible_length)
+    return re.compile(general.national_number_pattern or ""), frozenset(general.possible_length)

@@ -7,6 +7,7 @@ Data only. Numbers without a check are taken only where a word near them says wh
 
 from agentguard.classification.classes import (
     BANK_ACCOUNT,
+    DATE_OF_BIRTH,
     DRIVING_LICENCE,
     MEDICAL_ID,
     NATIONAL_ID,
@@ -14,7 +15,7 @@ from agentguard.classification.classes import (
     PAYMENT_CARD,
     TAX_ID,
 )
-from agentguard.classification.personal import checks
+from agentguard.classification.personal import checks, dates
 from agentguard.classification.personal.context import Topic
 from agentguard.classification.personal.layout import Layout, Valid, anything, standard
 from agentguard.vocabulary import Profile
@@ -147,6 +148,7 @@ _CARRIED_LAYOUTS = (
     _row("payment_card_number", _CARDS, (*("9" * n for n in range(12, 20)), "9999 9999 9999 9999", "9999-9999-9999-9999", "9999 999999 99999"), checks.luhn_checked, "https://www.iso.org/standard/70484.html"),
     _row("gb_driver_number", _LICENCE, tuple(f"{'A' * n}{'9' * (11 - n)}AXXAA" for n in range(2, 6)), checks.british_driver, "https://www.gov.uk/government/publications/inf45d", _BALANCED),
     _row("it_driver_number", _LICENCE, ("A9A999999A", "AA9999999A"), anything, "https://www.mit.gov.it/"),
+    _row("date_of_birth", (DATE_OF_BIRTH, frozenset({Topic.BIRTH})), dates.SHAPES, dates.is_date, "https://www.iso.org/iso-8601-date-and-time-format.html"),
     _row("kr_passport", _PASSPORT, ("A999A9999",), anything, "https://www.passport.go.kr/"),
 )  # fmt: skip
 
