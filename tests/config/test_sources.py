@@ -33,21 +33,32 @@ def fetched(
     ("table", "place"),
     [
         ({"values": ["long enough", CANARY]}, "class[0].values[1] is shorter than 4"),
-        ({"values_file": "short.txt"}, "class[0].values_file line 2 of 'short.txt' is shorter"),
+        ({"values_file": "few.txt"}, "class[0].values_file line 2 of 'few.txt' is shorter"),
         ({"values_file": "empty.txt"}, "class[0].values_file file 'empty.txt' holds no value"),
         ({"values_file": "."}, "class[0].values_file file '.' cannot be read"),
         ({"values_file": "binary"}, "class[0].values_file file 'binary' is not UTF-8"),
         ({"values_from_env": ["SHORT"]}, "the value of environment variable 'SHORT' is shorter"),
         ({"values_from_env": ["NONE"]}, "environment variable 'NONE' is not set"),
         ({}, "class[0] 'vip' is not a built-in class: it needs"),
+        ({"values": ["value"], "values_column": "a"}, "values_column belongs to 'values_file'"),
+        ({"values_file": "list.csv"}, "file 'list.csv' needs 'values_column'"),
+        ({"values_file": "list.csv", "values_column": "b"}, "line 2 of 'list.csv' is shorter"),
+        ({"values_from_files": ["none/*"]}, "values_from_files[0] no file is called 'none/*'"),
+        ({"values_from_files": ["short*"]}, "file 'short.key' holds a value that is shorter"),
+        ({"values_from_files": ["binary"]}, "file 'binary' is not UTF-8"),
+        ({"values_from_dotenv": [".env"]}, "file '.env' holds nothing like a secret"),
+        ({"values_from_dotenv": ["no.env"]}, "file 'no.env' does not exist"),
     ],
 )
 def test_a_value_that_cannot_be_used_is_told_by_place(
     tmp_path: pathlib.Path, table: dict[str, Any], place: str
 ) -> None:
     """A short, missing or unreadable value is told with where it stands, never what it is."""
-    (tmp_path / "short.txt").write_text(f"long enough\n{CANARY}\n")
+    (tmp_path / "few.txt").write_text(f"long enough\n{CANARY}\n")
     (tmp_path / "empty.txt").write_text("\n \n")
+    (tmp_path / "short.key").write_text(CANARY)
+    (tmp_path / "list.csv").write_text(f"a,b\n{CANARY},{CANARY}\n")
+    (tmp_path / ".env").write_text(f"PASSWORD={CANARY}\n")
     (tmp_path / "binary").write_bytes(CANARY.encode() + b"\xff")
     _, _, told = fetched(tmp_path, {"SHORT": CANARY}, name="vip", **table)
     assert len(told) == 1
@@ -69,3 +80,34 @@ def test_values_of_a_built_in_class_are_known_values(tmp_path: pathlib.Path) -> 
     assert (own, told) == ((), [])
     assert [each.value for each in known] == ["first value", "third value", "second value"]
     assert {each.data_class for each in known} == {"credential"}
+
+
+def test_secrets_are_taken_from_files_and_dotenv_files(tmp_path: pathlib.Path) -> None:
+    """Each file that a pattern names is a value, and so is each secret of a dotenv file."""
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "one").write_text("first value\n")
+    (tmp_path / "secrets" / "two").write_text("second\nvalue\n")
+    (tmp_path / ".env").write_text("API_KEY=third-value\n")
+    own, known, told = fetched(
+        tmp_path,
+        {},
+        name="vip",
+        values_from_files=[str(tmp_path / "secrets" / "o*"), "secrets/t*"],
+        values_from_dotenv=[".env"],
+    )
+    assert (own, told) == ((OwnClass(name="vip"),), [])
+    assert [each.value for each in known] == ["first value", "second\nvalue", "third-value"]
+
+
+def test_a_long_list_is_taken_whole_and_its_mistakes_are_told_in_short(
+    tmp_path: pathlib.Path,
+) -> None:
+    """Twenty thousand values are a class, and a thousand short ones are few messages."""
+    values = [f"customer-{number:05}" for number in range(20_000)]
+    (tmp_path / "list.txt").write_text("\n".join(values))
+    own, _, told = fetched(tmp_path, {}, name="vip", values_file="list.txt")
+    assert (own[0].values, told) == (tuple(values), [])
+    (tmp_path / "list.txt").write_text("abc\n" * 1000)
+    _, _, told = fetched(tmp_path, {}, name="vip", values_file="list.txt")
+    assert len(told) == 6
+    assert "995 more values" in told[-1]

@@ -43,7 +43,10 @@ def source_of(table: ClassTable) -> ClassSource:
         patterns=tuple(table.patterns or ()),
         value_digests=tuple(map(value_digest, table.values or ())),
         values_file=table.values_file,
+        values_column=table.values_column,
         environment=tuple(table.values_from_env or ()),
+        files=tuple(table.values_from_files or ()),
+        dotenv=tuple(table.values_from_dotenv or ()),
         keys=tuple(table.keys or ()),
         paths=tuple(table.paths or ()),
     )

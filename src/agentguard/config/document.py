@@ -156,7 +156,10 @@ class ClassTable(Table):
     patterns: Names | None = None
     values: Names | None = None
     values_file: Name | None = None
+    values_column: Name | None = None
     values_from_env: Names | None = None
+    values_from_files: Names | None = None
+    values_from_dotenv: Names | None = None
     keys: Names | None = None
     paths: Names | None = None
 

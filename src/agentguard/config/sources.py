@@ -2,17 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which values and patterns belong to each class?
 
-Fetches the values that a class table names: written in the file, one a line in another file, or
-in environment variables.
+Fetches the values that a class table names: written in the file, listed in another file, in
+environment variables, in files of secrets and in dotenv files.
 
 INVARIANT: no problem holds a value (tests/config/test_sources.py).
 """
 
+import glob
 from collections.abc import Mapping
 from pathlib import Path
 
 from agentguard.classification import OwnClass
 from agentguard.config.document import ClassTable, Tell
+from agentguard.config.value_files import Listed, dotenv_secrets, listed_values
 from agentguard.policy import Match
 from agentguard.vocabulary import DataClass, KnownValue
 
@@ -44,7 +46,11 @@ def fetch(
             continue
         fetching = _Fetching(index, table, tell)
         values = (*fetching.written(), *fetching.listed(folder))
-        secrets = fetching.from_environment(env)
+        secrets = (
+            *fetching.from_environment(env),
+            *fetching.from_files(folder),
+            *fetching.from_dotenv(folder),
+        )
         if table.name in built_in_names:
             fetching.refuse_patterns()
             secrets = (*values, *secrets)
@@ -55,7 +61,12 @@ def fetch(
     return tuple(own), tuple(known)
 
 
-_RECOGNISING = ("patterns", "values", "values_file", "values_from_env", "keys", "paths")
+_RECOGNISING = (
+    *("patterns", "values", "values_file", "values_from_env", "values_from_files"),
+    *("values_from_dotenv", "keys", "paths"),
+)
+# Of a long list that does not fit, so many values are told one by one.
+MOST_TOLD = 5
 
 
 class _Fetching:
@@ -101,21 +112,22 @@ class _Fetching:
         return values
 
     def listed(self, folder: Path) -> tuple[str, ...]:
-        name = self._table.values_file
-        if name is None:
-            return ()
+        name, column = self._table.values_file, self._table.values_column
         path = (*self._path, "values_file")
-        problem, text = _text_of(folder / name)
-        if problem is not None:
-            self._tell(path, f"file {name!r} {problem}")
+        if name is None:
+            if column is not None:
+                self._tell((*self._path, "values_column"), "belongs to 'values_file'")
             return ()
-        lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1)]
-        values = [(number, line) for number, line in lines if line]
-        if not values:
-            self._tell(path, f"file {name!r} holds no value")
-        for number, value in values:
-            if len(value) < SHORTEST_VALUE:
-                self._tell(path, f"line {number} of {name!r} {_TOO_SHORT}")
+        problem, text = _text_of(folder / name)
+        found = Listed(problem=problem) if problem else listed_values(name, text, column)
+        values = [(place, value) for place, value in found.values if value]
+        if found.problem is not None or not values:
+            self._tell(path, f"file {name!r} {found.problem or 'holds no value'}")
+        short = [place for place, value in values if len(value) < SHORTEST_VALUE]
+        for place in short[:MOST_TOLD]:
+            self._tell(path, f"{place} of {name!r} {_TOO_SHORT}")
+        if len(short) > MOST_TOLD:
+            self._tell(path, f"{len(short) - MOST_TOLD} more values of {name!r} are too short")
         return tuple(value for _, value in values)
 
     def from_environment(self, env: Mapping[str, str]) -> tuple[str, ...]:
@@ -130,6 +142,41 @@ class _Fetching:
             else:
                 values.append(value)
         return tuple(values)
+
+    def from_files(self, folder: Path) -> tuple[str, ...]:
+        """Return the content of each file that is named, without the blanks around it."""
+        values = []
+        for place, pattern in enumerate(self._table.values_from_files or ()):
+            path = (*self._path, "values_from_files", place)
+            paths = [each for each in _fitting(folder, pattern) if each.is_file()]
+            if not paths:
+                self._tell(path, f"no file is called {pattern!r}")
+            for each in paths:
+                problem, text = _text_of(each)
+                if problem is None and len(text.strip()) < SHORTEST_VALUE:
+                    problem = f"holds a value that {_TOO_SHORT}"
+                if problem is not None:
+                    self._tell(path, f"file {each.name!r} {problem}")
+                else:
+                    values.append(text.strip())
+        return tuple(values)
+
+    def from_dotenv(self, folder: Path) -> tuple[str, ...]:
+        values: list[str] = []
+        for place, name in enumerate(self._table.values_from_dotenv or ()):
+            path = (*self._path, "values_from_dotenv", place)
+            problem, text = _text_of(folder / name)
+            secrets = dotenv_secrets(text)
+            if problem is not None or not secrets:
+                self._tell(path, f"file {name!r} {problem or 'holds nothing like a secret'}")
+            values += secrets
+        return tuple(values)
+
+
+def _fitting(folder: Path, pattern: str) -> list[Path]:
+    """Return the files that a pattern names, sorted; it is relative to a folder or absolute."""
+    whole = Path(pattern) if Path(pattern).is_absolute() else folder / pattern
+    return sorted(Path(each) for each in glob.glob(str(whole)))  # noqa: PTH207 - absolute patterns
 
 
 def _text_of(path: Path) -> tuple[str | None, str]:

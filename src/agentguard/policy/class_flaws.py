@@ -139,7 +139,10 @@ def _recognition(source: ClassSource) -> Iterator[str]:
         "patterns": source.patterns,
         "values": source.value_digests,
         "values_file": source.values_file,
+        "values_column": source.values_column,
         "values_from_env": source.environment,
+        "values_from_files": source.files,
+        "values_from_dotenv": source.dotenv,
         "keys": source.keys,
         "paths": source.paths,
     }

@@ -173,7 +173,10 @@ class ClassSource:
         patterns: patterns of the organisation's own.
         value_digests: SHA-256 of each value written in the policy.
         values_file: the name of a file of values; its content does not enter.
+        values_column: the column or member of that file that holds the values.
         environment: names of environment variables; their values do not enter.
+        files: patterns of names of files that hold one value each; their content does not enter.
+        dotenv: names of dotenv files; their content does not enter.
         keys: names, and globs over names, of members whose value is of the class.
         paths: JSON pointers, with ``*`` for any step, to what is of the class.
     """
@@ -182,7 +185,10 @@ class ClassSource:
     patterns: tuple[str, ...] = ()
     value_digests: tuple[str, ...] = ()
     values_file: str | None = None
+    values_column: str | None = None
     environment: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()
+    dotenv: tuple[str, ...] = ()
     keys: tuple[str, ...] = ()
     paths: tuple[str, ...] = ()
 
@@ -321,7 +327,10 @@ def _source_form(source: ClassSource) -> Frozen:
         "patterns": _sorted(source.patterns),
         "values": _sorted(source.value_digests),
         "values_file": source.values_file,
+        "values_column": source.values_column,
         "environment": _sorted(source.environment),
+        "files": _sorted(source.files),
+        "dotenv": _sorted(source.dotenv),
         "keys": _sorted(source.keys),
         "paths": _sorted(source.paths),
     }

@@ -46,6 +46,7 @@ from agentguard.redaction.placeholders import (
 )
 from agentguard.redaction.recalled import Recalled, RecallingFind
 from agentguard.redaction.streams import Event, Released, Slot, StreamCheck, StreamForm
+from agentguard.redaction.telling import names_a_credential
 from agentguard.redaction.vault import Issued, Vault, VaultScope
 
 __all__ = [
@@ -74,6 +75,7 @@ __all__ = [
     "escape_placeholders",
     "find_placeholders",
     "is_protocol_word",
+    "names_a_credential",
     "redact_payload",
     "resolve_arguments",
 ]
