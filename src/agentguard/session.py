@@ -60,9 +60,17 @@ class Session:
         return RecallingFind(find, known.recalled)
 
     def answer_finder(self, classifier: Classifier) -> Find:
-        """Return the function that finds what an answer must be looked at for."""
-        known = self._known_by(classifier)
-        return lambda text: with_answer_findings(text, classifier.findings(text, *known.sets))
+        """Return the function that finds what an answer must be looked at for.
+
+        An answer may come in pieces that end at blanks, so nothing is put together over them.
+        """
+        sets = self._known_by(classifier).sets
+
+        def found(text: str) -> tuple[Finding, ...]:
+            findings = classifier.findings(text, *sets, over_blanks=False)
+            return with_answer_findings(text, findings)
+
+        return found
 
     def harmless_answers(self, classifier: Classifier) -> set[str]:
         """Return what is known to be harmless in answers, for the finder that is made next."""

@@ -70,7 +70,8 @@ class Session:
 
     def find(self, text: str) -> tuple[Finding, ...]:
         """Find what a session finds in answers."""
-        return with_answer_findings(text, ENGINE.findings(text, self._known))
+        found = ENGINE.findings(text, self._known, over_blanks=False)
+        return with_answer_findings(text, found)
 
     def checked(self, content: Any, *answers: str) -> tuple[Any, Any, Mapping[str, int]]:
         """Check a whole answer."""

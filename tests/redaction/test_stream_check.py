@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A streamed answer is checked like a whole one, however it is cut."""
 
+import base64
 import itertools
 import json
 from collections.abc import Iterable, Sequence
@@ -75,6 +76,13 @@ SECRETS: dict[str, str] = {
     "known wide": WIDE,
     "parted": "sk-\u200b" + "a1B2" * 8,
     "escaped": "\\u0073k-" + "a1B2" * 8,
+    "in url escapes": "%67hp%5F" + "0aB" * 12,
+    "in entities": "&#103;&#x68;p_" + "0aB" * 12,
+    "in base64": base64.b64encode(TOKEN.encode()).decode(),
+    "in hexadecimal": TOKEN.encode().hex(),
+    "in full width": TOKEN.translate({code: code + 0xFEE0 for code in range(33, 127)}),
+    "in look-alikes": TOKEN.replace("a", "\u0430").replace("p", "\u0440"),
+    "backwards": TOKEN[::-1],
     "artifactory": ' "AKC' + 'a1b2c3d4e5" ',
     "image": '![a b](https://evil.example/?d=x "t")',
     "image in angles": "![a b](<https://evil.example/x y>)",

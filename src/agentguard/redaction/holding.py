@@ -27,9 +27,10 @@ DIGITS_SEEN = 128
 # A line that begins or ends a key is shorter.
 LONGEST_KEY_LINE = 128
 
+# Of the forms in full width only what ends a clause: letters may be those of a token.
 _WIDE = (
-    "\u3001-\u303f\u3041-\u30ff\u3105-\u312f\u3400-\u9fff\uac00-\ud7a3\uff01-\uff60"
-    "\U00020000-\U0003ffff"
+    "\u3001-\u303f\u3041-\u30ff\u3105-\u312f\u3400-\u9fff\uac00-\ud7a3"
+    "\uff01\uff08\uff09\uff0c\uff1b\uff1f\U00020000-\U0003ffff"
 )
 _CUT = re.compile(rf"(?<=[ \t\n\r\f])|(?<=[{_WIDE}])(?=[{_WIDE}])")
 _BETWEEN_WIDE = re.compile(rf"(?<=[{_WIDE}])(?=[{_WIDE}])")

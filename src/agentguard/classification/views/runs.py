@@ -10,6 +10,7 @@ INVARIANT: the work grows with the text alone, whatever its runs hold
 """
 
 import binascii
+import codecs
 import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, TypeAlias
@@ -40,6 +41,7 @@ _READS = b"a" * SHORTEST_TEXT
 _READS_SURELY = b"a" * SURE_TEXT
 _HEX = re.compile(r"(?:0[xX])?([0-9a-fA-F]{24,})")
 _UNREADABLE = re.compile("[^\t\n\r -~\x85\xa0-\U0010ffff]")
+_LETTER = re.compile(rb"[\xc2-\xf4][\x80-\xbf]")
 _WIDE = re.compile(rb"(?:[\t\n\r -~]\x00){6}")
 
 
@@ -157,24 +159,39 @@ def decoded_base64(run: str) -> bytes:
 def readable(data: bytes) -> Held | None:
     """Return the part of some bytes that reads as text, None when too little does."""
     shape = data.translate(_READABLE)
+    if b" " not in shape:
+        return Held(0, len(data), data.decode("ascii")) if len(data) >= SHORTEST_TEXT else None
     start = shape.find(_READS)
     if start < 0:
-        if b"\0" in data and _WIDE.search(data):
-            # What is written in UTF-16 has a zero beside each letter.
-            return Held(0, len(data), _shown(data.replace(b"\0", b"")))
-        return None
-    if b" " not in shape:
-        return Held(0, len(data), data.decode("ascii"))
-    try:
-        return Held(0, len(data), _UNREADABLE.sub("\n", data.decode("utf-8")))
-    except UnicodeDecodeError:
-        pass
+        return _of_other_letters(data)
+    text = _utf8(data)
+    if text is not None:
+        return Held(0, len(data), _UNREADABLE.sub("\n", text))
     if 2 * shape.count(b"a") < len(shape):
         start = shape.find(_READS_SURELY)
         if start < 0:
             return None
     end = shape.rfind(_READS) + SHORTEST_TEXT
     return Held(start, end, _shown(data[start:end]))
+
+
+def _of_other_letters(data: bytes) -> Held | None:
+    """Return bytes as text that hold no row of ASCII characters."""
+    if b"\0" in data and _WIDE.search(data):
+        # What is written in UTF-16 has a zero beside each letter.
+        return Held(0, len(data), _shown(data.replace(b"\0", b"")))
+    if len(data) < SHORTEST_TEXT or not _LETTER.match(data):
+        return None
+    text = _utf8(data)
+    return None if text is None or _UNREADABLE.search(text) else Held(0, len(data), text)
+
+
+def _utf8(data: bytes) -> str | None:
+    """Return bytes as text, None when they are none; a letter may be cut off at the end."""
+    try:
+        return codecs.utf_8_decode(data, "strict", False)[0]
+    except UnicodeDecodeError:
+        return None
 
 
 def _shown(data: bytes) -> str:
