@@ -231,6 +231,28 @@ def test_the_policy_says_what_is_looked_for(shell: "Shell", tmp_path: Path) -> N
     assert shell("scan", "--fail-on", "organisation", str(path)).code == 1
 
 
+def test_names_of_members_count_as_the_policy_says(
+    shell: "Shell", tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A class by name or path is found in JSON; a JSON file too large for that is no success."""
+    text = shell.policy.read_text(encoding="utf-8")
+    own = 'patterns = ["CUST-[0-9]{6}"]'
+    shell.policy.write_text(text.replace(own, f'{own}\nkeys = ["account"]'), encoding="utf-8")
+    path = tmp_path / "some.json"
+    path.write_text('{"account": {"n": 12, "tag": "x y"}, "b": "CUST-123456"}', encoding="utf-8")
+    told = shell("scan", "--json", str(path)).json
+    assert [(each["class"], each["detector"], each["length"]) for each in told["findings"]] == [
+        ("customer_number", "member", 2),
+        ("customer_number", "member", 3),
+        ("customer_number", "customer_number", 11),
+    ]
+    monkeypatch.setattr(places.windows, "__kwdefaults__", {"size": 100, "overlap": 40})
+    path.write_text(f'{{"account": 12, "b": "{"x" * 200}"}}', encoding="utf-8")
+    ran = shell("scan", str(path))
+    assert ran.code == 2
+    assert "names and paths of members were not looked at in 1 large JSON file" in ran.out
+
+
 def test_a_policy_that_was_named_must_be_there(scan: Scan) -> None:
     """A policy that cannot be used ends the scan; it does not fall back to the built-in classes."""
     write("a.txt", KEY)

@@ -36,8 +36,9 @@ from agentguard.cli.scanning.scanner import Scanner
 from agentguard.cli.scanning.sources import Passed, Walk
 from agentguard.config import load
 from agentguard.guard import DEFAULT_FILE
+from agentguard.redaction import NOTHING_PLACED, PlacedClasses
 from agentguard.vocabulary import Profile
-from agentguard.wiring import classifier_of
+from agentguard.wiring import classifier_of, placed_by
 
 FOUND, FAILED = 1, 2
 SECRET = "secret"  # noqa: S105 - the name of a family of classes
@@ -86,9 +87,10 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Looking:
-    """What looks: a classifier, the families of its classes, and how it is called."""
+    """What looks: a classifier, what goes by names, the families of classes, how it is called."""
 
     classifier: Classifier
+    placed: PlacedClasses
     families: dict[str, str]
     by: str
 
@@ -114,6 +116,7 @@ def _scan(options: argparse.Namespace) -> int:
     scanner = Scanner(
         find=looking.classifier.findings,
         told=looking.chosen(options.classes),
+        placed=looking.placed,
         scan=scan,
         progress=progress,
         baseline=_baseline(options),
@@ -155,6 +158,7 @@ def _looking(options: argparse.Namespace) -> _Looking:
         named = NAMED_ONLY.intersection(options.classes or ())
         return _Looking(
             build_classifier(profile=profile, named=named),
+            NOTHING_PLACED,
             {known.name: known.family for known in BUILT_IN_CLASSES},
             f"the built-in classes, profile {profile}",
         )
@@ -169,6 +173,7 @@ def _looking(options: argparse.Namespace) -> _Looking:
         raise CommandFailed(str(error)) from None
     return _Looking(
         classifier,
+        placed_by(settings.policy),
         {known.name: known.family for known in settings.policy.classes.values()},
         f"the policy {visible(str(options.config))}, profile {detection.profile}",
     )

@@ -37,6 +37,7 @@ class Scan:
         by: what looked: the policy or the built-in classes, and the profile.
         found: the name of a file with a place in it, in order.
         passed: what was not looked at.
+        unplaced: files whose members could not be told apart, for classes that go by names.
         known: how many findings the baseline knew.
         files, bytes: how much was looked at.
     """
@@ -44,6 +45,7 @@ class Scan:
     by: str
     found: list[tuple[str, Place]] = field(default_factory=list)
     passed: list[PassedOver] = field(default_factory=list)
+    unplaced: list[str] = field(default_factory=list)
     known: int = 0
     files: int = 0
     bytes: int = 0
@@ -51,7 +53,8 @@ class Scan:
     @property
     def complete(self) -> bool:
         """Whether all that was asked for could be looked at."""
-        return all(each.why is not Passed.UNREADABLE for each in self.passed)
+        read = all(each.why is not Passed.UNREADABLE for each in self.passed)
+        return read and not self.unplaced
 
     def as_json(self) -> dict[str, Any]:
         """Return the scan as JSON."""
@@ -61,6 +64,7 @@ class Scan:
             "bytes": self.bytes,
             "complete": self.complete,
             "known": self.known,
+            "members_not_looked_at": self.unplaced,
             "findings": [_plain(name, place) for name, place in self.found],
             "passed_over": [{"path": each.name, "why": each.why.value} for each in self.passed],
         }
@@ -130,6 +134,10 @@ def table(scan: Scan) -> Iterator[str]:
     if passed:
         told = (_counted(passed[why], *_WHY[why]) for why in Passed if passed[why])
         yield f"not looked at: {', '.join(told)}"
+
+    if scan.unplaced:
+        large = _counted(len(scan.unplaced), "large JSON file", "large JSON files")
+        yield f"names and paths of members were not looked at in {large}"
 
 
 def _counted(number: int, one: str, many: str) -> str:

@@ -15,11 +15,13 @@ from typing import BinaryIO
 
 from agentguard.cli.output import CommandFailed
 from agentguard.cli.scanning.baseline import Baseline
-from agentguard.cli.scanning.places import Place, places, windows
+from agentguard.cli.scanning.members import is_cut_json, joined, placed_findings
+from agentguard.cli.scanning.places import Place, Window, places, windows
 from agentguard.cli.scanning.progress import Progress
 from agentguard.cli.scanning.reading import NotText, pieces
 from agentguard.cli.scanning.report import Scan
 from agentguard.cli.scanning.sources import STDIN, Passed, PassedOver, Source
+from agentguard.redaction import NOTHING_PLACED, PlacedClasses
 from agentguard.vocabulary import Finding
 
 
@@ -30,6 +32,7 @@ class Scanner:
     Attributes:
         find: what finds, sorted and without overlaps.
         told: the classes that are told.
+        placed: the classes that belong to names and paths of members.
         scan: where it is noted.
         progress: told of every step.
         baseline: gives every finding its mark, and knows some of them.
@@ -37,6 +40,7 @@ class Scanner:
 
     find: Callable[[str], Sequence[Finding]]
     told: frozenset[str]
+    placed: PlacedClasses = NOTHING_PLACED
     scan: Scan
     progress: Progress
     baseline: Baseline | None = None
@@ -63,7 +67,7 @@ class Scanner:
 
     def _in(self, source: Source) -> Iterator[tuple[str, Place]]:
         with _opened(source.path) as stream:
-            cuts = windows(pieces(stream, self.progress.read))
+            cuts = self._noted(windows(pieces(stream, self.progress.read)), source.name)
             for place in places(cuts, self._found, self._mark(source.name)):
                 if place.data_class not in self.told:
                     continue
@@ -74,9 +78,19 @@ class Scanner:
                 self.progress.found += 1
                 yield source.name, place
 
+    def _noted(self, cuts: Iterable[Window], name: str) -> Iterator[Window]:
+        """Note a file that is one JSON text and too large for its members to be told apart."""
+        first = None
+        for window in cuts:
+            if first is not None and window.start and self.placed and is_cut_json(first):
+                self.scan.unplaced.append(name)
+            first = None if window.start else window.text
+            yield window
+
     def _found(self, text: str) -> Sequence[Finding]:
         try:
-            return self.find(text)
+            found = self.find(text)
+            return joined(found, placed_findings(text, self.placed)) if self.placed else found
         except Exception as error:  # noqa: BLE001 - a detector may come from anywhere
             # What it says may hold the text.
             failed = type(error).__name__
