@@ -19,7 +19,11 @@ from pathlib import Path
 
 from detection_scores import Document, Span
 
+from agentguard.classification.formats import TOKEN_FORMATS
+from agentguard.testing.token_examples import TokenExample, token_examples
+
 SEED = 20
+EACH_FORMAT = 2
 CONTEXTUAL, BENIGN, PERSONAL = 600, 120, 600
 LONGEST_CODE = 12_000
 
@@ -59,12 +63,24 @@ SYNTAXES = (
 def generated(seed: int = SEED) -> dict[str, list[Document]]:
     """Make the three sets."""
     source = random.Random(seed)  # noqa: S311 - the same documents in every run
-    secrets = [_contextual(source) for _ in range(CONTEXTUAL)]
+    secrets = [*_formats(source), *(_contextual(source) for _ in range(CONTEXTUAL))]
     benign = [*_code(), *_made_up(source)]
     personal = [_personal(source) for _ in range(PERSONAL)]
     for documents in (secrets, benign, personal):
         source.shuffle(documents)
     return {"secrets": secrets, "benign": benign, "pii": personal}
+
+
+def _formats(source: random.Random) -> Iterator[Document]:
+    for row in TOKEN_FORMATS:
+        for number, example in enumerate(token_examples(row, EACH_FORMAT, SEED)):
+            yield _framed(source, example, row.name, alone=not number % 2)
+
+
+def _framed(source: random.Random, example: TokenExample, name: str, *, alone: bool) -> Document:
+    before = "" if alone else f"{_sentence(source)}\n"
+    span = (len(before) + example.start, len(before) + example.end, name)
+    return Document(f"{before}{example.text}\n{_sentence(source)}\n", (span,), "formats")
 
 
 def _contextual(source: random.Random) -> Document:
