@@ -10,6 +10,7 @@ INVARIANT: what a detector finds in a view is covered in the text, and a detecto
 outside of what it was asked about is an error (tests/classification/test_classifier.py).
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
@@ -18,6 +19,8 @@ from agentguard.classification.classes import Detector
 from agentguard.classification.recognised import NOTHING_SEEN, Seen
 from agentguard.classification.views import views_of
 from agentguard.vocabulary import Finding
+
+_BLANK = re.compile(r"\s")
 
 
 class Copied(Protocol):
@@ -56,7 +59,10 @@ class Looking:
         further: list[Finding] = []
         if views.over_blanks is not views.plain:
             for view in views.over_blanks:
-                further.extend(put_back(view, self._detected(view.text)))
+                found_there = put_back(view, self._detected(view.text))
+                further.extend(
+                    each for each in found_there if _BLANK.search(text, each.start, each.end)
+                )
         if self._broken is not None:
             backwards, over_blanks = self._broken.spotted(text)
             found += backwards

@@ -78,7 +78,7 @@ def _chain(text: str, *, over_blanks: bool) -> tuple[list[Chained], bool]:
         if depth == DEEPEST:
             break
         runs = runs_of(shape)
-        wrapped = wrapped_sites(text, runs) if over_blanks else []
+        wrapped = wrapped_sites(text, shape, runs) if over_blanks else []
         wraps = wraps or bool(wrapped)
         decoded = _next(text, _decoded_sites(text, runs, wrapped), before)
         if decoded is None:

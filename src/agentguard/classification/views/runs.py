@@ -29,7 +29,11 @@ MOST_PADDING = 2
 
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"
 _CONTROLS = bytes(code for code in (*range(32), 127) if code not in b"\t\n\v\f\r")
-_SHAPE = bytes(97 if code in _ALPHABET else 99 if code in _CONTROLS else 32 for code in range(256))
+# What stands for a character in a shape: of a run, a control, a line break, anything else.
+_SHAPES = {**dict.fromkeys(_CONTROLS, "c"), **dict.fromkeys(_ALPHABET, "a"), ord("\n"): "n"}
+_SHAPE = bytes(ord(_SHAPES.get(code, " ")) for code in range(256))
+# A line break with a letter or digit on both sides, in a shape.
+BROKEN_WORD = b"ana"
 _END = re.compile(rb"[^a]")
 _LONG_ENOUGH = b"a" * SHORTEST_RUN
 _STANDARD = str.maketrans("-_", "+/")

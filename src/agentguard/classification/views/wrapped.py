@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 
 from agentguard.classification.views.runs import (
+    BROKEN_WORD,
     SHORTEST_TEXT,
     Runs,
     decoded_base64,
@@ -24,6 +25,9 @@ from agentguard.classification.views.view import Site
 SHORTEST_LINE = 20
 LONGEST_LINE = 128
 LONGEST_BREAK = 24
+LONGEST_HALF = 256
+SHORTEST_HALVES = 12
+FARTHEST_NAME = 64
 
 _BREAK = re.compile(r"[ \t]*(?:\r\n?|\n)[ \t>]{0,16}")
 _LAST_LINE = re.compile(r"[A-Za-z0-9+/_-]{1,128}(?![A-Za-z0-9+/_-])")
@@ -36,23 +40,52 @@ _SPACED = re.compile(
 )
 _PAIR = re.compile(r"[0-9a-fA-F]{2}(?![xX])")
 _QUOTED_PRINTABLE = re.compile(r"=(?:3D|20|09|2E|[89A-F][0-9A-F])")
+_PIECE = re.compile(r"[A-Za-z0-9_+/.~-]{3,256}")
+# Without a name before it a random token that was broken means nothing to anybody.
+_NAME = re.compile(r"(?i)key|token|secret|passw|pwd|auth|cred|bearer")
+# Most random tokens hold letters and digits beside one another, and few words and numbers do.
+_MIXED = re.compile(r"[0-9][A-Za-z]|[A-Za-z][0-9]")
+_PLAIN = re.compile(r"[.-]*(?:[A-Z]?[a-z]{1,15}|[A-Z]{1,9}|[0-9]{1,4}|[a-z]+(?:[_.-][a-z]+)+)[.-]*")
+_TIME = re.compile(r"[0-9]{1,4}[-/:.]|[0-9]{1,2}[A-Z][a-z]{2}|[0-9]{2}T[0-9]")
 _SOFT_BREAK = re.compile(r"(?<=[!-~])=\r?\n(?=[!-~])")
 
 
-def wrapped_sites(text: str, runs: Runs) -> list[Site]:
+def wrapped_sites(text: str, shape: bytes, runs: Runs) -> list[Site]:
     """Return what stands in a text in lines or groups, decoded; not sorted.
 
     Args:
         text: the text.
+        shape: of the text.
         runs: of the text.
     """
-    sites = list(_spaced(text))
+    sites = [*_spaced(text), *_halves(text, shape)]
     if runs:
         sites += _lines(text, runs)
     # Padding at the end of a line looks the same.
     if ("=\n" in text or "=\r" in text) and _QUOTED_PRINTABLE.search(text):
         sites += (Site(*match.span(), "") for match in _SOFT_BREAK.finditer(text))
     return sites
+
+
+def _halves(text: str, shape: bytes) -> Iterator[Site]:
+    """Yield the line breaks with a half of a random token on either side of them."""
+    place = shape.find(BROKEN_WORD) + 1
+    while place:
+        behind = place + 1
+        left = _PIECE.match(text[max(0, place - LONGEST_HALF) : place][::-1])
+        right = _PIECE.match(text, behind)
+        if (
+            left is not None
+            and right is not None
+            and left.end() + right.end() - behind >= SHORTEST_HALVES
+            and (_MIXED.search(left.group()) or _MIXED.search(right.group()))
+            and not _PLAIN.fullmatch(left.group()[::-1])
+            and not _PLAIN.fullmatch(right.group())
+            and not _TIME.match(right.group())
+            and _NAME.search(text, max(0, place - left.end() - FARTHEST_NAME), place)
+        ):
+            yield Site(place, behind, "")
+        place = shape.find(BROKEN_WORD, behind) + 1
 
 
 def _lines(text: str, runs: Runs) -> Iterator[Site]:
