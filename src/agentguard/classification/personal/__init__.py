@@ -18,4 +18,9 @@ from agentguard.classification.personal.context import speaks_of_personal_data
 from agentguard.classification.personal.numbers import PERSONAL_REACH, PersonalNumbers
 from agentguard.classification.personal.structured import PERSONAL_FORMATS
 
-__all__ = ["PERSONAL_FORMATS", "PERSONAL_REACH", "PersonalNumbers", "speaks_of_personal_data"]
+__all__ = [
+    "PERSONAL_FORMATS",
+    "PERSONAL_REACH",
+    "PersonalNumbers",
+    "speaks_of_personal_data",
+]

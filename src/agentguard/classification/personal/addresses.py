@@ -66,7 +66,16 @@ _LEADING_WORDS = (
 )
 LEADING_KEYWORDS = (
     *_LEADING_WORDS.split("|"),
-    *("calle ", "avenida ", "plaza ", "piazza ", "viale ", "rua ", "travessa ", "carrer "),
+    *(
+        "calle ",
+        "avenida ",
+        "plaza ",
+        "piazza ",
+        "viale ",
+        "rua ",
+        "travessa ",
+        "carrer ",
+    ),
 )
 _LEADING = _LEADING_WORDS.replace(".", "\\.")
 _SMALL = r"(?:(?:de|del|la|las|los|da|do|dos|das|di|della|dei|degli|e|y|d')\s?){0,3}"
@@ -86,11 +95,21 @@ FRENCH_KEYWORDS = (
 FRENCH = (
     rf"\b[0-9]{{1,4}}(?:\s?(?:bis|ter|quater))?,?\s(?:{_FRENCH})\s"
     rf"(?:(?:de|du|des|la|le|les|aux?|en)\s|d[{_QUOTES}]|l[{_QUOTES}]){{0,3}}"
-    rf"[\pL{_QUOTES}-]{{2,24}}(?:[ -](?:de\s|du\s|des\s)?{_CAPITAL}){{0,3}}"
+    rf"[^\s0-9,;:!?\"<>()=@/_]+(?:[ -](?:de\s|du\s|des\s)?{_CAPITAL}){{0,3}}"
 )
 
 BOX_KEYWORDS = (
-    *("Box ", "BOX ", "box ", "Postfach", "Postbox", "postbox", "Postbus", "Apartado", "Casella"),
+    *(
+        "Box ",
+        "BOX ",
+        "box ",
+        "Postfach",
+        "Postbox",
+        "postbox",
+        "Postbus",
+        "Apartado",
+        "Casella",
+    ),
     *("Caixa Postal", "Boîte", "POSTFACH"),
 )
 BOX = (
@@ -110,9 +129,33 @@ STATE = (
 )
 
 CODE_KEYWORDS = (
-    *("zip", "ZIP", "Zip", "postcode", "Postcode", "POSTCODE", "postal code", "Postal code"),
-    *("Postal Code", "PLZ", "Postleitzahl", "code postal", "Code postal", "código postal"),
-    *("Código postal", "CEP", "CAP ", "postal_code", "postalCode", "post code", "zipcode"),
+    *(
+        "zip",
+        "ZIP",
+        "Zip",
+        "postcode",
+        "Postcode",
+        "POSTCODE",
+        "postal code",
+        "Postal code",
+    ),
+    *(
+        "Postal Code",
+        "PLZ",
+        "Postleitzahl",
+        "code postal",
+        "Code postal",
+        "código postal",
+    ),
+    *(
+        "Código postal",
+        "CEP",
+        "CAP ",
+        "postal_code",
+        "postalCode",
+        "post code",
+        "zipcode",
+    ),
 )
 CODE = (
     r"(?i)(?:zip(?:[\s_-]?code)?|post(?:al)?[\s_-]?code|plz|postleitzahl|code\spostal"
@@ -123,8 +166,26 @@ CODE = (
 
 # Behind these words an address comes, whatever its language.
 NAMED_KEYWORDS = (
-    *("ddress", "ADDRESS", "lives at", "live at", "located at", "ship to", "Ship to", "deliver to"),
-    *("moved to", "Anschrift", "Adresse", "adresse", "irección", "ndirizzo", "ndereço", "dresse :"),
+    *(
+        "ddress",
+        "ADDRESS",
+        "lives at",
+        "live at",
+        "located at",
+        "ship to",
+        "Ship to",
+        "deliver to",
+    ),
+    *(
+        "moved to",
+        "Anschrift",
+        "Adresse",
+        "adresse",
+        "irección",
+        "ndirizzo",
+        "ndereço",
+        "dresse :",
+    ),
 )
 NAMED = (
     r"(?i:address(?:es)?|lives?\sat|located\sat|ship\sto|deliver(?:ed)?\sto|moved\sto|anschrift"

@@ -158,7 +158,13 @@ def korean_business(written: str) -> bool:
 def malaysian(written: str) -> bool:
     """Check the date and the place of a Malaysian identity card number."""
     digits = digits_of(written)
-    return is_day(digits[4:6], digits[2:4]) and digits[6:8] not in {"00", "17", "18", "19", "20"}
+    return is_day(digits[4:6], digits[2:4]) and digits[6:8] not in {
+        "00",
+        "17",
+        "18",
+        "19",
+        "20",
+    }
 
 
 def finnish(written: str) -> bool:

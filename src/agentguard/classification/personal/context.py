@@ -12,10 +12,8 @@ INVARIANT: only the nearest words count, however long the text is
 
 import re
 import unicodedata
-from bisect import bisect_left
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from enum import StrEnum
-from types import MappingProxyType
 
 from agentguard.matching import deferred
 
@@ -202,35 +200,32 @@ def _written(phrase: tuple[str, ...]) -> str:
 
 
 _GATE = deferred(_gate())
-_NOTHING: Mapping[Topic, int] = MappingProxyType({})
 
 
-class Surroundings:
-    """The words of a text around its numbers, looked for when a number first asks for them."""
+def windows(data: bytes, reach: int) -> Iterator[tuple[int, int]]:
+    """Yield the parts of a text that lie near a word, without overlap.
 
-    __slots__ = ("_data", "_places")
-
-    def __init__(self, data: bytes) -> None:
-        """Keep the text; nothing is looked for yet."""
-        self._data = data
-        self._places: list[int] | None = None
-
-    def near(self, start: int, end: int) -> Mapping[Topic, int]:
-        """Return what the words around a place speak of, and how many words away each is."""
-        if self._places is None:
-            self._places = list(_places(self._data))
-        following = bisect_left(self._places, start - BEFORE)
-        if following == len(self._places) or self._places[following] >= end + BEHIND:
-            return _NOTHING
-        behind = topics_behind(self._data, end)
-        return behind | topics_before(self._data, start)
-
-
-def _places(data: bytes) -> Iterator[int]:
+    Args:
+        data: the text.
+        reach: how long what stands near a word may be.
+    """
     place, size = 0, len(data)
+    first = stop = 0
     while (spans := _GATE.find(data, place, size)) is not None:
         start, place = spans[0]
-        yield start
+        begin = max(0, start - BEHIND - reach)
+        if begin > stop:
+            if stop:
+                yield first, stop
+            first = begin
+        stop = min(size, place + BEFORE + reach)
+    if stop:
+        yield first, stop
+
+
+def topics_near(data: bytes, start: int, end: int) -> dict[Topic, int]:
+    """Return what the words around a place speak of, and how many words away each is."""
+    return topics_behind(data, end) | topics_before(data, start)
 
 
 def topics_before(data: bytes, place: int) -> dict[Topic, int]:

@@ -42,8 +42,31 @@ WRITTEN = (
 )
 KEYWORDS = (
     *("birth", "Birth", "BIRTH", "born", "Born", "BORN", "dob", "Dob", "DOB", "D.O.B"),
-    *("geb", "Geb", "GEB", "naiss", "Naiss", "Né", "né", "nacid", "Nacid", "nacim", "Nacim"),
-    *("nascit", "Nascit", "nato", "Nato", "nata", "Nata", "nascid", "Nascid", "nascim", "Nascim"),
+    *(
+        "geb",
+        "Geb",
+        "GEB",
+        "naiss",
+        "Naiss",
+        "Né",
+        "né",
+        "nacid",
+        "Nacid",
+        "nacim",
+        "Nacim",
+    ),
+    *(
+        "nascit",
+        "Nascit",
+        "nato",
+        "Nato",
+        "nata",
+        "Nata",
+        "nascid",
+        "Nascid",
+        "nascim",
+        "Nascim",
+    ),
 )
 
 

@@ -129,7 +129,10 @@ _EUROPE_WEST = (
         "fr_nir",
         standard("fr.nir"),
         "https://www.insee.fr/fr/metadonnees/definition/c1409",
-        (_BALANCED, ("9 99 99 99 999 999 99", "999999999999999", "9 99 99 9X 999 999 99")),
+        (
+            _BALANCED,
+            ("9 99 99 99 999 999 99", "999999999999999", "9 99 99 9X 999 999 99"),
+        ),
     ),
     *_rows(
         "es_dni",
@@ -244,8 +247,18 @@ _EUROPE_NORTH_AND_EAST = (
         (_BALANCED, ("999999/9999",)),
         (None, ("999999/999", "9999999999")),
     ),
-    *_rows("ro_cnp", standard("ro.cnp"), "https://depabd.mai.gov.ro/", (None, ("9999999999999",))),
-    *_rows("bg_egn", standard("bg.egn", "bg.pnf"), "https://www.grao.bg/", (None, ("9999999999",))),
+    *_rows(
+        "ro_cnp",
+        standard("ro.cnp"),
+        "https://depabd.mai.gov.ro/",
+        (None, ("9999999999999",)),
+    ),
+    *_rows(
+        "bg_egn",
+        standard("bg.egn", "bg.pnf"),
+        "https://www.grao.bg/",
+        (None, ("9999999999",)),
+    ),
     *_rows(
         "hr_oib",
         standard("hr.oib"),

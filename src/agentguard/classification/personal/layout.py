@@ -18,7 +18,8 @@ Valid = Callable[[str], bool]
 
 # A digit becomes 9 and a letter A; everything else stays.
 _OUTLINE = bytes.maketrans(
-    b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz", b"9" * 10 + b"A" * 52
+    b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz",
+    b"9" * 10 + b"A" * 52,
 )
 
 
@@ -60,15 +61,29 @@ def variants(shape: str) -> list[str]:
     return found
 
 
-def by_outline(rows: Iterable[Layout]) -> dict[bytes, tuple[Layout, ...]]:
-    """Return the rows by the outlines that they are written in."""
-    found: dict[bytes, tuple[Layout, ...]] = {}
+def by_outline(rows: Iterable[Layout], profile: Profile) -> dict[bytes, tuple[Layout, ...]]:
+    """Return the rows that a profile looks for, by the outlines that they are written in."""
+    found: dict[bytes, list[Layout]] = {}
     for row in rows:
         for shape in row.shapes:
             for written in variants(shape):
-                key = written.encode("ascii")
-                found[key] = (*found.get(key, ()), row)
-    return found
+                found.setdefault(written.encode("ascii"), []).append(row)
+    return {written: _wanted(listed, profile) for written, listed in found.items()}
+
+
+def _wanted(rows: list[Layout], profile: Profile) -> tuple[Layout, ...]:
+    """Return the rows without those whose check makes no difference."""
+    unchecked: set[Topic] = set()
+    for row in rows:
+        if row.valid is anything and profile.includes(row.near):
+            unchecked |= row.topics
+    return tuple(
+        row
+        for row in rows
+        if row.valid is anything
+        or (row.alone is not None and profile.includes(row.alone))
+        or not row.topics <= unchecked
+    )
 
 
 def anything(_written: str) -> bool:

@@ -63,7 +63,11 @@ def _tells(data: bytes, start: int, written: str) -> bool:
 
 def is_ipv6(data: bytes, start: int, end: int) -> bool:
     """Say whether groups of hexadecimal digits are the address of a machine."""
-    if data[start - 1 : start].isalnum() or data[start - 1 : start] in {b":", b"_", b"."}:
+    if data[start - 1 : start].isalnum() or data[start - 1 : start] in {
+        b":",
+        b"_",
+        b".",
+    }:
         return False
     if data[end : end + 1].isalnum() or data[end : end + 1] in {b":", b"_"}:
         return False
@@ -85,7 +89,10 @@ def is_ipv6(data: bytes, start: int, end: int) -> bool:
 
 def is_network_card(data: bytes, start: int, end: int) -> bool:
     """Say whether twelve hexadecimal digits are the address of a network card."""
-    if data[start - 1 : start] in {b":", b"-", b"."} or data[end : end + 1] in {b":", b"-"}:
+    if data[start - 1 : start] in {b":", b"-", b"."} or data[end : end + 1] in {
+        b":",
+        b"-",
+    }:
         return False
     written = data[start:end].decode("ascii")
     digits = re.sub("[:.-]", "", written).lower()

@@ -11,7 +11,7 @@ INVARIANT: a number is found whatever stands next to it, as long as it stands ap
 """
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
 
 from agentguard.classification.classes import (
@@ -32,13 +32,18 @@ from agentguard.classification.classes import (
 )
 from agentguard.classification.engine import to_characters
 from agentguard.classification.personal import networks, phones, wallets
-from agentguard.classification.personal.context import BEHIND, Surroundings, Topic
+from agentguard.classification.personal.context import (
+    BEHIND,
+    Topic,
+    topics_near,
+    windows,
+)
 from agentguard.classification.personal.ibans import iban_end
 from agentguard.classification.personal.identities import IDENTITY_LAYOUTS
 from agentguard.classification.personal.layout import Layout, by_outline, outline
 from agentguard.classification.personal.outlines import LONGEST, Outlines, Stretch
 from agentguard.classification.personal.registrations import REGISTRATION_LAYOUTS
-from agentguard.matching import deferred
+from agentguard.matching import Linear, deferred
 from agentguard.vocabulary import Finding, Profile
 
 LAYOUTS: tuple[Layout, ...] = (*IDENTITY_LAYOUTS, *REGISTRATION_LAYOUTS)
@@ -58,6 +63,13 @@ _PAPER = (
     r"|[A-Za-z][0-9]{2,4}(?:-[0-9]{2,5}){2,4}"
 )
 _RUN = r"[+(]?[0-9][0-9 ().\-/]{4,}[0-9]"
+
+# The same without those that have no separator, but for lengths that carry a check.
+_SEPARATED = (
+    r"\+[0-9][0-9 ().\-/]{4,}[0-9]|\(?[0-9]{1,8}[ ().\-/][0-9 ().\-/]{3,}[0-9]"
+    r"|\b[0-9]{15}\b|\b[0-9]{18}\b|\b0[1-9][0-9]{8,9}\b"
+)
+_FEWEST_DIGITS = 4
 
 _LETTER = re.compile(rb"[A-Za-z]")
 _CARD_WHOLE = re.compile(_CARD.encode())
@@ -86,13 +98,14 @@ _OF_PAPERS = {
 }
 
 _Found = tuple[int, int, str, str]
+_Topics = Callable[[bytes, int, int], dict[Topic, int]]
 
 
 class PersonalNumbers:
     """A detector for personal numbers; threads may share it."""
 
     name = "personal"
-    __slots__ = ("_balanced", "_candidate", "_layouts", "_outlines", "_profile")
+    __slots__ = ("_alone", "_balanced", "_layouts", "_near", "_outlines", "_profile")
 
     def __init__(self, profile: Profile = Profile.BALANCED) -> None:
         """Compile what this profile looks for.
@@ -102,24 +115,42 @@ class PersonalNumbers:
         """
         self._profile = profile
         self._balanced = profile.includes(Profile.BALANCED)
-        self._layouts = by_outline(LAYOUTS)
+        self._layouts = by_outline(LAYOUTS, profile)
         self._outlines = Outlines(self._layouts, profile)
-        self._candidate = deferred(_pattern(self._layouts))
+        self._near = deferred(_pattern(self._layouts, _PAPER, _RUN))
+        lonely = [shape for shape, rows in self._layouts.items() if self._outlines.lonely(rows)]
+        run = _RUN if profile is Profile.PARANOID else _SEPARATED
+        self._alone = deferred(_pattern(lonely, run))
 
     def detect(self, text: str) -> list[Finding]:
-        """Return the findings in *text*, in order."""
+        """Return the findings in *text*."""
         data = text.encode("utf-8")
-        found = list(self._found(data))
+        found = [
+            *self._near_words(data),
+            *self._found(self._alone, data, (0, len(data)), None),
+        ]
         if not found:
             return []
-        return _findings(found, data, ascii_only=len(data) == len(text))
+        return _findings(list(dict.fromkeys(found)), data, ascii_only=len(data) == len(text))
 
-    def _found(self, data: bytes) -> Iterator[_Found]:
-        around = Surroundings(data)
-        find = self._candidate.within(data, 0, len(data))
-        place, size = 0, len(data)
-        while (spans := find(data, place, size)) is not None:
+    def _near_words(self, data: bytes) -> Iterator[_Found]:
+        digits = len(data) - len(data.translate(None, b"0123456789"))
+        if digits >= _FEWEST_DIGITS:
+            for window in windows(data, LONGEST):
+                yield from self._found(self._near, data, window, topics_near)
+
+    def _found(
+        self,
+        pattern: Linear,
+        data: bytes,
+        window: tuple[int, int],
+        topics: _Topics | None,
+    ) -> Iterator[_Found]:
+        place, stop = window
+        find = pattern.within(data, place, stop)
+        while (spans := find(data, place, stop)) is not None:
             start, end = spans[0]
+            around = _Around(data, topics)
             written = data[start:end]
             place = end
             if not _LETTER.search(written) and b":" not in written:
@@ -132,7 +163,7 @@ class PersonalNumbers:
                 if one is not None:
                     yield one
 
-    def _token(self, data: bytes, start: int, end: int, around: Surroundings) -> _Found | None:
+    def _token(self, data: bytes, start: int, end: int, around: "_Around") -> _Found | None:
         """Return the number at the beginning of a token with letters."""
         if not _stands_apart(data, start, start):
             return None
@@ -148,7 +179,7 @@ class PersonalNumbers:
                     return one
         return None
 
-    def _named(self, data: bytes, start: int, end: int, around: Surroundings) -> _Found | None:
+    def _named(self, data: bytes, start: int, end: int, around: "_Around") -> _Found | None:
         written = data[start:end]
         rows = self._layouts.get(outline(written), ())
         near = around.near(start, end)
@@ -156,10 +187,14 @@ class PersonalNumbers:
         if one is None and near and self._balanced and _PAPER_WHOLE.fullmatch(written):
             named = [topic for topic in _OF_PAPERS if topic in near]
             if named:
-                return (start, end, *_OF_PAPERS[min(named, key=lambda topic: near[topic])])
+                return (
+                    start,
+                    end,
+                    *_OF_PAPERS[min(named, key=lambda topic: near[topic])],
+                )
         return one
 
-    def _is_wallet(self, data: bytes, start: int, end: int, around: Surroundings) -> bool:
+    def _is_wallet(self, data: bytes, start: int, end: int, around: "_Around") -> bool:
         written = data[start:end]
         if not wallets.looks_like_wallet(written) or _GOES_ON.match(data, end):
             return False
@@ -172,25 +207,25 @@ class PersonalNumbers:
         )
 
     def _listed(
-        self, rows: Iterable[Layout], written: bytes, start: int, near: Mapping[Topic, int]
+        self,
+        rows: Iterable[Layout],
+        written: bytes,
+        start: int,
+        near: Mapping[Topic, int],
     ) -> _Found | None:
         """Return what a number of these layouts is: what the nearest word says, if one does."""
         best: tuple[int, Layout] | None = None
         for row in rows:
             far = min((near[topic] for topic in row.topics if topic in near), default=_NO_WORD)
-            if far == _NO_WORD:
-                wanted = self._outlines.takes_alone(row)
-            else:
-                wanted = self._profile.includes(row.near)
+            quietest = row.alone if far == _NO_WORD else row.near
+            wanted = quietest is not None and self._profile.includes(quietest)
             if wanted and (best is None or far < best[0]) and row.valid(written.decode("ascii")):
                 best = (far, row)
         if best is None:
             return None
         return (start, start + len(written), best[1].data_class, best[1].name)
 
-    def _in_run(
-        self, data: bytes, start: int, run: bytes, around: Surroundings
-    ) -> Iterator[_Found]:
+    def _in_run(self, data: bytes, start: int, run: bytes, around: "_Around") -> Iterator[_Found]:
         """Yield the numbers in a run of digits and separators."""
         shape = outline(run)
         near: Mapping[Topic, int] | None = None
@@ -209,7 +244,12 @@ class PersonalNumbers:
                 yield one
 
     def _in_stretch(
-        self, data: bytes, start: int, end: int, stretch: Stretch, near: Mapping[Topic, int]
+        self,
+        data: bytes,
+        start: int,
+        end: int,
+        stretch: Stretch,
+        near: Mapping[Topic, int],
     ) -> _Found | None:
         if not _stands_apart(data, start, start):
             return None
@@ -219,7 +259,11 @@ class PersonalNumbers:
             is_machine = networks.is_ipv4(data, start, end, named=named)
             return (start, end, IP_ADDRESS, "ip_address") if is_machine else None
         written = data[start:end]
-        one = None if goes_on else self._listed(stretch.rows, written, start, near)
+        one = (
+            None
+            if goes_on
+            else self._listed(stretch.rows if near else stretch.lonely, written, start, near)
+        )
         if one is None and stretch.phone:
             extended = phones.extension_end(data, end)
             if extended > end or not goes_on:
@@ -241,10 +285,25 @@ class PersonalNumbers:
             is_phone = True
         else:
             shape = outline(written)
-            is_phone = (stretch.laid_out and phones.is_written(number, shape)) or (
-                self._profile is Profile.PARANOID and phones.could_be(number, shape)
+            is_phone = (
+                (stretch.laid_out and phones.is_written(number, shape))
+                or phones.is_mobile(number)
+                or (self._profile is Profile.PARANOID and phones.could_be(number, shape))
             )
         return (start, extended, PHONE, "phone_number") if is_phone else None
+
+
+class _Around:
+    """The words around the candidates at one place, or none where nobody asks for words."""
+
+    __slots__ = ("_data", "_topics")
+
+    def __init__(self, data: bytes, topics: _Topics | None) -> None:
+        self._data = data
+        self._topics = topics
+
+    def near(self, start: int, end: int) -> Mapping[Topic, int]:
+        return {} if self._topics is None else self._topics(self._data, start, end)
 
 
 def _machines(data: bytes, start: int, end: int) -> Iterator[_Found]:
@@ -255,12 +314,17 @@ def _machines(data: bytes, start: int, end: int) -> Iterator[_Found]:
         yield (start, end, IP_ADDRESS, "ip_address")
 
 
-def _pattern(outlines: Iterable[bytes]) -> str:
-    """Return the pattern of everything that could be a number, the longest outline first."""
+def _pattern(outlines: Iterable[bytes], *further: str) -> str:
+    """Return the pattern of what could be a number, the longest outline first.
+
+    Args:
+        outlines: those with letters are looked for as they are.
+        further: patterns of other numbers, of which the last is the one of runs.
+    """
     with_letters = [each.decode("ascii") for each in outlines if b"A" in each]
     shapes = sorted(map(_expression, with_letters), key=len, reverse=True)
-    tokens = "|".join((_CARD, wallets.PATTERN, _IBAN, *shapes, _PAPER))
-    return rf"{_IPV6_WHOLE}|\b(?:{tokens})\b|{_RUN}"
+    tokens = "|".join((_CARD, wallets.PATTERN, _IBAN, *shapes, *further[:-1]))
+    return rf"{_IPV6_WHOLE}|\b(?:{tokens})\b|{further[-1]}"
 
 
 def _expression(shape: str) -> str:
@@ -290,6 +354,11 @@ def _findings(found: list[_Found], data: bytes, *, ascii_only: bool) -> list[Fin
         ]
     characters = to_characters(data, (edge for start, end, *_ in found for edge in (start, end)))
     return [
-        Finding(start=characters[start], end=characters[end], data_class=data_class, detector=name)
+        Finding(
+            start=characters[start],
+            end=characters[end],
+            data_class=data_class,
+            detector=name,
+        )
         for start, end, data_class, name in found
     ]

@@ -10,7 +10,7 @@ INVARIANT: what is remembered holds no digit of any text
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from agentguard.classification.personal import phones
@@ -26,6 +26,7 @@ MOST_DIGITS = 20
 LONGEST_REMEMBERED = 64
 MOST_REMEMBERED = 4096
 
+_MOBILE = frozenset({b"9" * 10, b"9" * 11})
 _PART = re.compile(rb"[^ ]+")
 _QUAD = re.compile(rb"(?<![9.])9{1,3}(?:\.9{1,3}){3}(?:/9{1,2})?(?![9.])")
 
@@ -38,6 +39,7 @@ class Stretch:
         start: where it begins in the run.
         end: where it ends.
         rows: the layouts of its outline.
+        lonely: those of them that are taken where no word says so.
         quad: whether it is four numbers with points between them.
         laid_out: whether it is written as telephone numbers are.
         phone: whether it has as many digits as a telephone number.
@@ -47,6 +49,7 @@ class Stretch:
     start: int
     end: int
     rows: tuple[Layout, ...]
+    lonely: tuple[Layout, ...]
     quad: bool
     laid_out: bool
     phone: bool
@@ -84,7 +87,14 @@ class Outlines:
         quads = [quad.span() for quad in _QUAD.finditer(run)]
         for start, end in quads:
             yield Stretch(
-                start=start, end=end, rows=(), quad=True, laid_out=False, phone=False, alone=True
+                start=start,
+                end=end,
+                rows=(),
+                lonely=(),
+                quad=True,
+                laid_out=False,
+                phone=False,
+                alone=True,
             )
         if quads:
             return
@@ -108,18 +118,21 @@ class Outlines:
         laid_out = phone and phones.has_layout(written)
         if not rows and not phone:
             return None
-        plain = phone and self._profile is Profile.PARANOID
-        alone = laid_out or plain or any(self.takes_alone(row) for row in rows)
+        plain = phone and (self._profile is Profile.PARANOID or written in _MOBILE)
+        lonely = self.lonely(rows)
         return Stretch(
             start=start,
             end=end,
             rows=rows,
+            lonely=lonely,
             quad=False,
             laid_out=laid_out,
             phone=phone,
-            alone=alone,
+            alone=laid_out or plain or bool(lonely),
         )
 
-    def takes_alone(self, row: Layout) -> bool:
-        """Say whether a number of this layout is taken without a word near it."""
-        return row.alone is not None and self._profile.includes(row.alone)
+    def lonely(self, rows: Iterable[Layout]) -> tuple[Layout, ...]:
+        """Return the layouts that are taken where no word says what a number is."""
+        return tuple(
+            row for row in rows if row.alone is not None and self._profile.includes(row.alone)
+        )

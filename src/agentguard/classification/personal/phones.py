@@ -13,18 +13,55 @@ INVARIANT: digits alone are no telephone number unless a word says so
 import functools
 import re
 from collections.abc import Container
+from typing import TYPE_CHECKING
 
 from agentguard.classification.personal.context import Topic
 from agentguard.classification.personal.layout import digits_of
+
+if TYPE_CHECKING:
+    from phonenumbers import PhoneMetadata
 
 FEWEST_DIGITS = 7
 MOST_DIGITS = 15
 
 # Whose national layouts are known without a word: those that begin with the trunk prefix.
 _TRUNK_REGIONS = (
-    *("GB", "DE", "FR", "IT", "NL", "BE", "CH", "AT", "SE", "FI", "IE", "UA", "TR", "IL"),
+    *(
+        "GB",
+        "DE",
+        "FR",
+        "IT",
+        "NL",
+        "BE",
+        "CH",
+        "AT",
+        "SE",
+        "FI",
+        "IE",
+        "UA",
+        "TR",
+        "IL",
+    ),
     *("IN", "AU", "NZ", "JP", "KR", "PH", "ID", "TH", "VN", "ZA", "EG"),
 )
+
+# Where a mobile number with its trunk prefix has ten or eleven digits.
+_MOBILE_REGIONS = (
+    "GB",
+    "FR",
+    "DE",
+    "TR",
+    "IN",
+    "PH",
+    "JP",
+    "KR",
+    "AU",
+    "ZA",
+    "EG",
+    "NG",
+)
+_MOBILE_LENGTHS = frozenset({10, 11})
+_NEVER = r"(?!)"
 
 # Outlines, in which every digit is a 9.
 _DATE = re.compile(rb"(?:9999([-/.])99?(?:\1)99?|99?([-/.])99?(?:\2)9999)(?: 9{1,6})?")
@@ -36,9 +73,9 @@ _TRUNK = re.compile(
     rb"(?:9{2,6}|\(9{2,6}\))(?: 9{2,8}){1,4}|9{2,6}(?:-9{2,8}){1,4}|9{2,4}(?:\.9{2,8}){2,4}"
     rb"|\(9{2,5}\) ?9{2,8}(?:[ -]?9{2,8}){0,3}|9{2,5}[-/] ?9{3,4} 9{3,4}"
 )
-_INTERNATIONAL = re.compile(rb"(?:\+9|99[ .-]?9)[9 ().-]*")
+_INTERNATIONAL = re.compile(rb"\+9[9 ().-]*")
 
-_AMERICAN_DIGITS = re.compile(r"1?[2-9]\d\d[2-9]\d{6}")
+_AMERICAN_DIGITS = re.compile(r"1?[2-9]\d{9}")
 _EXTENSION = re.compile(rb"(?:,? ?(?:x|X|ext\.?|Ext\.?|EXT\.?|extension) ?|;ext=| ?# ?)\d{1,6}\b")
 
 
@@ -95,6 +132,16 @@ def is_international(written: str) -> bool:
     )
 
 
+def is_mobile(written: str) -> bool:
+    """Say whether bare digits are a mobile number behind the trunk prefix of some country."""
+    return (
+        written.isdigit()
+        and written[0] == "0" != written[1]
+        and len(written) in _MOBILE_LENGTHS
+        and any(_mobile(region).fullmatch(written[1:]) for region in _MOBILE_REGIONS)
+    )
+
+
 def could_be(written: str, outline: bytes) -> bool:
     """Say whether a number could be one, for a profile that takes weak layouts."""
     digits = digits_of(written)
@@ -131,12 +178,25 @@ def _fits(region: str, national: str, *, loosely: bool) -> bool:
     return pattern.fullmatch(national) is not None
 
 
+@functools.lru_cache(maxsize=64)
+def _mobile(region: str) -> re.Pattern[str]:
+    mobile = _metadata(region).mobile
+    return re.compile((mobile and mobile.national_number_pattern) or _NEVER)
+
+
 @functools.lru_cache(maxsize=512)
 def _plan(region: str) -> tuple[re.Pattern[str], frozenset[int]]:
+    general = _metadata(region).general_desc
+    if general is None:
+        return re.compile(_NEVER), frozenset()
+    lengths = frozenset(general.possible_length)
+    return re.compile(general.national_number_pattern or _NEVER), lengths
+
+
+def _metadata(region: str) -> "PhoneMetadata":
     from phonenumbers import PhoneMetadata
 
     metadata = PhoneMetadata.metadata_for_region(region)
-    general = None if metadata is None else metadata.general_desc
-    if general is None:
+    if metadata is None:
         raise ValueError(f"no numbering plan of {region}")
-    return re.compile(general.national_number_pattern or ""), frozenset(general.possible_length)
+    return metadata
