@@ -161,6 +161,8 @@ class _Reader:
         return least, most
 
     def _atom(self, flags: _Flags) -> _Piece:
+        if _COUNT.match(self._source, self._place):
+            raise ValueError("no argument for repetition operator")
         character = self._next()
         self._place += 1
         if character == "(":

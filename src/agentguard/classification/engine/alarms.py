@@ -20,6 +20,9 @@ from agentguard.matching import Linear
 _FLAGS = {re.IGNORECASE: "CASELESS", re.DOTALL: "DOTALL", re.MULTILINE: "MULTILINE"}
 _UNKNOWN_FLAGS = ~(re.IGNORECASE | re.DOTALL | re.MULTILINE | re.ASCII | re.UNICODE)
 
+_LARGE = re.compile(r"\\[pP]|\\x\{|\{[0-9]*,?[0-9]{3}|\{[0-9]+,[3-9][0-9]")
+_ESCAPES = re.compile(r"\\(?=\W)")
+
 Expression = tuple[bytes, int]
 
 
@@ -72,7 +75,7 @@ def _expression(pattern: object, words: tuple[str, ...], any_case: bool) -> Expr
     """Return a pattern as the database takes it, or its words, or nothing."""
     import hyperscan
 
-    if isinstance(pattern, Linear) and r"\p" not in pattern.source.lower():
+    if isinstance(pattern, Linear) and _is_simple(pattern.source, words):
         caseless = hyperscan.HS_FLAG_CASELESS if pattern.any_case else 0
         return pattern.source.encode("utf-8"), caseless | hyperscan.HS_FLAG_UTF8
     if isinstance(pattern, re.Pattern) and isinstance(pattern.pattern, bytes):
@@ -84,11 +87,19 @@ def _expression(pattern: object, words: tuple[str, ...], any_case: bool) -> Expr
             if each & pattern.flags
         )
         return pattern.pattern, sum(flags)
-    # The classes of Unicode make an automaton that takes seconds to compile.
     written = b"|".join(re.escape(word.encode("utf-8")) for word in words)
     if not written or not (written.isascii() or not any_case):
         return None
     return written, hyperscan.HS_FLAG_CASELESS if any_case else 0
+
+
+def _is_simple(source: str, words: tuple[str, ...]) -> bool:
+    """Say whether a pattern makes a small automaton that seldom wakes.
+
+    Classes of Unicode and long counted repetitions take seconds to compile, and a pattern that
+    does not hold its own keywords matches what looks random wherever it stands.
+    """
+    return not _LARGE.search(source) and all(word in _ESCAPES.sub("", source) for word in words)
 
 
 @functools.lru_cache(maxsize=4)

@@ -13,7 +13,7 @@ INVARIANT: every engine finds the same (tests/classification/test_engine_equival
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from agentguard.classification.engine.alarms import Alarms
@@ -34,7 +34,7 @@ from agentguard.vocabulary import Finding, Profile
 NOTHING: tuple[tuple[int, int], ...] = ()
 
 Confirm = Callable[[bytes, int, int], Iterable[tuple[int, int]]]
-_Windows = Sequence[tuple[int, int]]
+_Windows = list[tuple[int, int]]
 
 # A name may stand once in a pattern.
 _NAMED = re.compile(r"\(\?P?<")
@@ -113,6 +113,7 @@ class _Foreign:
 
 
 _Runnable = Linear | _Foreign
+_Place = tuple[Rule, int, int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,8 +130,6 @@ class _Group:
     """Rules that look at the same windows."""
 
     members: tuple[_Member, ...]
-    before: int
-    width: int
     # All must match in a window for one of the rules to match there.
     tests: tuple[_Runnable, ...]
     numbers: frozenset[int]
@@ -140,7 +139,7 @@ class RuleSet:
     """Finds the matches of many rules; threads may share it."""
 
     name = "rules"
-    __slots__ = ("_alarms", "_engine", "_find_words", "_groups", "_owners", "_ungated")
+    __slots__ = ("_alarms", "_engine", "_find_words", "_groups", "_owners", "_places", "_ungated")
 
     def __init__(self, rules: Iterable[Rule], *, engine: Engine | None = None) -> None:
         """Sort the rules by where they look.
@@ -159,10 +158,15 @@ class RuleSet:
         ungated = grouped.pop((), [])
         self._ungated = _group(ungated, self._engine) if ungated else None
         self._groups = tuple(_group(members, self._engine) for members in grouped.values())
-        words: dict[bytes, list[tuple[int, str | None]]] = {}
+        # Of each word the groups that look where it stands: how far, and what they compare.
+        words: dict[bytes, list[tuple[int, int, int, str | None]]] = {}
         for place, group in enumerate(self._groups):
-            for word, rest in _words(group.members[0].rule):
-                words.setdefault(word, []).append((place, rest))
+            rule = group.members[0].rule
+            for word, rest in dict.fromkeys(_words(rule)):
+                words.setdefault(word, []).append((place, rule.before, rule.width, rest))
+        self._places = {
+            number: place for place, group in enumerate(self._groups) for number in group.numbers
+        }
         self._owners = tuple(map(tuple, words.values()))
         self._find_words = automaton(words, engine=self._engine)
         self._alarms: Alarms | None = None
@@ -207,46 +211,39 @@ class RuleSet:
             wanted = self._alarms.raised(data)
             if not wanted:
                 return []
-        found: list[tuple[Rule, int, int]] = []
+        found: list[_Place] = []
         if self._ungated is not None and size:
-            found.extend(self._search(self._ungated, data, ((0, size),), wanted))
+            _search(self._ungated, data, [(0, size)], wanted, found)
         hits = self._find_words(data)
         if hits:
-            for place, windows in self._windows(hits, data).items():
-                found.extend(self._search(self._groups[place], data, windows, wanted))
+            for place, windows in self._windows(hits, data, wanted).items():
+                _search(self._groups[place], data, windows, wanted, found)
         return _findings(found, data, ascii_only=size == len(text)) if found else []
 
     def _windows(
-        self, hits: Iterable[tuple[int, int, int]], data: bytes
-    ) -> dict[int, list[tuple[int, int]]]:
-        windows: dict[int, list[tuple[int, int]]] = {}
-        groups, owners, size = self._groups, self._owners, len(data)
+        self, hits: Iterable[tuple[int, int, int]], data: bytes, wanted: Collection[int] | None
+    ) -> dict[int, _Windows]:
+        """Return where each group looks, without those of which no rule is wanted."""
+        windows: dict[int, _Windows] = {}
+        owners, size = self._owners, len(data)
+        places = None if wanted is None else {self._places.get(number) for number in wanted}
         for word, begin, _ in hits:
-            for place, keyword in owners[word]:
+            for place, before, width, keyword in owners[word]:
+                if places is not None and place not in places:
+                    continue
                 if keyword is not None and not stands(keyword, data, begin):
                     continue
-                group = groups[place]
-                start, end = max(0, begin - group.before), min(size, begin + group.width)
-                spans = windows.setdefault(place, [])
-                if spans and start <= spans[-1][1]:
+                start = begin - before if begin > before else 0
+                end = min(size, begin + width)
+                spans = windows.get(place)
+                if spans is None:
+                    windows[place] = [(start, end)]
+                elif start <= spans[-1][1]:
                     first, last = spans[-1]
                     spans[-1] = (min(first, start), max(last, end))
                 else:
                     spans.append((start, end))
         return windows
-
-    def _search(
-        self, group: _Group, data: bytes, windows: _Windows, wanted: Collection[int] | None
-    ) -> Iterator[tuple[Rule, int, int]]:
-        if wanted is not None and group.numbers.isdisjoint(wanted):
-            return
-        for test in group.tests:
-            windows = [span for span in windows if test.find(data, *span) is not None]
-        if not windows:
-            return
-        for member in group.members:
-            if member.rule.shortest <= len(data) and (wanted is None or member.number in wanted):
-                yield from _in_windows(member, data, windows)
 
 
 def _runnable(pattern: Pattern, groups: int, engine: Engine) -> _Runnable:
@@ -259,8 +256,6 @@ def _group(members: list[_Member], engine: Engine) -> _Group:
     together = _together([member.pattern for member in members], engine)
     return _Group(
         members=tuple(members),
-        before=first.before,
-        width=first.width,
         tests=(*tests, *together),
         numbers=frozenset(member.number for member in members),
     )
@@ -280,30 +275,45 @@ def _together(patterns: list[_Runnable], engine: Engine) -> Iterator[Linear]:
 
 
 def _words(rule: Rule) -> Iterator[tuple[bytes, str | None]]:
-    """Yield what the automaton looks for; of a shorter beginning there is no need of a longer."""
+    """Yield what the automaton looks for."""
     for keyword in rule.keywords:
         yield from written(keyword, any_case=rule.any_case)
 
 
-def _in_windows(
-    member: _Member, data: bytes, windows: Iterable[tuple[int, int]]
-) -> Iterator[tuple[Rule, int, int]]:
-    rule, size = member.rule, len(data)
+def _search(
+    group: _Group,
+    data: bytes,
+    windows: _Windows,
+    wanted: Collection[int] | None,
+    found: list[_Place],
+) -> None:
+    for test in group.tests:
+        windows = [span for span in windows if test.find(data, *span) is not None]
+    if windows:
+        for member in group.members:
+            if member.rule.shortest <= len(data) and (wanted is None or member.number in wanted):
+                _in_windows(member, data, windows, found)
+
+
+def _in_windows(member: _Member, data: bytes, windows: _Windows, found: list[_Place]) -> None:
+    rule, pattern = member.rule, member.pattern
     floor = 0
     for first, stop in windows:
         start = max(first, floor)
-        find = member.pattern.within(data, start, stop)
-        while start < stop:
-            spans = find(data, start, stop)
-            if spans is not None and spans[0][1] == stop < size:
-                spans = _read_on(member.pattern.find, data, spans[0][0], stop)
+        spans = pattern.find(data, start, stop) if start < stop else None
+        if spans is None:
+            continue
+        find = pattern.within(data, start, stop)
+        while spans is not None:
+            if spans[0][1] == stop < len(data):
+                spans = _read_on(pattern.find, data, spans[0][0], stop)
             if spans is None or spans[0][0] >= stop:
                 break
             begin, end = spans[rule.group]
             if begin < end:
-                for span in rule.confirm(data, begin, end):
-                    yield (rule, *span)
+                found.extend((rule, *span) for span in rule.confirm(data, begin, end))
             start = floor = max(spans[0][1], start + 1)
+            spans = find(data, start, stop) if start < stop else None
 
 
 def _read_on(find: Find, data: bytes, start: int, stop: int) -> Spans | None:
@@ -320,9 +330,7 @@ def _read_on(find: Find, data: bytes, start: int, stop: int) -> Spans | None:
             return spans
 
 
-def _findings(
-    found: list[tuple[Rule, int, int]], data: bytes, *, ascii_only: bool
-) -> list[Finding]:
+def _findings(found: list[_Place], data: bytes, *, ascii_only: bool) -> list[Finding]:
     if ascii_only:
         return [
             Finding(start=start, end=end, data_class=rule.data_class, detector=rule.name)
