@@ -17,7 +17,10 @@ _PERCENT = (0, 1, 2, 5, 10, 20, 50, 100)
 
 def plots(figures: dict[str, Any], folder: Path) -> None:
     """Write each plot as PNG and as SVG."""
-    importlib.import_module("matplotlib").use("Agg")
+    library = importlib.import_module("matplotlib")
+    library.use("Agg")
+    library.rcParams["svg.fonttype"] = "none"
+    library.rcParams["svg.hashsalt"] = "agentguard"
     drawing = importlib.import_module("matplotlib.pyplot")
     folder.mkdir(parents=True, exist_ok=True)
     for name, draw in (("secrets", _noise), ("pii", _precision), ("speed", _speed)):
@@ -25,7 +28,8 @@ def plots(figures: dict[str, Any], folder: Path) -> None:
         draw(axes, figures)
         figure.tight_layout()
         for form in ("png", "svg"):
-            figure.savefig(folder / f"detection-{name}.{form}")
+            told = {"Date": None} if form == "svg" else {}
+            figure.savefig(folder / f"detection-{name}.{form}", metadata=told)
         drawing.close(figure)
 
 
