@@ -60,7 +60,7 @@ def bytes_read(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], int]:
 
     documented = (row.rule() for row in (*TOKEN_FORMATS, *PERSONAL_FORMATS))
     rules = RuleSet(map(counted, (*documented, *borrowed_rules())))
-    for name in ("_BODY", "_END_LINE", "_PUTTY_END"):
+    for name in ("_BODY", "_END_LINE", "_LINES", "_PUTTY_END"):
         monkeypatch.setattr(private_keys, name, Counted(getattr(private_keys, name), add))
 
     def read(text: str) -> int:

@@ -94,7 +94,61 @@ def test_two_keys_are_covered_and_what_stands_between_is_not(engine: Classifier)
     assert covered(engine, text) == pem("RSA ") + pem("EC ")
 
 
-@pytest.mark.parametrize("line", ["-----BEGIN PRIVATE KEY-----", "PuTTY-User-Key-File-2: x\n"])
+def der(head: str) -> str:
+    """The encoding of a key that is none, without its header lines."""
+    return "\n".join((head + LINES[0][len(head) :], *LINES[1:]))
+
+
+HEADERLESS = (
+    "MIIEowIBAAKCAQEA",
+    "MIIEvQIBADANBgkqhkiG9w0BAQEFAASCBKcw",
+)
+
+
+@pytest.mark.parametrize("head", HEADERLESS)
+@pytest.mark.parametrize("line_break", ["\n", "\\n", "\r\n"])
+def test_a_key_without_header_lines_is_covered(
+    engine: Classifier, head: str, line_break: str
+) -> None:
+    """How the encoding begins tells a key whose header lines are missing, and all its lines go."""
+    key = der(head).replace("\n", line_break)
+    hidden = covered(engine, f"the key:\n\n{key}\n\nand this is prose again")
+    assert all(line in hidden for line in key.split(line_break))
+    assert "prose" not in hidden
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "MHcCAQEEI" + MATERIAL[:150],
+        "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQg" + MATERIAL[:130],
+        "MC4CAQAwBQYDK2VwBCIEI" + MATERIAL[:43],
+        "AGE-SECRET-KEY-1" + "QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L" + "QPZRY9X8GF2TVDW0S3JN54KHCE",
+        base64.b64encode(pem("EC ").encode()).decode(),
+    ],
+)
+def test_short_and_encoded_keys_are_covered(engine: Classifier, key: str) -> None:
+    """Keys of elliptic curves, of age, and blocks that are base64 once more are covered whole."""
+    assert covered(engine, f'key: "{key}" end') == key
+
+
+def test_a_public_key_or_certificate_is_no_private_key(engine: Classifier) -> None:
+    """What begins as a public key or a certificate does is left alone."""
+    public = "MIIBIjANBgkqhkiG9w0BAQEFAAOCAQ8AMIIBCgKCAQEA" + MATERIAL[:300]
+    certificate = base64.b64encode(b"-----BEGIN CERTIFICATE-----\n" + MATERIAL.encode()).decode()
+    assert covered(engine, public) == covered(engine, certificate) == ""
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "-----BEGIN PRIVATE KEY-----",
+        "PuTTY-User-Key-File-2: x\n",
+        "MIIEowIBAAKCAQEA" + LINES[0] + "\n",
+        "MHcCAQEEI" + LINES[0] + LINES[1] + "\n",
+        base64.b64encode(b"-----BEGIN PRIVATE KEY-----" + b"x" * 24).decode() + "\n",
+    ],
+)
 def test_many_headers_are_not_read_more_often_than_their_length(
     bytes_read: Callable[[str], int], line: str
 ) -> None:

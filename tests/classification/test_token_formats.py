@@ -13,7 +13,7 @@ import pytest
 
 from agentguard.classification.engine import RuleSet, merge
 from agentguard.classification.formats import TOKEN_FORMATS, borrowed_rules
-from agentguard.vocabulary import Finding
+from agentguard.vocabulary import Finding, Profile
 
 Find = Callable[[str], tuple[Finding, ...]]
 
@@ -63,8 +63,9 @@ TOKENS: dict[str, Callable[[], str]] = {
 
 @pytest.fixture(scope="module")
 def find() -> Find:
-    """Everything that formats alone find, each place once."""
-    rules = RuleSet((*(row.rule() for row in TOKEN_FORMATS), *borrowed_rules()))
+    """What formats alone find in the balanced profile, each place once."""
+    rows = (row for row in TOKEN_FORMATS if Profile.BALANCED.includes(row.profile))
+    rules = RuleSet((*(row.rule() for row in rows), *borrowed_rules()))
     return lambda text: merge(rules.detect(text), lambda one: (one.start - one.end, one.start))
 
 
@@ -136,13 +137,88 @@ def test_credentials_are_found_where_their_form_names_them(find: Find, frame: st
         "order ORD-00012345 of 2026-11-22 for 40 EUR, tracking 1Z999AA10123456784",
         "uuid 123e4567-e89b-12d3-a456-426614174000",
         "import sk_learn; hf_hub = npm_run_all; x = SG.value",
+        "from github at 2c26b46b68ffc68ff99b453c1d30413413422d70, built by jenkins and circle",
+        "docker image sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+        '"resolved": "https://npm.example/left-pad-1.3.0.tgz#5b8a3a7765dfe001261dde915589e782f8c94d1e"',
+        '"integrity": "sha512-XI5MPzVNApjAyhQzphX8BkmKsKUxD4LdyK24iZeQGinBN9yTQT3bFlCBy/aVx2HrNcQA=="',
+        "segment 00000000-0000-4000-8000-000000000000 of the monday report on the atlas project",
+        "the heroku dyno f47ac10b-58cc-4372-a567-0e02b2c3d479 was restarted twice",
+        "self.github_token = get_token_from_environment_or_fail_loudly(self.settings)",
+        "const slackSigningSecret = process.env.SLACK_SIGNING_SECRET ?? readSecretFromVault();",
+        "sk_live_xxxxxxxxxxxxxxxxxxxxxxxx and ghp_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx",
+        "set DATADOG_API_KEY=<your-datadog-api-key> and OKTA_TOKEN=$OKTA_TOKEN",
+        "mongodb://user:<password>@cluster.example.net, redis://:$REDIS_PASSWORD@cache:6379/0",
+        "postgres://app:${DB_PASSWORD}@db/main, http://username:password@proxy:3128",
+        "my_api_client_factory_registry, user_token_validationAndRefreshHandlerForSessions",
+        "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk",
+        "-----BEGIN CERTIFICATE-----\nMIIBszCCAVmgAwIBAgIUQ0hb\n-----END CERTIFICATE-----",
+        "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGPqV8tXyWb3Yb2pJ0 user@host",
+        "LS0tLS1CRUdJTiBDRVJUSUZJQ0FURS0tLS0tCk1JSUJzekNDQVZtZ0F3SUJBZ0lVUTBoYjRmZ1pQ",
+        "version 1.2.3-rc.4+build.5, pat-a-cake, a live_stream of the test_suite, dp.copy(x)",
         "",
         " ",
     ],
 )
 def test_plain_text_holds_nothing(find: Find, text: str) -> None:
-    """Words, digests, dates and identifiers are not found."""
+    """Words, digests, dates, identifiers, samples, templates and public keys are not found."""
     assert find(text) == ()
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "heroku_api_key = {}",
+        'HEROKU_TOKEN="{}"',
+        "herokuSecret: '{}'",
+        "heroku:\n  api_key: {}",
+        '{{"heroku": {{"auth_token": "{}"}}}}',
+        "<heroku><apiKey>{}</apiKey></heroku>",
+        "Heroku token {}",
+        "token_for_heroku={}",
+        "use the Heroku access key: {}, please",
+    ],
+)
+def test_a_value_that_looks_like_any_other_is_found_behind_its_provider(
+    find: Find, written: str
+) -> None:
+    """The name of a provider and a word such as key give a value away, and only the value."""
+    value = "0c1f7b1e-6d0a-4c57-9f3e-8b7d2a64e5f1"
+    text = written.format(value)
+    assert [text[one.start : one.end] for one in find(text)] == [value]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "heroku dyno {}",
+        "api_key = {}",
+        "heroku is a cloud." + " and so on" * 12 + " token: {}",
+        "heroku_api_key = {}0",
+        "heroku_api_key = a{}",
+    ],
+)
+def test_half_of_what_gives_a_value_away_is_not_enough(find: Find, written: str) -> None:
+    """Without the provider near, a word such as key, or the right shape, a value is any other."""
+    assert find(written.format("0c1f7b1e-6d0a-4c57-9f3e-8b7d2a64e5f1")) == ()
+
+
+@pytest.mark.parametrize(
+    "token",
+    ["acme_live_x7Kq2Vb9TzR4mWp8LdYc", "acme-pat-9f3c1b7e5a2d8c4f6b0e", "zz_sk_ab12_" + "q7" * 12],
+)
+def test_a_token_in_the_usual_form_of_prefixes_is_found(find: Find, token: str) -> None:
+    """The name of a provider, what kind of token it is, and a random part tell an unknown token."""
+    text = f"use {token} here"
+    assert [text[one.start : one.end] for one in find(text)] == [token]
+
+
+def test_a_database_address_is_hidden_whole_in_the_paranoid_profile() -> None:
+    """Host, user and database stay in the balanced profile, where only the password is hidden."""
+    (row,) = (row for row in TOKEN_FORMATS if row.name == "database_address")
+    text = "DSN=postgresql://app:s3cret-Pa55@db.internal:5432/main?sslmode=require end"
+    (found,) = RuleSet([row.rule()]).detect(text)
+    assert row.profile is Profile.PARANOID
+    assert text[found.start : found.end] == text[4:-4]
 
 
 def test_every_format_names_its_documentation() -> None:

@@ -5,6 +5,7 @@
 from agentguard.classification.classes import CREDENTIAL
 from agentguard.classification.formats import validators
 from agentguard.classification.formats.form import LONGEST_START, START, TokenFormat
+from agentguard.vocabulary import Profile
 
 _ADO = "https://learn.microsoft.com/en-us/dotnet/framework/data/adonet/connection-string-syntax"
 
@@ -19,6 +20,37 @@ CONNECTIONS: tuple[TokenFormat, ...] = (
         documentation="https://www.rfc-editor.org/rfc/rfc3986#section-3.2.1",
         confirm=validators.not_templated,
         example=r"(?:postgres|mysql|mongodb\+srv|amqps|rediss|https)://app:([A-Za-z0-9_.!~*-]{8,24})@db[.]internal/main",
+    ),
+    TokenFormat(
+        name="database_address",
+        data_class=CREDENTIAL,
+        keywords=(
+            "postgres",
+            "mysql://",
+            "mariadb://",
+            "mongodb",
+            "redis",
+            "amqp",
+            "sqlserver://",
+            "mssql",
+            "oracle://",
+            "clickhouse",
+            "cockroachdb://",
+            "cassandra://",
+            "couchbase",
+            "neo4j",
+            "bolt",
+            "kafka",
+            "nats://",
+            "snowflake://",
+        ),
+        before=LONGEST_START,
+        width=512,
+        pattern=r"""(?:jdbc:)?(?:postgres(?:ql)?|postgis|mysql2?|mariadb|mongodb|rediss?|amqps?|sqlserver|mssql|oracle|clickhouses?|cockroachdb|cassandra|couchbases?|neo4j|bolt|kafka|nats|snowflake)(?:\+[a-z0-9]{2,16})?://[^\s/:@"'<>\\]*:[^\s"'<>`\\]+@[^\s"'<>`\\;,)\]}]+""",
+        documentation="https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS",
+        confirm=validators.connection,
+        example=r"((?:postgres|mysql|mongodb\+srv|amqps|rediss)://app:[A-Za-z0-9_.!~*-]{8,24}@db[.]internal:[1-9][0-9]{3}/main)",
+        profile=Profile.PARANOID,
     ),
     TokenFormat(
         name="connection_string_password",

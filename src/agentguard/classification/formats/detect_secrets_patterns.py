@@ -182,4 +182,4 @@ def _not_a_sample(data: bytes, start: int, end: int) -> Iterable[tuple[int, int]
         or heuristic.is_not_alphanumeric_string(value)
         or heuristic.is_prefixed_with_dollar_sign(value)
     )
-    return NOTHING if sample else ((start, end),)
+    return NOTHING if sample else validators.not_a_sample(data, start, end)

@@ -53,15 +53,17 @@ EXCHANGES: tuple[TokenFormat, ...] = (
     ),
     token(
         "infura_url",
-        r"\.infura\.io/(?:ws/)?v3/[a-f0-9]{32}",
+        r"(?:https?|wss?)://[a-z0-9.-]{1,60}\.infura\.io/(?:ws/)?v3/[a-f0-9]{32}",
         ".infura.io/",
+        before=72,
         documentation="https://docs.metamask.io/services/get-started/endpoints/",
     ),
     token(
         "alchemy_url",
-        r"\.(?:g\.alchemy\.com|alchemyapi\.io)/(?:nft/|starknet/)?v[23]/[A-Za-z0-9_-]{20,}",
+        r"(?:https?|wss?)://[a-z0-9.-]{1,60}\.(?:g\.alchemy\.com|alchemyapi\.io)/(?:nft/|starknet/)?v[23]/[A-Za-z0-9_-]{20,}",
         ".g.alchemy.com/",
         ".alchemyapi.io/",
+        before=72,
         documentation="https://www.alchemy.com/docs/create-an-api-key",
     ),
     named(
@@ -72,8 +74,9 @@ EXCHANGES: tuple[TokenFormat, ...] = (
     ),
     token(
         "quicknode_url",
-        r"\.quiknode\.pro/[a-f0-9]{40}",
+        r"(?:https?|wss?)://[a-z0-9.-]{1,60}\.quiknode\.pro/[a-f0-9]{40}",
         ".quiknode.pro/",
+        before=72,
         documentation="https://www.quicknode.com/docs/ethereum",
     ),
     named(

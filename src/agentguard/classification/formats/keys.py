@@ -5,8 +5,13 @@
 from agentguard.classification.classes import JWT, PRIVATE_KEY
 from agentguard.classification.formats import private_keys, validators
 from agentguard.classification.formats.form import TokenFormat, token, word
+from agentguard.vocabulary import Profile
 
 _PKCS8 = "https://www.rfc-editor.org/rfc/rfc5958"
+
+# What providers write between their own name and the random part.
+_PARTS = "live|prod|test|sandbox|pat|sk|secret|apikey|api|token|key|tok"
+_CONVENTIONAL = tuple(f"{mark}{part}{mark}" for part in _PARTS.split("|") for mark in "_-")
 
 KEYS: tuple[TokenFormat, ...] = (
     token(
@@ -93,6 +98,16 @@ KEYS: tuple[TokenFormat, ...] = (
         group=1,
         documentation="https://www.rfc-editor.org/rfc/rfc7518#section-6",
         example='"kty":"EC","d": ?"([A-Za-z0-9_-]{43})"',
+    ),
+    word(
+        "conventional_token",
+        rf"[A-Za-z][A-Za-z0-9]{{1,15}}(?:_(?:{_PARTS})_|-(?:{_PARTS})-)(?:[A-Za-z0-9]{{1,8}}[_-])?[A-Za-z0-9]{{20,}}",
+        *_CONVENTIONAL,
+        before=17,
+        documentation="https://github.blog/engineering/platform-security/behind-githubs-new-authentication-token-formats/",
+        ends=True,
+        confirm=validators.random_tail,
+        profile=Profile.BALANCED,
     ),
     token(
         "age_secret_key",

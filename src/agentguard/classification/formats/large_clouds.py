@@ -277,9 +277,10 @@ _MICROSOFT = (
     ),
     token(
         "teams_webhook",
-        r"(?:webhook|outlook)\.office(?:365)?\.com/webhook(?:b2)?/[A-Za-z0-9@-]{36,}/IncomingWebhook/[A-Za-z0-9/-]{40,}",
+        r"(?:https?://)?(?:[a-z0-9-]{1,40}\.)?(?:webhook|outlook)\.office(?:365)?\.com/webhook(?:b2)?/[A-Za-z0-9@-]{36,}/IncomingWebhook/[A-Za-z0-9/-]{40,}",
         "webhook.office",
         "outlook.office",
+        before=56,
         documentation="https://learn.microsoft.com/en-us/microsoftteams/platform/webhooks-and-connectors/how-to/add-incoming-webhook",
     ),
 )

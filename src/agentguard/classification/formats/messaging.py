@@ -29,8 +29,9 @@ MESSAGING: tuple[TokenFormat, ...] = (
     ),
     token(
         "slack_webhook",
-        r"hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/[A-Za-z0-9_/+-]{20,}",
+        r"(?:https?://)?hooks\.slack(?:-gov)?\.com/(?:services|workflows|triggers)/[A-Za-z0-9_/+-]{20,}",
         "hooks.slack",
+        before=8,
         documentation="https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks",
     ),
     named(
@@ -52,9 +53,10 @@ MESSAGING: tuple[TokenFormat, ...] = (
     ),
     token(
         "discord_webhook",
-        r"discord(?:app)?\.com/api/(?:v[0-9]{1,2}/)?webhooks/[0-9]{17,20}/[A-Za-z0-9_-]{60,}",
+        r"(?:https?://)?discord(?:app)?\.com/api/(?:v[0-9]{1,2}/)?webhooks/[0-9]{17,20}/[A-Za-z0-9_-]{60,}",
         "discord.com/api/",
         "discordapp.com/api/",
+        before=8,
         documentation="https://discord.com/developers/docs/resources/webhook",
     ),
     named(
@@ -143,21 +145,24 @@ MESSAGING: tuple[TokenFormat, ...] = (
     ),
     token(
         "feishu_webhook",
-        r"open\.(?:feishu\.cn|larksuite\.com)/open-apis/bot/v2/hook/" + UUID,
+        r"(?:https?://)?open\.(?:feishu\.cn|larksuite\.com)/open-apis/bot/v2/hook/" + UUID,
         "open.feishu.cn/",
         "open.larksuite.com/",
+        before=8,
         documentation="https://open.larksuite.com/document/client-docs/bot-v3/add-custom-bot",
     ),
     token(
         "dingtalk_webhook",
-        r"oapi\.dingtalk\.com/robot/send\?access_token=[a-f0-9]{64}",
+        r"(?:https?://)?oapi\.dingtalk\.com/robot/send\?access_token=[a-f0-9]{64}",
         "oapi.dingtalk.com/",
+        before=8,
         documentation="https://open.dingtalk.com/document/orgapp/custom-robots-send-group-messages",
     ),
     token(
         "google_chat_webhook",
-        r"chat\.googleapis\.com/v1/spaces/[A-Za-z0-9_-]{5,}/messages\?key=[A-Za-z0-9_-]{20,}&token=[A-Za-z0-9%_=-]{20,}",
+        r"(?:https?://)?chat\.googleapis\.com/v1/spaces/[A-Za-z0-9_-]{5,}/messages\?key=[A-Za-z0-9_-]{20,}&token=[A-Za-z0-9%_=-]{20,}",
         "chat.googleapis.com/",
+        before=8,
         documentation="https://developers.google.com/workspace/chat/quickstart/webhooks",
     ),
 )

@@ -29,6 +29,12 @@ _BODY = re.compile(
     rb"(?:" + _BREAK + rb"{1,40}[A-Za-z0-9+/]{1,75}={0,2}(?=\s|\\|[\"'-]|\Z))?"
 )
 _END_LINE = re.compile(rb"-{0,5} ?END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)? ?-{0,5}")
+# The lines of a key without header lines: nothing tells that they ended but that they did.
+_LINES = re.compile(
+    rb"[A-Za-z0-9+/]*={0,2}"
+    rb"(?:(?:\r?\n|\\r\\n|\\n)[ \t>]{0,16}[A-Za-z0-9+/]{40,}={0,2})*"
+    rb"(?:(?:\r?\n|\\r\\n|\\n)[ \t>]{0,16}[A-Za-z0-9+/]{1,39}={0,2}(?=[\r\n\"'\\]|\Z))?"
+)
 _PUTTY_END = re.compile(rb"Private-(?:MAC|Hash):\s{0,4}[0-9a-fA-F]{0,128}")
 
 
@@ -61,7 +67,7 @@ def unframed(mark: bytes, reach: int = LONGEST_KEY) -> Confirm:
     def confirm(data: bytes, start: int, end: int) -> Iterable[tuple[int, int]]:
         limit = min(len(data), end + reach)
         following = data.find(mark, end, limit)
-        lines = _BODY.match(data, end, limit if following < 0 else following)
+        lines = _LINES.match(data, end, limit if following < 0 else following)
         return ((start, lines.end() if lines is not None else end),)
 
     return confirm

@@ -28,6 +28,9 @@ _LONGEST_JWT_HEADER = 8192
 _JWT_START = re.compile(rb"ey[AJ]|ew[0o]")
 _BASE62 = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _CHECKSUM = 6
+_TAIL = re.compile(rb"[A-Za-z0-9]+\Z")
+_CHANGE = re.compile(rb"[a-z](?=[A-Z0-9])|[A-Z](?=[0-9])|[0-9](?=[A-Za-z])")
+_PER_CHANGE = 4
 # How far before a value the name of its provider may stand, and what stands between.
 NEAR = 96
 _ASSIGNED = re.compile(
@@ -84,6 +87,25 @@ def not_templated(data: bytes, start: int, end: int) -> Iterable[tuple[int, int]
         or (value[:1] in (b"{", b"<", b"%") and value[-1:] in (b"}", b">", b"%"))
     )
     return NOTHING if named or not value.strip(b"*#xX.-") else ((start, end),)
+
+
+def connection(data: bytes, start: int, end: int) -> Iterable[tuple[int, int]]:
+    """Confirm the address of a database with a password in it that is one."""
+    opening = data.index(b"://", start, end) + 3
+    password = data.index(b":", opening, end) + 1
+    confirmed = not_templated(data, password, data.rindex(b"@", password, end))
+    return ((start, end),) if confirmed else NOTHING
+
+
+def random_tail(data: bytes, start: int, end: int) -> Iterable[tuple[int, int]]:
+    """Confirm a token whose last part changes between letters and digits as chance does.
+
+    A name in camel case does so more seldom.
+    """
+    tail = _TAIL.search(data, start, end)
+    part = tail.group() if tail is not None else b""
+    changes = sum(1 for _ in _CHANGE.finditer(part))
+    return has_digit(data, start, end) if changes * _PER_CHANGE >= len(part) else NOTHING
 
 
 def behind(names: Iterable[str]) -> Confirm:

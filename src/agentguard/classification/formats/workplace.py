@@ -42,6 +42,20 @@ WORKPLACE: tuple[TokenFormat, ...] = (
         documentation="https://developers.asana.com/docs/oauth",
     ),
     token(
+        "zapier_webhook",
+        r"(?:https?://)?hooks\.zapier\.com/hooks/catch/[0-9]{4,10}/[a-z0-9]{5,12}",
+        "hooks.zapier.com/",
+        before=8,
+        documentation="https://help.zapier.com/hc/en-us/articles/8496288690317",
+    ),
+    token(
+        "ifttt_webhook",
+        r"(?:https?://)?maker\.ifttt\.com/trigger/[A-Za-z0-9_{}-]{1,60}/(?:json/)?with/key/[A-Za-z0-9_-]{20,}",
+        "maker.ifttt.com/",
+        before=8,
+        documentation="https://help.ifttt.com/hc/en-us/articles/115010230347",
+    ),
+    token(
         "figma_token",
         r"fig(?:[druo]|[uo][rh])_[A-Za-z0-9_-]{36,}",
         "figd_",
