@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 from agentguard.classification.classes import API_KEY
-from agentguard.classification.engine import Confirm, Rule, Scope, linear
+from agentguard.classification.engine import Confirm, Rule, Scope, deferred
 from agentguard.classification.formats import validators
 from agentguard.vocabulary import Profile
 
@@ -54,7 +54,7 @@ class TokenFormat(Scope):
     def rule(self) -> Rule:
         """Return the rule that finds this format."""
         scope = {each.name: getattr(self, each.name) for each in fields(Scope)}
-        return Rule(pattern=linear(self.pattern), **scope)
+        return Rule(pattern=deferred(self.pattern), **scope)
 
 
 def token(  # noqa: PLR0913 - the columns of a table
