@@ -32,7 +32,7 @@ FARTHEST_BEGINNING = 8
 _CLASSES = frozenset((API_KEY, CREDENTIAL, JWT))
 
 _BLANKS = ("\n", " ")
-_GROUP = re.compile(r"[A-Za-z0-9_+/=.~|-]{1,1024}")
+_GROUP = re.compile(r"[A-Za-z0-9_+/=.~|:$!-]{1,1024}")
 _BREAK = re.compile(
     r"[ \t]{1,2}|[ \t]{0,2}=?\r?\n[ \t>|*#]{0,16}|[\"'`][ \t]{0,4}[+.&]?[ \t]{0,4}\n?[ \t]{0,16}[\"'`]"
 )

@@ -10,7 +10,6 @@ INVARIANT: what a detector finds in a view is covered in the text, and a detecto
 outside of what it was asked about is an error (tests/classification/test_classifier.py).
 """
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
@@ -19,8 +18,6 @@ from agentguard.classification.classes import Detector
 from agentguard.classification.recognised import NOTHING_SEEN, Seen
 from agentguard.classification.views import views_of
 from agentguard.vocabulary import Finding
-
-_BLANK = re.compile(r"\s")
 
 
 class Copied(Protocol):
@@ -59,10 +56,7 @@ class Looking:
         further: list[Finding] = []
         if views.over_blanks is not views.plain:
             for view in views.over_blanks:
-                found_there = put_back(view, self._detected(view.text))
-                further.extend(
-                    each for each in found_there if _BLANK.search(text, each.start, each.end)
-                )
+                further.extend(_decoded(view, self._detected(view.text)))
         if self._broken is not None:
             backwards, over_blanks = self._broken.spotted(text)
             found += backwards
@@ -82,6 +76,15 @@ class Looking:
             if not 0 <= finding.start < finding.end <= len(text):
                 raise ValueError(f"detector {finding.detector!r} pointed outside the text")
         return found
+
+
+def _decoded(copied: Copied, found: Iterable[Finding]) -> Iterator[Finding]:
+    """Yield where what was found stands, without what stands in the text as in its copy."""
+    for finding in found:
+        size = finding.end - finding.start
+        for there in put_back(copied, (finding,)):
+            if there.end - there.start != size:
+                yield there
 
 
 def put_back(copied: Copied, found: Iterable[Finding]) -> Iterator[Finding]:
