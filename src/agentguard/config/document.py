@@ -205,6 +205,7 @@ class DetectionTable(Table):
     """``[detection]``."""
 
     profile: Profile | None = _Spelled
+    explain_placeholders: bool = False
 
 
 T = TypeVar("T", bound=Table)

@@ -149,7 +149,10 @@ def _listed(
 
 def _detection(table: object, tell: Tell) -> DetectionSpec:
     detection = _one(DetectionTable, table, "detection", tell)
-    return DetectionSpec(profile=detection.profile or Profile.BALANCED)
+    return DetectionSpec(
+        profile=detection.profile or Profile.BALANCED,
+        explain_placeholders=detection.explain_placeholders,
+    )
 
 
 def _named(tables: object, name: str, tell: Tell) -> dict[str, Any]:

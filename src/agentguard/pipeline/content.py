@@ -17,6 +17,7 @@ from typing import Any, assert_never
 from agentguard.canonical import Frozen, NotCanonical, canonical_bytes, freeze
 from agentguard.classification import Classifier
 from agentguard.errors import AgentGuardError, ContentRefused, DeniedByPolicy, GuardFailure
+from agentguard.pipeline.explaining import explained
 from agentguard.pipeline.steps import Progress, Response, obligation, required
 from agentguard.pipeline.stream import answer_refused
 from agentguard.pipeline.tools import narrowed
@@ -131,7 +132,10 @@ def _cleaned_model_call(
             remedy="paths, queries and headers are sent as they are or not at all",
         )
     payload = _kept_here(progress, offered, hidden.payload)
-    return replace(offered, payload=payload), Facts(counts=counts), ""
+    ready = replace(offered, payload=payload)
+    if progress.core.policy.detection.explain_placeholders:
+        ready = explained(ready, session.vault)
+    return ready, Facts(counts=counts), ""
 
 
 def _to_hide(text: str, find: Find, actions: Mapping[str, DataClass]) -> frozenset[str]:

@@ -208,9 +208,11 @@ class DetectionSpec:
 
     Attributes:
         profile: how much is taken for sensitive.
+        explain_placeholders: whether a model is told that placeholders are opaque.
     """
 
     profile: Profile = Profile.BALANCED
+    explain_placeholders: bool = False
 
 
 def value_digest(value: str) -> str:
@@ -260,7 +262,10 @@ class PolicyDocument:
                     "providers": {each.id: _provider_form(each) for each in self.providers},
                     "hosted_tools": {"denied": self.hosted_denial.value},
                     "coverage": {"require": _sorted(self.required_surfaces)},
-                    "detection": {"profile": self.detection.profile.value},
+                    "detection": {
+                        "profile": self.detection.profile.value,
+                        "explain_placeholders": self.detection.explain_placeholders,
+                    },
                 }
             )
         )

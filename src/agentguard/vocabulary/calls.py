@@ -149,6 +149,8 @@ class ModelCall:
         streams: whether the answer is asked for as a stream of events.
         answers: where the answer to the user stands in the response, as JSON pointers with
             ``*`` for any segment; only there are placeholders turned back.
+        instructions: the member of the payload in which the model is told how to go about it,
+            None where the operation has no such place.
     """
 
     id: str
@@ -171,6 +173,7 @@ class ModelCall:
     encoded: tuple[EncodedText, ...] = field(default=(), repr=False)
     streams: bool = False
     answers: tuple[str, ...] = ()
+    instructions: str | None = None
 
     @property
     def pair(self) -> str:

@@ -213,5 +213,6 @@ def model_call(
         payload=payload,
         streams=asks_for_stream(payload),
         answers=ANSWERS if creates else (),
+        instructions="system" if creates else None,
     )
     return reading.noted_on(call)

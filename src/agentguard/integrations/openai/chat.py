@@ -204,5 +204,6 @@ def model_call(
         payload=payload,
         streams=asks_for_stream(payload),
         answers=ANSWERS,
+        instructions="messages" if path == PATH else None,
     )
     return reading.noted_on(call)

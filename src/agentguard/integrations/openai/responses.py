@@ -157,5 +157,6 @@ def model_call(
         keeps="store" if creates else None,
         streams=asks_for_stream(payload),
         answers=() if path == COUNT else ANSWERS,
+        instructions="instructions" if creates else None,
     )
     return reading.noted_on(call)
