@@ -28,6 +28,7 @@ from agentguard.classification.formats import TokenFormat
 _SPREAD = 12
 # A run of so many random characters without a digit is rare, and some rows ask for one.
 _LONG = 10
+_COMPOSED = frozenset({kind.MAX_REPEAT, kind.MIN_REPEAT, kind.SUBPATTERN, kind.BRANCH, kind.AT})
 _PRINTABLE = frozenset(map(ord, string.ascii_letters + string.digits + string.punctuation + " "))
 _DIGITS = frozenset(map(ord, string.digits))
 _WORDS = frozenset(map(ord, string.ascii_letters + string.digits))
@@ -108,14 +109,14 @@ class _Writer:
     """Writes a random text that a parsed pattern matches, and notes where a group of it stands."""
 
     def __init__(self, chance: random.Random) -> None:
-        self.written: list[str] = []
+        self.written: list[str] = []  # one character each
         self._chance = chance
         self._span: tuple[int, int] | None = None
 
     @property
     def span(self) -> tuple[int, int]:
         """Where the group stands, or else everything."""
-        return self._span or (0, len("".join(self.written)))
+        return self._span or (0, len(self.written))
 
     def write(self, parsed: Any, group: int) -> None:
         """Write what the pattern matches."""
@@ -134,22 +135,24 @@ class _Writer:
 
     def _group(self, argument: Any, group: int) -> None:
         number, _, _, inside = argument
-        before = len("".join(self.written))
+        before = len(self.written)
         self.write(inside, group)
         if group and number == group:
-            self._span = (before, len("".join(self.written)))
+            self._span = (before, len(self.written))
 
     def _repeat(self, argument: Any, group: int, *, shortest: bool) -> None:
         least, most, inside = argument
         times = least if shortest else self._chance.randint(least, min(most, least + _SPREAD))
-        place = len(self.written)
-        for _ in range(times):
-            self.write(inside, group)
-        run = self.written[place:]
-        if times >= _LONG and len(run) == times and all(len(each) == 1 for each in run):
-            digits = sorted(_DIGITS.intersection(map(ord, _characters(*inside[0]))))
-            if digits:
-                self.written[place + times // 2] = chr(self._chance.choice(digits))
+        if len(inside) > 1 or inside[0][0] in _COMPOSED:
+            for _ in range(times):
+                self.write(inside, group)
+            return
+        characters = _characters(*inside[0])
+        run = self._chance.choices(characters, k=times)
+        digits = [each for each in characters if each in string.digits]
+        if times >= _LONG and digits:
+            run[times // 2] = self._chance.choice(digits)
+        self.written.extend(run)
 
 
 def _characters(op: Any, argument: Any) -> Sequence[str]:

@@ -52,7 +52,7 @@ class TokenFormat(Scope):
     checksum: Callable[[bytes], bytes] | None = None
 
     def rule(self) -> Rule:
-        """Return the rule that finds this format."""
+        """Return the rule that finds this format; its pattern is compiled when it is needed."""
         scope = {each.name: getattr(self, each.name) for each in fields(Scope)}
         return Rule(pattern=deferred(self.pattern), **scope)
 

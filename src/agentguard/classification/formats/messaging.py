@@ -80,7 +80,7 @@ MESSAGING: tuple[TokenFormat, ...] = (
     ),
     word(
         "ably_key",
-        r"[A-Za-z0-9_-]{6}\.[A-Za-z0-9_-]{6}:[A-Za-z0-9_-]{43}",
+        r"[A-Za-z0-9][A-Za-z0-9_-]{5}\.[A-Za-z0-9_-]{6}:[A-Za-z0-9_-]{43}",
         "ably",
         "Ably",
         "ABLY",
