@@ -614,3 +614,39 @@ def test_a_secret_is_never_turned_back(talk: Talk) -> None:
     assert talk.chat("tell me", said(mark), "please") == f"your key: {mark}"
     with talk.as_alice(), pytest.raises(ContentRefused, match="one_way"):
         send(mark)
+
+
+PICTURE = "data:image/png;base64," + base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(64)).decode()
+TOLD = '[detection]\nexplain_placeholders = true\n[[class]]\nname = "image"\naction = "label"\n'
+
+
+def test_a_model_can_be_told_what_placeholders_are(
+    policy_file: Path, provider: LoopbackProvider
+) -> None:
+    """Where the policy asks for it, one sentence says so, and everything else stays in place."""
+    # Elsewhere models rewrote placeholders, or tried to resolve them, unless told not to
+    # (rehydra-ai/rehydra-sdk#43).
+    text = policy_file.read_text(encoding="utf-8")
+    policy_file.write_text(text + LINES + TOLD, encoding="utf-8")
+    said = [{"type": "text", "text": JANE}, {"type": "image_url", "image_url": {"url": PICTURE}}]
+    messages = [{"role": "user", "content": said}]
+    system = {"role": "system", "content": "Be kind."}
+    with Guard.from_file(policy_file) as guard:
+        talk = Talk(guard, provider, policy_file.parent)
+        with talk.client, talk.as_alice():
+            create = talk.client.chat.completions.create
+            answer = create(model="m", messages=messages)
+            first = talk.sent["messages"]
+            create(model="m", messages=[system, *messages])
+            second = talk.sent["messages"]
+            create(model="m", messages=[{"role": "user", "content": "hello"}])
+            third = talk.sent["messages"]
+            talk.client.responses.create(model="m", input=f"write to {JANE}")
+            instructions = talk.sent["instructions"]
+    assert "opaque" in first[0]["content"]
+    assert second[0]["content"] == f"Be kind.\n\n{instructions}"
+    for sent in (first, second):
+        assert len(sent) == 2
+        assert sent[1]["content"][1] == said[1]
+    assert third == [{"role": "user", "content": "hello"}]
+    assert JANE in (answer.choices[0].message.content or "")

@@ -41,9 +41,9 @@ def explained(call: ModelCall, vault: Vault) -> ModelCall:
         return call
     for index, message in enumerate(told):
         if isinstance(message, Mapping) and message.get("role") in TOLD:
-            content = _longer(message.get("content"))
-            message = MappingProxyType({**message, "content": content})
-            return _with(call, payload, member, (*told[:index], message, *told[index + 1 :]))
+            longer = {**message, "content": _longer(message.get("content"))}
+            messages = (*told[:index], MappingProxyType(longer), *told[index + 1 :])
+            return _with(call, payload, member, messages)
     first = MappingProxyType({"role": "system", "content": SENTENCE})
     return _with(_moved(call), payload, member, (first, *told))
 
@@ -65,9 +65,7 @@ def _longer(told: Frozen) -> Frozen:
     return f"{told}\n\n{SENTENCE}" if isinstance(told, str) and told else SENTENCE
 
 
-def _with(
-    call: ModelCall, payload: Mapping[str, Frozen], member: str, told: Frozen
-) -> ModelCall:
+def _with(call: ModelCall, payload: Mapping[str, Frozen], member: str, told: Frozen) -> ModelCall:
     return replace(call, payload=MappingProxyType({**payload, member: told}))
 
 
