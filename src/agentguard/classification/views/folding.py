@@ -31,10 +31,10 @@ _COMPATIBLE = (
     r"\uff01-\uff5e\U0001d400-\U0001d7ff\u2070-\u209c\u2100-\u214f\u2160-\u217f\u2460-\u24ff"
     r"\u2776-\u2793\U0001f100-\U0001f189\U0001f1e6-\U0001f1ff\U0001fbf0-\U0001fbf9\u1d2c-\u1d6a\u02b0-\u02b8"
 )
-_ALIKE = "".join(
-    sorted({each for alike in LOOK_ALIKES.values() for each in alike if each > "\x7f"})
+_ALIKE = re.escape(
+    "".join(other for plain, others in LOOK_ALIKES.items() if plain.isalnum() for other in others)
 )
-_ALIKE_CLASS = re.escape(_ALIKE)
+_DASHES = re.escape(LOOK_ALIKES["-"])
 _ACCENTED = r"\xc0-\u024f\u1e00-\u1eff"
 # Punctuation in full width is how Chinese and Japanese are written.
 _COMPATIBLE_WORD = _COMPATIBLE.replace(
@@ -42,12 +42,13 @@ _COMPATIBLE_WORD = _COMPATIBLE.replace(
 )
 
 _TELLING = re.compile(
-    f"[!-~{_COMPATIBLE}{_ALIKE_CLASS}][{_UNSEEN}{_MARKS}]+[!-~{_COMPATIBLE}{_ALIKE_CLASS}]"
-    f"|[0-9A-Za-z_][{_ALIKE_CLASS}{_MARKS}]"
-    f"|[{_ALIKE_CLASS}][0-9A-Za-z_]"
+    f"[!-~{_COMPATIBLE}{_ALIKE}][{_UNSEEN}{_MARKS}]+[!-~{_COMPATIBLE}{_ALIKE}]"
+    f"|[0-9A-Za-z_][{_ALIKE}{_MARKS}]"
+    f"|[{_ALIKE}][0-9A-Za-z_]"
     f"|[{_COMPATIBLE_WORD}]"
     f"|[0-9_][{_ACCENTED}]|[{_ACCENTED}][0-9_]"
-    f"|[{_ALIKE_CLASS}]{{12,}}"
+    f"|[{_ALIKE}]{{12,}}"
+    f"|[A-Za-z][{_DASHES}](?=[A-Za-z]{{0,16}}[0-9])|[0-9][{_DASHES}][A-Za-z]"
     "|[\U000e0020-\U000e007e]{8,}"
 )
 _SEEN_OR_NOT = re.compile(f"([{_UNSEEN}{_MARKS}]+)|[^{_UNSEEN}{_MARKS}]+")

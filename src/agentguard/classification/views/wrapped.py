@@ -30,7 +30,7 @@ SHORTEST_HALVES = 12
 FARTHEST_NAME = 64
 
 _BREAK = re.compile(r"[ \t]*(?:\r\n?|\n)[ \t>]{0,16}")
-_LAST_LINE = re.compile(r"[A-Za-z0-9+/_-]{1,128}(?![A-Za-z0-9+/_-])")
+_LAST_LINE = re.compile(r"[A-Za-z0-9+/_-]{1,128}(?=={0,2}[ \t]{0,8}(?:[\r\n\"'`<,;)\]}]|\Z))")
 _STANDARD = str.maketrans("-_", "+/")
 _BYTES = bytes(104 if code in b"0123456789abcdefABCDEF" else 32 for code in range(256))
 _BETWEEN = b" :,;-\n\txX"
@@ -90,38 +90,50 @@ def _halves(text: str, shape: bytes) -> Iterator[Site]:
 
 def _lines(text: str, runs: Runs) -> Iterator[Site]:
     block: list[tuple[int, int]] = []
-    longest = 0
     for start, end in runs:
-        if block:
-            behind = block[-1][1]
-            if (
-                start - behind > LONGEST_BREAK
-                or end - start > longest
-                or _BREAK.fullmatch(text, behind, start) is None
-            ):
-                yield from _block(text, block)
-                block = []
-        if block:
+        if block and not _follows(text, block, start, end):
+            yield from _block(text, block)
+            block = []
+        if block or SHORTEST_LINE <= end - start <= LONGEST_LINE:
             block.append((start, end))
-        elif SHORTEST_LINE <= end - start <= LONGEST_LINE:
-            block, longest = [(start, end)], end - start
     yield from _block(text, block)
+
+
+def _follows(text: str, block: list[tuple[int, int]], start: int, end: int) -> bool:
+    """Say whether a run is the next line of a block; one that is shorter is the last."""
+    behind = block[-1][1]
+    return (
+        start - behind <= LONGEST_BREAK
+        and end - start <= _size(block[0]) == _size(block[-1])
+        and _BREAK.fullmatch(text, behind, start) is not None
+    )
+
+
+def _size(line: tuple[int, int]) -> int:
+    return line[1] - line[0]
 
 
 def _block(text: str, block: list[tuple[int, int]]) -> Iterator[Site]:
     if not block or text[block[-1][1] : block[-1][1] + 1] not in "\r\n \t=":
         return
-    between = _BREAK.match(text, block[-1][1])
-    last = _LAST_LINE.match(text, between.end()) if between else None
-    if last is not None and last.end() - last.start() <= block[0][1] - block[0][0]:
-        block = [*block, last.span()]
-    if len(block) < 2:  # noqa: PLR2004 - a line alone is not wrapped
+    last = _last_line(text, block)
+    lines = block if last is None else [*block, last]
+    if len(lines) < 2:  # noqa: PLR2004 - a line alone is not wrapped
         return
-    run = "".join(text[start:end] for start, end in block).translate(_STANDARD)
+    run = "".join(text[start:end] for start, end in lines).translate(_STANDARD)
     part = readable(decoded_base64(run))
     if part is not None:
-        end = block[-1][1]
-        yield Site(block[0][0], end + padding_at(text, end), part.text)
+        end = lines[-1][1]
+        yield Site(lines[0][0], end + padding_at(text, end), part.text)
+
+
+def _last_line(text: str, block: list[tuple[int, int]]) -> tuple[int, int] | None:
+    """Return the last line where it is too short to be a run."""
+    between = _BREAK.match(text, block[-1][1])
+    if between is None or _size(block[-1]) < _size(block[0]):
+        return None
+    line = _LAST_LINE.match(text, between.end())
+    return line.span() if line is not None and _size(line.span()) < _size(block[0]) else None
 
 
 def _spaced(text: str) -> Iterator[Site]:
