@@ -177,4 +177,43 @@ ACCESS: tuple[TokenFormat, ...] = (
         before=41,
         documentation="https://docs.getunleash.io/reference/api-tokens-and-client-keys",
     ),
+    token(
+        "configcat_key",
+        r"configcat-(?:sdk|proxy)-[0-9]?/?[A-Za-z0-9_-]{16,22}/[A-Za-z0-9_-]{22}",
+        "configcat-",
+        documentation="https://configcat.com/docs/sdk-reference/overview/",
+    ),
+    token(
+        "unkey_key",
+        r"unkey_[A-Za-z0-9]{16,}",
+        "unkey_",
+        confirm=validators.has_digit,
+        documentation="https://www.unkey.com/docs/security/root-keys",
+    ),
+    token(
+        "zuplo_key",
+        r"zpka_[a-z0-9]{32}_[a-f0-9]{8}",
+        "zpka_",
+        documentation="https://zuplo.com/docs/articles/api-key-management",
+    ),
+    token(
+        "persona_key",
+        r"persona_(?:sandbox|production)_" + UUID,
+        "persona_",
+        documentation="https://docs.withpersona.com/api-keys",
+    ),
+    word(
+        "onfido_token",
+        r"api_(?:live|sandbox)(?:_[a-z]{2})?\.[A-Za-z0-9_-]{11}\.[A-Za-z0-9_-]{32}",
+        "api_live",
+        "api_sandbox",
+        documentation="https://documentation.onfido.com/api/latest/",
+    ),
+    token(
+        "roblox_session",
+        r"_\|WARNING:-DO-NOT-SHARE-THIS\.[^|\s]{20,200}\|_[A-Fa-f0-9]{100,}",
+        "_|WARNING:-DO-NOT-SHARE-THIS",
+        width=2048,
+        documentation="https://create.roblox.com/docs/cloud/auth/api-keys",
+    ),
 )

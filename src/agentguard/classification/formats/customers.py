@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The agentguard authors
 # SPDX-License-Identifier: Apache-2.0
-"""What do the credentials of sales, support and customer records look like?"""
+"""What do the credentials of sales, support, marketing and customer records look like?"""
 
 from agentguard.classification.formats.form import UUID, TokenFormat, named, token, word
 from agentguard.vocabulary import Profile
@@ -146,6 +146,19 @@ CUSTOMERS: tuple[TokenFormat, ...] = (
         "hightouch",
         "stitch",
         documentation="https://fivetran.com/docs/rest-api/getting-started",
+        profile=Profile.BALANCED,
+    ),
+    token(
+        "segment_token",
+        r"sgp_[A-Za-z0-9]{60,}",
+        "sgp_",
+        documentation="https://segment.com/docs/api/public-api/",
+    ),
+    named(
+        "segment_write_key",
+        r"[A-Za-z0-9]{32}|[A-Za-z0-9_-]{43}\.[A-Za-z0-9_-]{43}",
+        "segment",
+        documentation="https://segment.com/docs/connections/find-writekey/",
         profile=Profile.BALANCED,
     ),
 )

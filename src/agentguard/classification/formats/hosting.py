@@ -252,4 +252,37 @@ HOSTING: tuple[TokenFormat, ...] = (
         "tk-us-",
         documentation="https://developers.scalingo.com/",
     ),
+    word(
+        "volcengine_access_key",
+        r"AKLT[A-Za-z0-9+/=_-]{40,60}",
+        "AKLT",
+        documentation="https://www.volcengine.com/docs/6291/65568",
+    ),
+    word(
+        "baidu_access_key",
+        r"ALTAK[A-Za-z0-9]{21}",
+        "ALTAK",
+        ends=True,
+        documentation="https://cloud.baidu.com/doc/Reference/s/9jwvz2egb",
+    ),
+    named(
+        "huawei_cloud_secret",
+        r"[A-Za-z0-9]{40}",
+        "huawei",
+        "hwcloud",
+        documentation="https://support.huaweicloud.com/intl/en-us/usermanual-ca/ca_01_0003.html",
+    ),
+    named(
+        "volcengine_secret",
+        r"[A-Za-z0-9+/]{58,60}={0,2}",
+        "volcengine",
+        "volc_",
+        documentation="https://www.volcengine.com/docs/6291/65568",
+    ),
+    token(
+        "val_town_token",
+        r"vtwn_[A-Za-z0-9]{20,}",
+        "vtwn_",
+        documentation="https://docs.val.town/reference/api/authentication/",
+    ),
 )

@@ -150,4 +150,17 @@ INFRASTRUCTURE: tuple[TokenFormat, ...] = (
         "sm_sat_",
         documentation="https://console.settlemint.com/documentation/",
     ),
+    token(
+        "defined_networking_key",
+        r"dnkey-[A-Z0-9=_-]{26}-[A-Z0-9=_-]{52}",
+        "dnkey-",
+        documentation="https://docs.defined.net/guides/automating-host-creation/",
+    ),
+    word(
+        "nightfall_key",
+        r"NF-[A-Za-z0-9]{32}",
+        "NF-",
+        ends=True,
+        documentation="https://help.nightfall.ai/developer-api/getting_started",
+    ),
 )

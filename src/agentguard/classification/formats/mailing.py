@@ -234,4 +234,18 @@ MAILING: tuple[TokenFormat, ...] = (
         confirm=validators.has_digit,
         documentation="https://docs.ntfy.sh/config/#access-tokens",
     ),
+    named(
+        "highlevel_token",
+        r"pit-" + UUID,
+        "highlevel",
+        "leadconnector",
+        "HighLevel",
+        documentation="https://marketplace.gohighlevel.com/docs/Authorization/PrivateIntegrationsToken/",
+    ),
+    token(
+        "svix_key",
+        r"testsk_[A-Za-z0-9._-]{30,}",
+        "testsk_",
+        documentation="https://docs.svix.com/quickstart",
+    ),
 )

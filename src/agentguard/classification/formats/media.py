@@ -204,4 +204,12 @@ MEDIA: tuple[TokenFormat, ...] = (
         width=1024,
         documentation="https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/private-content-signed-urls.html",
     ),
+    word(
+        "maxmind_key",
+        r"[A-Za-z0-9]{6}_[A-Za-z0-9]{29}_mmk",
+        "_mmk",
+        before=36,
+        ends=True,
+        documentation="https://dev.maxmind.com/license-key-specification/",
+    ),
 )

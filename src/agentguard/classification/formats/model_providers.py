@@ -213,4 +213,38 @@ MODEL_PROVIDERS: tuple[TokenFormat, ...] = (
         documentation="https://docs.heygen.com/docs/quick-start",
         profile=Profile.BALANCED,
     ),
+    word(
+        "deepl_key",
+        UUID + r":fx",
+        ":fx",
+        before=36,
+        documentation="https://developers.deepl.com/docs/getting-started/auth",
+    ),
+    named(
+        "deepl_pro_key",
+        UUID,
+        "deepl",
+        documentation="https://developers.deepl.com/docs/getting-started/auth",
+    ),
+    named(
+        "zhipu_key",
+        r"[a-f0-9]{32}\.[A-Za-z0-9]{16}",
+        "zhipu",
+        "bigmodel",
+        "zai_",
+        "glm",
+        documentation="https://docs.bigmodel.cn/cn/api/introduction",
+    ),
+    token(
+        "llama_api_key",
+        r"LLM\|[0-9]{10,20}\|[A-Za-z0-9_-]{20,}",
+        "LLM|",
+        documentation="https://llama.developer.meta.com/docs/overview/",
+    ),
+    token(
+        "anyscale_key",
+        r"esecret_[A-Za-z0-9]{24,}",
+        "esecret_",
+        documentation="https://docs.anyscale.com/reference/quickstart-cli/",
+    ),
 )

@@ -233,19 +233,6 @@ OBSERVABILITY: tuple[TokenFormat, ...] = (
         "mixpanel",
         documentation="https://developer.mixpanel.com/reference/service-accounts",
     ),
-    token(
-        "segment_token",
-        r"sgp_[A-Za-z0-9]{60,}",
-        "sgp_",
-        documentation="https://segment.com/docs/api/public-api/",
-    ),
-    named(
-        "segment_write_key",
-        r"[A-Za-z0-9]{32}|[A-Za-z0-9_-]{43}\.[A-Za-z0-9_-]{43}",
-        "segment",
-        documentation="https://segment.com/docs/connections/find-writekey/",
-        profile=Profile.BALANCED,
-    ),
     named(
         "monitoring_key",
         r"[A-Za-z0-9_-]{32,64}|" + UUID,
@@ -283,5 +270,30 @@ OBSERVABILITY: tuple[TokenFormat, ...] = (
         "applicationinsights",
         documentation="https://learn.microsoft.com/en-us/azure/azure-monitor/app/connection-strings",
         profile=Profile.BALANCED,
+    ),
+    token(
+        "logfire_token",
+        r"pylf_v[0-9]_[a-z]{2}_[A-Za-z0-9]{40,}",
+        "pylf_v",
+        documentation="https://logfire.pydantic.dev/docs/how-to-guides/create-write-tokens/",
+    ),
+    token(
+        "rootly_token",
+        r"rootly_[a-f0-9]{64}",
+        "rootly_",
+        documentation="https://docs.rootly.com/api-reference/overview",
+    ),
+    word(
+        "fullstory_key",
+        r"(?:na|eu)1\.[A-Za-z0-9+/]{80,}={0,2}",
+        "na1.",
+        "eu1.",
+        documentation="https://developer.fullstory.com/server/authentication/",
+    ),
+    token(
+        "wakatime_key",
+        r"waka_" + UUID,
+        "waka_",
+        documentation="https://wakatime.com/developers#authentication",
     ),
 )

@@ -265,4 +265,17 @@ PAYMENT: tuple[TokenFormat, ...] = (
         confirm=validators.has_digit,
         documentation="https://docs.iyzico.com/en/getting-started/preliminaries/api-keys",
     ),
+    token(
+        "polar_token",
+        r"polar_(?:oat|pat|at|rt|cs|ci|cst|rst)_[A-Za-z0-9]{30,}",
+        "polar_",
+        documentation="https://polar.sh/docs/integrate/authentication",
+    ),
+    token(
+        "asaas_key",
+        r"\$aact_[A-Za-z0-9_:=-]{60,}",
+        "$aact_",
+        width=384,
+        documentation="https://docs.asaas.com/docs/authentication",
+    ),
 )

@@ -129,4 +129,11 @@ REGISTRIES: tuple[TokenFormat, ...] = (
         "expo_",
         documentation="https://docs.expo.dev/accounts/programmatic-access/",
     ),
+    token(
+        "open_vsx_token",
+        r"ovsx(?:at|p)_[A-Za-z0-9-]{36}",
+        "ovsxat_",
+        "ovsxp_",
+        documentation="https://github.com/eclipse/openvsx/wiki/Publishing-Extensions",
+    ),
 )

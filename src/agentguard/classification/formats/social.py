@@ -149,4 +149,23 @@ SOCIAL: tuple[TokenFormat, ...] = (
         "disqus",
         documentation="https://docs.joinmastodon.org/client/token/",
     ),
+    word(
+        "meta_quest_token",
+        r"OC\|[0-9]{12,18}\|[A-Za-z0-9_-]{20,}",
+        "OC|",
+        documentation="https://developers.meta.com/horizon/documentation/unity/ps-s2s-auth/",
+    ),
+    word(
+        "threads_token",
+        r"THAA[A-Za-z0-9]{60,}",
+        "THAA",
+        width=512,
+        documentation="https://developers.facebook.com/docs/threads/get-started/",
+    ),
+    token(
+        "intra_42_secret",
+        r"s-s4t2(?:ud|af)-[a-f0-9]{64}",
+        "s-s4t2",
+        documentation="https://api.intra.42.fr/apidoc/guides/getting_started",
+    ),
 )

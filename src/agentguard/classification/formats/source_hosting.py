@@ -140,7 +140,7 @@ SOURCE_HOSTING: tuple[TokenFormat, ...] = (
     ),
     token(
         "sourcegraph_token",
-        r"sg(?:[psdm]|pat)_(?:(?:local|[a-f0-9]{16})_)?[a-fA-F0-9]{40}",
+        r"sg(?:[psdm]|pat)_(?:(?:local|[a-f0-9]{16})_){0,2}[a-fA-F0-9]{40}",
         "sgp_",
         "sgd_",
         "sgs_",

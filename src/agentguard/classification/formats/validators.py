@@ -31,6 +31,7 @@ _CHECKSUM = 6
 _TAIL = re.compile(rb"[A-Za-z0-9]+\Z")
 _CHANGE = re.compile(rb"[a-z](?=[A-Z0-9])|[A-Z](?=[0-9])|[0-9](?=[A-Za-z])")
 _PER_CHANGE = 4
+_FILLINGS = (b"x", b"X", b"*", b".", b"0", b"-", b"_", b"#")
 # How far before a value the name of its provider may stand, and what stands between.
 NEAR = 96
 _ASSIGNED = re.compile(
@@ -129,9 +130,9 @@ def behind(names: Iterable[str]) -> Confirm:
 
 
 def not_a_sample(data: bytes, start: int, end: int) -> Iterable[tuple[int, int]]:
-    """Confirm a token of which no one character makes up the greater part, as in ``ghp_xxxxxx``."""
+    """Confirm a token unless a filling makes up the greater part of it, as in ``ghp_xxxxxx``."""
     value = data[start:end]
-    most = max(map(value.count, set(value)))
+    most = max(map(value.count, _FILLINGS))
     return ((start, end),) if most * 2 <= len(value) else NOTHING
 
 
