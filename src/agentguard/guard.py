@@ -8,7 +8,7 @@ It holds no rule and no step itself; two guards in one process know nothing of e
 
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
@@ -185,6 +185,76 @@ class Guard:
             actor, on_behalf_of=on_behalf_of, session=session, tenant=tenant
         )
         return bind_client(client, surface, self._parts.enforcer, carried)
+
+    def label(
+        self,
+        value: object,
+        data_class: str | None = None,
+        *,
+        external: str | None = None,
+        everywhere: bool = False,
+    ) -> None:
+        """Say what class a value is of; it is then looked for like a value of a list.
+
+        Args:
+            value: a text, or what holds texts: a mapping, a list, a dataclass. Texts of four
+                characters and more in it count, and numbers of six digits and more.
+            data_class: the name of a class of the policy.
+            external: a label from outside instead, which the policy maps to a class.
+            everywhere: for every session of this process, not for the current one alone.
+
+        Raises:
+            ContentRefused: the policy does not know the label.
+            IdentityRequired: no identity is bound, so there is no session.
+            TypeError: the value holds what is no text, number, list or mapping.
+            ValueError: the policy has no such class, or nothing in the value is long enough.
+        """
+        from agentguard.integrations import labels
+
+        labels.label(
+            self._parts.enforcer, value, data_class, external=external, everywhere=everywhere
+        )
+
+    def label_from_headers(
+        self, value: object, headers: Mapping[str, str], *, everywhere: bool = False
+    ) -> tuple[str, ...]:
+        """Label a value by the headers that came with it, as ``[labels]`` of the policy says.
+
+        Returns:
+            The names of the classes; none where no such header is there.
+
+        Raises:
+            ContentRefused: the policy does not know a label.
+            IdentityRequired: no identity is bound, so there is no session.
+            TypeError: the value holds what is no text, number, list or mapping.
+            ValueError: nothing in the value is long enough to be looked for.
+        """
+        from agentguard.integrations import labels
+
+        return labels.label_from_headers(
+            self._parts.enforcer, value, headers, everywhere=everywhere
+        )
+
+    def labels(
+        self, data_class: str | None = None, *, external: str | None = None
+    ) -> Callable[[F], F]:
+        """Label everything that a function returns; a decorator for sync and async functions.
+
+        Args:
+            data_class: the name of a class of the policy.
+            external: a label from outside instead, which the policy maps to a class.
+
+        Raises:
+            ContentRefused: the policy does not know the label.
+            TypeError: a generator function, or no function.
+            ValueError: the policy has no such class.
+        """
+        from agentguard.integrations import labels
+
+        def decorate(plain: F) -> F:
+            return labels.labelled_function(plain, self._parts.enforcer, data_class, external)
+
+        return decorate
 
     def coverage(self) -> Coverage:
         """Say what is guarded in this process, what is refused, and what passes the guard by.

@@ -9,12 +9,12 @@ INVARIANT: a session belongs to one chain of principals; nothing is turned back 
 INVARIANT: what a finder remembers changes none of its answers (tests/test_session.py).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from agentguard.classification import Classifier, KnownValues, with_answer_findings
 from agentguard.redaction import Recalled, RecallingFind, Vault
-from agentguard.vocabulary import Finding
+from agentguard.vocabulary import Finding, KnownValue
 
 # How many times larger a set of known values is than the next one.
 GROWTH = 4
@@ -25,20 +25,56 @@ MOST_REMEMBERED = 2048
 Find = Callable[[str], tuple[Finding, ...]]
 
 
+class Labels:
+    """Values that the host program gave a class; threads may share it: it only grows."""
+
+    def __init__(self) -> None:
+        self._values: dict[KnownValue, None] = {}
+        self._compiled: tuple[int, tuple[KnownValues, ...]] = (0, ())
+
+    def __repr__(self) -> str:
+        return f"Labels({len(self._values)} values)"
+
+    @property
+    def version(self) -> int:
+        """Grows with each new value."""
+        return len(self._values)
+
+    def add(self, values: Iterable[KnownValue]) -> None:
+        """Look for these values, too, from the next finder on.
+
+        Raises:
+            ValueError: a value is too short to be looked for; the message does not hold it.
+        """
+        values = tuple(values)
+        KnownValues(values, encoded=False)
+        self._values.update(dict.fromkeys(values))
+
+    def sets(self) -> tuple[KnownValues, ...]:
+        """Return the values, compiled; only what is new since the last time is."""
+        version, (known, sets) = self.version, self._compiled
+        if known < version:
+            sets = _with(sets, KnownValues(tuple(self._values)[known:version]))
+            self._compiled = (version, sets)
+        return sets
+
+
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """What was hidden until the vault had one version, and the short texts without any of it.
+    """What is to be found at one time, and the short texts without any of it.
 
     Attributes:
-        version: the vault's.
-        sets: everything that was hidden.
+        version: of the vault, of the session's labels and of those of the process.
+        hidden: everything that was hidden.
+        sets: that, and everything that was given a class.
         classifier: what else was asked about the texts.
         harmless: texts in which nothing was found.
         recalled: what became of the texts of requests.
         harmless_answers: the same as ``harmless`` for the strings of answers; ``redaction`` adds to it.
     """
 
-    version: int
+    version: tuple[int, ...]
+    hidden: tuple[KnownValues, ...] = ()
     sets: tuple[KnownValues, ...] = ()
     classifier: Classifier | None = None
     harmless: set[str] = field(default_factory=set, repr=False)
@@ -47,11 +83,22 @@ class _Known:
 
 
 class Session:
-    """The state of one session. Safe to share between threads: the vault only grows."""
+    """The state of one session. Safe to share between threads: vault and labels only grow."""
 
-    def __init__(self, key: bytes, *, durable: bool = False) -> None:
+    def __init__(
+        self, key: bytes, *, durable: bool = False, everywhere: Labels | None = None
+    ) -> None:
+        """Begin without anything hidden.
+
+        Args:
+            key: what makes the codes of the placeholders.
+            durable: whether the vault is kept beyond the process.
+            everywhere: the labels of the whole process.
+        """
         self.vault = Vault(key, durable=durable)
-        self._known = _Known(0)
+        self.labels = Labels()
+        self._everywhere = Labels() if everywhere is None else everywhere
+        self._known = _Known((0, 0, 0))
 
     def finder(self, classifier: Classifier) -> Find:
         """Return the function that finds classified text, values hidden before now included."""
@@ -84,16 +131,20 @@ class Session:
         return lambda: self.finder(classifier)
 
     def _known_by(self, classifier: Classifier) -> _Known:
-        """Return everything that was hidden; only what is new since the last time is compiled.
+        """Return everything to be found; only what is new since the last time is compiled.
 
         What was remembered is forgotten as soon as there is more to find.
         """
-        version, known = self.vault.version, self._known
-        if known.version < version:
-            fresh = KnownValues(self.vault.known_values(known.version, version))
-            self._known = known = _Known(version, _with(known.sets, fresh), classifier)
+        known = self._known
+        versions = (self.vault.version, self.labels.version, self._everywhere.version)
+        version = tuple(map(max, known.version, versions))
+        if known.version != version:
+            fresh = KnownValues(self.vault.known_values(known.version[0], version[0]))
+            hidden = _with(known.hidden, fresh)
+            sets = (*hidden, *self.labels.sets(), *self._everywhere.sets())
+            self._known = known = _Known(version, hidden, sets, classifier)
         elif known.classifier is not classifier:
-            self._known = known = _Known(known.version, known.sets, classifier)
+            self._known = known = _Known(version, known.hidden, known.sets, classifier)
         return known
 
 

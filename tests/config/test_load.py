@@ -189,6 +189,20 @@ def test_names_and_paths_are_part_of_the_policy(write: Write) -> None:
     assert (doubt.problem.key, doubt.severity) == ("class[0].keys[1]", Severity.WARNING)
 
 
+def test_labels_from_outside_are_part_of_the_policy(write: Write) -> None:
+    """Labels are found in any case, unknown ones are refused or have a class of their own."""
+    label = '[[external_label]]\nname = "Top Secret"\nclass = "email"\n'
+    plain = load(write(GOOD), ENV).policy
+    policy = load(write(GOOD + label), ENV).policy
+    assert policy.labels.class_of(" top secret ") == "email"
+    assert policy.labels.class_of("other") is None
+    more = '[labels]\nunknown = "credential"\nheaders = ["X-Label"]\n'
+    wider = load(write(GOOD + label + more), ENV).policy
+    assert wider.labels.class_of("other") == "credential"
+    assert wider.labels.headers == ("x-label",)
+    assert len({plain.digest, policy.digest, wider.digest}) == 3
+
+
 def test_a_class_that_leaves_as_it_is_is_doubted(write: Write) -> None:
     """A check says which class of text passes to every provider."""
     (doubt,) = check(write(GOOD.replace('action = "block"', 'action = "label"')), ENV)
@@ -374,6 +388,20 @@ def test_ten_mistakes_give_ten_located_messages(write: Write) -> None:
             'name = "image"\nkeys = ["picture"]\n[[class]]\nname = "credential"',
             "class[2].keys",
             "'image' is recognised by its form",
+        ),
+        (GOOD, f'{GOOD}[labels]\nunknown = "no"', "labels.unknown", "'refuse' or a class of text"),
+        (GOOD, f'{GOOD}[[external_label]]\nname = "A"', "external_label[0].class", "is needed"),
+        (
+            GOOD,
+            f'{GOOD}[[external_label]]\nname = "A"\nclass = "image"',
+            "external_label[0].class",
+            "'image' is not a class of text",
+        ),
+        (
+            GOOD,
+            GOOD + '[[external_label]]\nname = "A"\nclass = "email"\n' * 2,
+            "external_label[1].name",
+            "'A' is declared twice",
         ),
         ('"block"', '"block"\nat = "openai"', "class[0].at", "must be a table"),
         (

@@ -86,10 +86,12 @@ class KnownValues:
 
     def _hold(self, count: int, written: Iterable[_Written]) -> None:
         self._count = count
-        # One entry for each text; the first gives the class.
-        entries = {self._cased(each.text): each for each in reversed(tuple(written))}
+        # One entry for each text and class; a text may belong to several.
+        entries = {
+            (self._cased(each.text), each.data_class): each for each in reversed(tuple(written))
+        }
         heads: dict[str, list[tuple[str, _Written]]] = {}
-        for text, entry in entries.items():
+        for (text, _), entry in entries.items():
             heads.setdefault(text[:LONGEST_SEARCHED], []).append((text, entry))
         self._written = tuple(map(tuple, heads.values()))
         self._shortest = min(map(len, heads), default=0)

@@ -5,11 +5,14 @@
 Values are fetched by ``sources``; what does not fit together is found by ``policy``.
 """
 
+from collections.abc import Iterable
 from dataclasses import replace
 
-from agentguard.config.document import ClassTable, Tell
-from agentguard.policy import ANSWER, ClassSource, DestinationSpec, value_digest
+from agentguard.config.document import ClassTable, ExternalLabelTable, LabelsTable, Tell
+from agentguard.policy import ANSWER, ClassSource, DestinationSpec, LabelsSpec, value_digest
 from agentguard.vocabulary import Action, DataClass
+
+REFUSE = "refuse"
 
 
 def classes_of(
@@ -59,4 +62,13 @@ def destinations_of(tables: tuple[ClassTable, ...]) -> tuple[DestinationSpec, ..
         for table in tables
         if table.name is not None
         for provider, action in (table.at or {}).items()
+    )
+
+
+def labels_of(labels: LabelsTable, external: Iterable[ExternalLabelTable]) -> LabelsSpec:
+    """Return what labels from outside mean."""
+    return LabelsSpec(
+        classes=tuple((each.name or "", each.class_ or "") for each in external),
+        unknown=None if labels.unknown in {None, REFUSE} else labels.unknown,
+        headers=tuple(header.lower() for header in labels.headers or ()),
     )

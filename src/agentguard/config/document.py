@@ -56,6 +56,8 @@ class File(Table):
     coverage: Any = None
     vault: Any = None
     detection: Any = None
+    labels: Any = None
+    external_label: Any = None
 
 
 class DeploymentTable(Table):
@@ -199,6 +201,21 @@ class CoverageTable(Table):
     """``[coverage]``."""
 
     require: Names | None = None
+
+
+class LabelsTable(Table):
+    """``[labels]``."""
+
+    unknown: Name | None = None
+    headers: Names | None = None
+
+
+class ExternalLabelTable(Table):
+    """``[[external_label]]``."""
+
+    needed = ("name", "class")
+    name: Name | None = None
+    class_: Name | None = Field(default=None, alias="class")
 
 
 class DetectionTable(Table):

@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from agentguard.config.arguments import argument
-from agentguard.config.classes import classes_of, destinations_of, source_of
+from agentguard.config.classes import classes_of, destinations_of, labels_of, source_of
 from agentguard.config.document import (
     ApprovalTable,
     ApproverTable,
@@ -22,10 +22,12 @@ from agentguard.config.document import (
     CoverageTable,
     DeploymentTable,
     DetectionTable,
+    ExternalLabelTable,
     File,
     GroupTable,
     HostedToolsTable,
     IdentityTable,
+    LabelsTable,
     ProviderTable,
     RuleTable,
     Table,
@@ -120,6 +122,15 @@ def read(tables: Mapping[str, Any], built_in: tuple[DataClass, ...], tell: Tell)
             _one(CoverageTable, file.coverage, "coverage", tell).require or ()
         ),
         detection=_detection(file.detection, tell),
+        labels=labels_of(
+            _one(LabelsTable, file.labels, "labels", tell),
+            [
+                table
+                for _, table in _each(
+                    ExternalLabelTable, file.external_label, "external_label", tell
+                )
+            ],
+        ),
     )
     vault = None if file.vault is None else _one(VaultTable, file.vault, "vault", tell)
     return Reading(document=document, classes=classes, store=deployment.store, vault=vault)

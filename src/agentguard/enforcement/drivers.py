@@ -11,7 +11,7 @@ delivered (tests/enforcement/test_drivers.py), and none of them waits for the di
 loop (tests/attacks/test_concurrency.py).
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
@@ -23,7 +23,7 @@ from agentguard.identity import Identities
 from agentguard.pipeline import Attempt, Core, Dispatch, Flow, Pull, Response, guarded_call
 from agentguard.stores import VaultKeeper
 from agentguard.telemetry import GuardSpan, OperationSpan, Telemetry
-from agentguard.vocabulary import Call, CallCount
+from agentguard.vocabulary import Call, CallCount, Caller, KnownValue
 
 
 class Enforcer:
@@ -62,6 +62,14 @@ class Enforcer:
     def open_streams(self) -> int:
         """How many answers are still being read; they are counted when they end."""
         return len(self._performer.open_streams)
+
+    def label(self, caller: Caller | None, values: Iterable[KnownValue]) -> None:
+        """Give values a class, in a caller's session or, for None, everywhere in the process.
+
+        Raises:
+            ValueError: a value is too short to be looked for.
+        """
+        self._performer.label(caller, values)
 
     def close(self) -> None:
         """End the calls whose answers are still being read; their readers get no more."""

@@ -9,7 +9,7 @@ steps is not decided here, and a step that lets the call happen is not performed
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol, TypeVar
 
 from agentguard.enforcement.counting import Counts
@@ -30,7 +30,7 @@ from agentguard.pipeline import (
 )
 from agentguard.stores import ChangeLost, StoreFailure, VaultKeeper
 from agentguard.telemetry import GuardSpan, Telemetry
-from agentguard.vocabulary import ApprovalRequest, ApprovalState, Position
+from agentguard.vocabulary import ApprovalRequest, ApprovalState, Caller, KnownValue, Position
 
 T = TypeVar("T")
 
@@ -63,6 +63,10 @@ class Performer:
         self._core = core
         self._approvals = approvals
         self._sessions = Sessions(core.random, keeper=keeper, now=core.now)
+
+    def label(self, caller: Caller | None, values: Iterable[KnownValue]) -> None:
+        """Give values a class, in a caller's session or, for None, everywhere."""
+        self._sessions.label(caller, values)
 
     def perform(self, step: Step[Any], span: GuardSpan) -> Any:
         """Perform a step; it may block."""

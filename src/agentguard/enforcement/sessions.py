@@ -12,15 +12,15 @@ INVARIANT: what was erased or has expired is known to no call that begins afterw
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from agentguard.errors import GuardFailure
-from agentguard.session import Session
+from agentguard.session import Labels, Session
 from agentguard.stores import Collision, Place, StoreFailure, VaultKeeper, watch
-from agentguard.vocabulary import Caller, Lifetime
+from agentguard.vocabulary import Caller, KnownValue, Lifetime
 
 MOST_NAMED_SESSIONS = 100_000
 
@@ -61,6 +61,9 @@ class Sessions:
         self._random = random
         self._keeper = keeper
         self._now = now
+        self.everywhere = Labels()
+        # Of sessions that are forgotten here while somebody can come back to them.
+        self._left: dict[str, Labels] = {}
         self._living: WeakValueDictionary[str, Session] = WeakValueDictionary()
         self._named: dict[str, Session] = {}
         self._nameless: WeakKeyDictionary[Lifetime, dict[str, Session]] = WeakKeyDictionary()
@@ -88,6 +91,16 @@ class Sessions:
         except StoreFailure as error:
             problem = str(error)
         raise GuardFailure(f"the vault cannot be read: {problem}", part="vault")
+
+    def label(self, caller: Caller | None, values: Iterable[KnownValue]) -> None:
+        """Give values a class, in a caller's session or, for None, everywhere in the process.
+
+        Raises:
+            GuardFailure: there are too many named sessions for another one.
+            ValueError: a value is too short to be looked for.
+        """
+        labels = self.everywhere if caller is None else self._held(caller).labels
+        labels.add(values)
 
     def keep(self, caller: Caller, session: Session) -> None:
         """Put on disk what a session hid and its vault has not kept yet; on disk at the return.
@@ -123,13 +136,15 @@ class Sessions:
                 self._make_room()
             # One made without a name can be come back to by its id, which then is its name.
             session = self._living.get(key) or self._new(caller)
+            session.labels = self._left.pop(key, session.labels)
             return kept.setdefault(key, self._living.setdefault(key, session))
 
     def _make_room(self) -> None:
         if len(self._named) < MOST_NAMED_SESSIONS:
             return
         if self._keeper is not None:
-            del self._named[next(iter(self._named))]
+            key = next(iter(self._named))
+            self._leave(key, self._named.pop(key))
             return
         raise GuardFailure(
             f"this process keeps {MOST_NAMED_SESSIONS} named sessions and forgets none:"
@@ -139,9 +154,9 @@ class Sessions:
 
     def _new(self, caller: Caller) -> Session:
         if self._keeper is None:
-            return Session(self._random(32))
+            return Session(self._random(32), everywhere=self.everywhere)
         place = self._keeper.place(caller)
-        session = Session(place.code_key, durable=True)
+        session = Session(place.code_key, durable=True, everywhere=self.everywhere)
         self._read[session] = _Read(place)
         return session
 
@@ -149,9 +164,14 @@ class Sessions:
         """Let the next call begin with what is on disk; calls under way keep what they have."""
         key = caller.session_key
         with self._lock:
+            self._leave(key, session)
             for kept in (self._named, self._living, *self._nameless.values()):
                 if kept.get(key) is session:
                     del kept[key]
+
+    def _leave(self, key: str, session: Session) -> None:
+        if session.labels.version:
+            self._left[key] = session.labels
 
     def _refreshed(self, keeper: VaultKeeper, caller: Caller, session: Session) -> Session:
         """Return the session with everything that is kept of it, and nothing that is not any more.

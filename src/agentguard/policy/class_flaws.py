@@ -32,6 +32,7 @@ def class_flaws(document: PolicyDocument) -> Iterator[Flaw]:
     yield from _recognitions(document)
     yield from _destinations(document)
     yield from _places(document)
+    yield from _labels(document)
 
 
 def _names(document: PolicyDocument) -> Iterator[Flaw]:
@@ -128,6 +129,21 @@ def _places(document: PolicyDocument) -> Iterator[Flaw]:
                 if owner != source.name:
                     message = f"{name!r} belongs to class {owner!r} already"
                     yield Flaw(("class", index, key, place), message)
+
+
+def _labels(document: PolicyDocument) -> Iterator[Flaw]:
+    """Find labels that mean what no text can be, or two things."""
+    texts = {each.name for each in document.classes if each.family in TEXT_FAMILIES}
+    seen: set[str] = set()
+    for index, (label, name) in enumerate(document.labels.classes):
+        if name not in texts:
+            yield Flaw(("external_label", index, "class"), f"{name!r} is not a class of text")
+        if label.strip().casefold() in seen:
+            yield Flaw(("external_label", index, "name"), f"{label!r} is declared twice")
+        seen.add(label.strip().casefold())
+    unknown = document.labels.unknown
+    if unknown is not None and unknown not in texts:
+        yield Flaw(("labels", "unknown"), f"must be 'refuse' or a class of text, not {unknown!r}")
 
 
 def _listed(actions: Iterable[Action]) -> str:

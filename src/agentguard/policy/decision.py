@@ -22,6 +22,7 @@ from agentguard.policy.document import (
     MEDIA,
     ClassSource,
     DetectionSpec,
+    LabelsSpec,
     PolicyDocument,
     ProviderSpec,
     RuleSpec,
@@ -80,6 +81,7 @@ class Policy:
         rules: the rules as written.
         required_surfaces: the client libraries that must be guarded for the guard to start.
         detection: how sensitive data is looked for.
+        labels: what labels from outside mean.
     """
 
     name: str
@@ -94,6 +96,7 @@ class Policy:
     rules: tuple[RuleSpec, ...]
     required_surfaces: frozenset[str]
     detection: DetectionSpec
+    labels: LabelsSpec
     _table: Table
     _hosted: HostedTools
     _received: Mapping[str, frozenset[str]]
@@ -289,6 +292,7 @@ def compile_policy(document: PolicyDocument) -> Policy:
         rules=document.rules,
         required_surfaces=document.required_surfaces,
         detection=document.detection,
+        labels=document.labels,
         _table=table,
         _hosted=hosted_tools(document, table, digest),
         _received=MappingProxyType(

@@ -215,6 +215,29 @@ class DetectionSpec:
     explain_placeholders: bool = False
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelsSpec:
+    """What labels from outside mean.
+
+    Attributes:
+        classes: labels with the classes that they stand for, in the order of the file.
+        unknown: the class that any other label stands for; None refuses such a label.
+        headers: names of headers that carry labels.
+    """
+
+    classes: tuple[tuple[str, str], ...] = ()
+    unknown: str | None = None
+    headers: tuple[str, ...] = ()
+
+    def class_of(self, label: str) -> str | None:
+        """Return the class that a label stands for, None for one that is refused."""
+        wanted = label.strip().casefold()
+        return next(
+            (name for known, name in self.classes if known.strip().casefold() == wanted),
+            self.unknown,
+        )
+
+
 def value_digest(value: str) -> str:
     """Return what stands for a value of a class in the policy's digest."""
     return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
@@ -226,7 +249,7 @@ class PolicyDocument:
 
     ``hosted_denial`` says what becomes of hosted tools that are not allowed, ``required_surfaces``
     which client libraries must be guarded for the guard to start, ``detection`` how data is looked
-    for.
+    for, ``labels`` what labels from outside mean.
     """
 
     name: str
@@ -242,6 +265,7 @@ class PolicyDocument:
     hosted_denial: HostedDenial = HostedDenial.REFUSE
     required_surfaces: frozenset[str] = frozenset()
     detection: DetectionSpec = field(default_factory=DetectionSpec)
+    labels: LabelsSpec = field(default_factory=LabelsSpec)
 
     @property
     def digest(self) -> str:
@@ -266,6 +290,7 @@ class PolicyDocument:
                         "profile": self.detection.profile.value,
                         "explain_placeholders": self.detection.explain_placeholders,
                     },
+                    "labels": _labels_form(self.labels),
                 }
             )
         )
@@ -325,6 +350,14 @@ def _class_form(data_class: DataClass) -> Frozen:
 
 def _destinations_form(destinations: Iterable[DestinationSpec]) -> Frozen:
     return {f"{each.data_class} {each.provider}": each.action.value for each in destinations}
+
+
+def _labels_form(labels: LabelsSpec) -> Frozen:
+    return {
+        "classes": dict(labels.classes),
+        "unknown": labels.unknown,
+        "headers": _sorted(labels.headers),
+    }
 
 
 def _source_form(source: ClassSource) -> Frozen:

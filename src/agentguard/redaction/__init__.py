@@ -31,19 +31,20 @@ from agentguard.redaction.hydration import (
     PlaceholderUnresolved,
     resolve_arguments,
 )
+from agentguard.redaction.json_text import leaves_of
 from agentguard.redaction.payload import Redacted, redact_payload
 from agentguard.redaction.placed import (
     NOTHING_PLACED,
     Area,
     PlacedClasses,
     Placing,
-    is_protocol_word,
 )
 from agentguard.redaction.placeholders import (
     PLACEHOLDER,
     escape_placeholders,
     find_placeholders,
 )
+from agentguard.redaction.protocol_words import holds_requests_together, is_protocol_word
 from agentguard.redaction.recalled import Recalled, RecallingFind
 from agentguard.redaction.streams import Event, Released, Slot, StreamCheck, StreamForm
 from agentguard.redaction.telling import names_a_credential
@@ -74,7 +75,9 @@ __all__ = [
     "checked_answer",
     "escape_placeholders",
     "find_placeholders",
+    "holds_requests_together",
     "is_protocol_word",
+    "leaves_of",
     "names_a_credential",
     "redact_payload",
     "resolve_arguments",

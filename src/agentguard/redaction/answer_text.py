@@ -23,8 +23,13 @@ from typing import TypeAlias
 
 from agentguard.redaction import json_text
 from agentguard.redaction.json_position import JsonPosition
-from agentguard.redaction.json_text import DEEPEST_LEVEL, Members, NumberText, Tree
-from agentguard.redaction.payload import DEEPEST_JSON_TEXT
+from agentguard.redaction.json_text import (
+    DEEPEST_JSON_TEXT,
+    DEEPEST_LEVEL,
+    Members,
+    NumberText,
+    Tree,
+)
 from agentguard.redaction.pieces import Span, found_across
 from agentguard.redaction.placeholders import PLACEHOLDER, find_placeholders
 from agentguard.redaction.replacing import Find, action_in_answers, deciding, united

@@ -12,11 +12,14 @@ INVARIANT: ``written(parsed(text))`` says the same as *text* to every JSON reade
 
 import json
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 # Levels of a payload and of the JSON texts inside it, counted together. What is frozen has fewer.
 DEEPEST_LEVEL = 128
+# JSON in a string in JSON: agents pass on what tools returned, seldom more than three times.
+DEEPEST_JSON_TEXT = 8
 # Beyond this size a float's digits are no longer those that were meant.
 _LARGEST_EXACT = 2**63
 
@@ -85,6 +88,31 @@ _DECODER = json.JSONDecoder(
     parse_constant=NumberText,
     strict=False,
 )
+
+
+def leaves_of(text: str) -> Iterator[str]:
+    """Yield every string and number in the JSON that a text holds, JSON inside strings included.
+
+    Raises:
+        ValueError: it is nested too deep to be read; the message holds no text.
+    """
+    trees: list[tuple[Tree, int]] = [(parsed(text), 0)]
+    while trees:
+        node, texts = trees.pop()
+        if isinstance(node, str):
+            yield node
+            inner = parsed(node)
+            if inner is not None and texts >= DEEPEST_JSON_TEXT:
+                raise ValueError(
+                    f"JSON inside strings is nested deeper than {DEEPEST_JSON_TEXT} times"
+                )
+            trees.append((inner, texts + 1))
+        elif isinstance(node, NumberText):
+            yield node.digits
+        elif isinstance(node, list):
+            trees += [(item, texts) for item in node]
+        elif isinstance(node, Members):
+            trees += [(item, texts) for _, item in node.pairs]
 
 
 def written(tree: Tree) -> str:

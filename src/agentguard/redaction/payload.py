@@ -25,7 +25,13 @@ from typing import NamedTuple
 from agentguard.canonical import Frozen, escape
 from agentguard.redaction import json_text
 from agentguard.redaction.authored import AUTHORED, Marks, marked
-from agentguard.redaction.json_text import DEEPEST_LEVEL, Members, NumberText, Tree
+from agentguard.redaction.json_text import (
+    DEEPEST_JSON_TEXT,
+    DEEPEST_LEVEL,
+    Members,
+    NumberText,
+    Tree,
+)
 from agentguard.redaction.pieces import Span, found_across, names_a_secret
 from agentguard.redaction.placed import NOT_PLACED, Placing, Standing, names_a_part
 from agentguard.redaction.placeholders import (
@@ -49,8 +55,6 @@ from agentguard.redaction.telling import found_behind_key, names_a_credential
 from agentguard.redaction.vault import BY_PLACE, Vault
 from agentguard.vocabulary import Action, DataClass
 
-# JSON in a string in JSON: agents pass on what tools returned, seldom more than three times.
-DEEPEST_JSON_TEXT = 8
 # A value hidden late in a payload may stand in an earlier place, where nothing gave it away, and
 # what is hidden may have covered the beginning of another. The last round has to find nothing.
 MOST_ROUNDS = 6

@@ -142,11 +142,6 @@ class PlacedClasses:
         return next((data_class for matches, data_class in self._names if matches(name)), "")
 
 
-def is_protocol_word(name: str) -> bool:
-    """Say whether a member of this name belongs to a provider's request itself."""
-    return name in STRUCTURE or name in SPOKEN
-
-
 def names_a_part(name: str, standing: Standing) -> bool:
     """Say whether a name below a place only says which part of it follows."""
     return standing.area is not Area.CONTENT or _PLAIN_NAME.fullmatch(name) is not None

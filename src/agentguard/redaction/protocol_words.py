@@ -49,3 +49,23 @@ SPOKEN = frozenset(
     variables
     """.split()  # noqa: SIM905 - words are read more easily than a list of them
 )
+
+# What stands in such members: roles, kinds of parts and of results, and flags.
+_VALUES = frozenset(
+    """
+    array assistant auto boolean chatbot completed developer false function high image_url
+    in_progress incomplete input_audio input_file input_image input_text integer json_object
+    json_schema latest low medium message none null number object output_text required string
+    system text thinking tool tool_result tool_use true url user
+    """.split()  # noqa: SIM905 - words are read more easily than a list of them
+)
+
+
+def is_protocol_word(name: str) -> bool:
+    """Say whether a member of this name belongs to a provider's request itself."""
+    return name in STRUCTURE or name in SPOKEN
+
+
+def holds_requests_together(text: str) -> bool:
+    """Say whether a whole text is a word that requests cannot do without."""
+    return is_protocol_word(text) or text in _VALUES
