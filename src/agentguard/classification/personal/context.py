@@ -44,19 +44,19 @@ class Topic(StrEnum):
     WALLET = "wallet"
 
 
-# Without accents, in lower case; phrases are joined by a hyphen.
+# In lower case; phrases are joined by a hyphen.
 _WORDS: dict[Topic, str] = {
     Topic.PHONE: """
         phone phones telephone tel mobile cell cellphone cellular fax whatsapp sms gsm msisdn
-        landline hotline helpline voicemail pager telefon telefonnummer telefone telefono telefoon
-        telefax mobil mobiltelefon mobilnummer handy handynummer festnetz rufnummer movil celular
-        cellulare numero-de-telephone portable fixe telemovel mobiel puhelin puhelinnumero telefoni
+        landline hotline helpline voicemail pager telefon telefonnummer telefone teléfono telefono téléphone telefoon
+        telefax mobil mobiltelefon mobilnummer handy handynummer festnetz rufnummer móvil celular
+        cellulare numéro-de-téléphone portable fixe telemóvel mobiel puhelin puhelinnumero telefoni
         phone-number phone-no contact-number contact-no callback telepono telefonul
         телефон тел моб τηλεφωνο κινητο 电话 手机 電話 携帯 전화 휴대폰 هاتف טלפון""",
     Topic.CALL: """
         call calling reach dial ring text-me answering contact contacts office desk emergency
         appeler appelez joindre anrufen erreichen erreichbar llamar llame chiamare chiama ligar
-        ligue bellen nummer numero""",
+        ligue bellen nummer número numéro""",
     Topic.IDENTITY: """
         ssn ssns social-security socialsecurity social-insurance national-insurance national-id
         nationalid national-identity national-identification national-number nino
@@ -64,17 +64,17 @@ _WORDS: dict[Topic, str] = {
         id-card id-number id-no idno personal-id personal-identity personal-number personal-code
         citizen-id citizen-number citizenship-number resident-id residence-permit
         resident-registration aadhaar aadhar aadharcard uidai voter-id epic pan pan-number pan-card
-        dni nie documento-nacional documento-de-identidad cedula cedula-de-ciudadania curp nss rut
-        run cpf rg seguridad-social numero-de-identidad personalausweis ausweis ausweisnummer
+        dni nie documento-nacional documento-de-identidad cédula cédula-de-ciudadanía curp nss rut
+        run cpf rg seguridad-social número-de-identidad personalausweis ausweis ausweisnummer
         sozialversicherungsnummer sozialversicherung versicherungsnummer
-        rentenversicherungsnummer rvnr svnr sv-nummer ahv avs ahv-nummer numero-avs
-        securite-sociale numero-de-securite nir insee carte-d-identite carte-didentite
-        codice-fiscale cf carta-d-identita carta-didentita cartao-de-cidadao cartao-cidadao
+        rentenversicherungsnummer rvnr svnr sv-nummer ahv avs ahv-nummer numéro-avs
+        sécurité-sociale numéro-de-sécurité nir insee carte-d-identité carte-didentité
+        codice-fiscale cf carta-d-identità carta-didentità cartão-de-cidadão cartão-cidadão
         bilhete-de-identidade bsn burgerservicenummer sofinummer rijksregisternummer
-        rijksregister numero-national registre-national identiteitskaart pesel dowod
-        dowod-osobisty personnummer samordningsnummer fodselsnummer fnr cpr cpr-nummer hetu
+        rijksregister numéro-national registre-national identiteitskaart pesel dowód
+        dowód-osobisty personnummer samordningsnummer fødselsnummer fnr cpr cpr-nummer hetu
         henkilotunnus isikukood asmens-kodas personas-kods kimlik kimlik-no tckn tc-kimlik tc-no
-        cnp cod-numeric egn oib rodne-cislo rodne teudat-zehut sin sin-number nric fin
+        cnp cod-numeric egn oib rodné-číslo rodné teudat-zehut sin sin-number nric fin
         fin-number hkid my-number mynumber south-african-id rsa-id sa-id zaid nin pps ppsn amka
         jmbg emso kennitala snils tnin frn rrn adhar cnic ktp nik mykad id-nummer
         身份证 身份證 身分證 身份证号 マイナンバー 個人番号 주민등록번호 외국인등록번호
@@ -83,7 +83,7 @@ _WORDS: dict[Topic, str] = {
         tax taxes tax-id taxid taxpayer tax-number tax-no tin tins itin ein fein atin vat vat-id
         vatid vat-number vat-no vat-reg vatin utr tfn tax-file abn acn gst gstin steuer steuer-id
         steuernummer steueridentifikationsnummer identifikationsnummer idnr ust ustid ust-id
-        ustidnr ust-idnr umsatzsteuer mwst numero-fiscal fiscal nif cif siren siret spi tva
+        ustidnr ust-idnr umsatzsteuer mwst número-fiscal numéro-fiscal fiscal nif cif siren siret spi tva
         partita-iva piva p-iva rfc cuit cuil nit contribuinte cnpj cpf btw btw-nummer nip
         regon moms organisationsnummer orgnr org-nr orgnummer inn afm vkn npwp nipt tax-reference
         employer-identification company-number pan-number pan uen brn business-registration
@@ -91,14 +91,14 @@ _WORDS: dict[Topic, str] = {
     Topic.ACCOUNT: """
         account accounts account-number account-no accountnumber acct acct-no bank-account
         bank-account-number checking savings iban bank konto kontonummer bankkonto
-        bankverbindung compte numero-de-compte rib cuenta numero-de-cuenta ccc clabe conto
+        bankverbindung compte numéro-de-compte rib cuenta número-de-cuenta ccc clabe conto
         numero-di-conto conto-corrente conta conta-corrente rekening rekeningnummer
         bankrekening beneficiary payee deposit wire bsb""",
     Topic.CARD: """
         card cards card-number creditcard credit debit visa mastercard maestro amex
         american-express discover diners jcb unionpay cc ccn kreditkarte kartennummer ec-karte
-        tarjeta tarjeta-de-credito carte-bancaire carte-bleue carte-de-credit carta-di-credito
-        cartao cartao-de-credito creditcardnummer kreditkort 银行卡 信用卡 クレジットカード""",
+        tarjeta tarjeta-de-crédito carte-bancaire carte-bleue carte-de-crédit carta-di-credito
+        cartão cartão-de-crédito creditcardnummer kreditkort 银行卡 信用卡 クレジットカード""",
     Topic.WALLET: """
         wallet wallets bitcoin btc ethereum eth ether crypto cryptocurrency usdt usdc monero
         xmr litecoin ltc dogecoin doge solana cardano ripple xrp tron trx portefeuille cartera
@@ -115,10 +115,10 @@ _WORDS: dict[Topic, str] = {
     Topic.LICENCE: """
         driver-license driver-licence drivers-license drivers-licence driver-s-license
         driver-s-licence driving-license driving-licence licence license license-number
-        licence-number license-no dl dl-number dln permis-de-conduire permis fuhrerschein
-        fuehrerschein fuhrerscheinnummer patente patente-di-guida carnet-de-conducir
-        licencia-de-conducir permiso-de-conducir carta-de-conducao cnh rijbewijs
-        rijbewijsnummer korkort prawo-jazdy ajokortti operator-license""",
+        licence-number license-no dl dl-number dln permis-de-conduire permis führerschein
+        fuehrerschein führerscheinnummer patente patente-di-guida carnet-de-conducir
+        licencia-de-conducir permiso-de-conducir carta-de-condução cnh rijbewijs
+        rijbewijsnummer körkort prawo-jazdy ajokortti operator-license""",
     Topic.HEALTH: """
         nhs nhs-number nhs-no medicare medicaid mbi npi dea dea-number medical medical-record
         medical-file mrn patient patient-id patient-no patient-number health-insurance
@@ -129,9 +129,9 @@ _WORDS: dict[Topic, str] = {
         phn ohip health-number chart-number hospital-number""",
     Topic.BIRTH: """
         birth birthday birthdate birth-date date-of-birth dob born geburtsdatum geburtstag
-        geboren geb date-de-naissance naissance nee-le fecha-de-nacimiento nacimiento
+        geboren geb date-de-naissance naissance née-le fecha-de-nacimiento nacimiento
         nacido nacida data-di-nascita nascita nato nata data-de-nascimento nascimento nascido
-        nascida geboortedatum geboorte fodselsdato fodt fodelsedatum syntymaaika
+        nascida geboortedatum geboorte fødselsdato født födelsedatum syntymäaika
         data-urodzenia urodzony urodzona дата-рождения 出生日期 生年月日 생년월일""",
     Topic.NETWORK: """
         ip ips ipv addr host server client peer gateway dns subnet router ping proxy whitelist
@@ -168,34 +168,25 @@ _UNSPACED_WORDS = tuple(
     for (word, *_), topics in phrases.items()
     if _UNSPACED.search(word)
 )
+# A word no longer than that must stand apart, or as a part of a name such as ``userSSN``.
 _SHORT = 4
+_SHORTEST_JOINED = 3
 _BLANK = r"[\s_'.\x{2019}-]?"
-_ACCENTS = {
-    "a": "aàáâãäå",
-    "c": "cç",
-    "e": "eèéêë",
-    "i": "iìíîï",
-    "n": "nñ",
-    "o": "oòóôõöø",
-    "u": "uùúûü",
-}
 
 
 def _gate() -> str:
     """Return what matches wherever a phrase stands, and at some other places."""
-    phrases = {phrase for beginning in _KNOWN.values() for phrase in beginning}
-    spaced = sorted(phrase for phrase in phrases if not _UNSPACED.search(phrase[0]))
-    short = [_written(phrase) for phrase in spaced if len("".join(phrase)) <= _SHORT]
-    long = [_written(phrase) for phrase in spaced if len("".join(phrase)) > _SHORT]
+    listed = {phrase.replace("-", " ") for topic in _WORDS.values() for phrase in topic.split()}
+    spelled = listed | {" ".join(phrase) for beginning in _KNOWN.values() for phrase in beginning}
+    spaced = sorted(phrase for phrase in spelled if not _UNSPACED.search(phrase))
+    short = [phrase.replace(" ", _BLANK) for phrase in spaced if len(phrase) <= _SHORT]
+    long = [phrase.replace(" ", _BLANK) for phrase in spaced if len(phrase) > _SHORT]
     unspaced = [word for word, _ in _UNSPACED_WORDS]
-    return rf"(?i)(?:\b|_)(?:{'|'.join(short)})(?:\b|_|[0-9])|{'|'.join((*long, *unspaced))}"
-
-
-def _written(phrase: tuple[str, ...]) -> str:
-    """Return a pattern for a phrase with any accents."""
-    return _BLANK.join(
-        "".join(f"[{_ACCENTS[letter]}]" if letter in _ACCENTS else letter for letter in word)
-        for word in phrase
+    joined = [word for word in spaced if word.isascii() and _SHORTEST_JOINED <= len(word) <= _SHORT]
+    joined = [word.upper() for word in joined] + [word.title() for word in joined]
+    return (
+        rf"(?i:(?:\b|_)(?:{'|'.join(short)})(?:\b|_|[0-9])|{'|'.join((*long, *unspaced))})"
+        rf"|[a-z](?:{'|'.join(joined)})(?:\b|_)"
     )
 
 

@@ -204,7 +204,7 @@ _EUROPE_NORTH_AND_EAST = (
         "se_personnummer",
         standard("se.personnummer"),
         "https://www.skatteverket.se/privat/folkbokforing/personnummer.4.3810a01c150939e893f18c29.html",
-        (_BALANCED, ("999999-9999", "99999999-9999", "999999+9999")),
+        (_BALANCED, ("999999-9999", "99999999-9999")),
         (None, ("9999999999", "999999999999")),
     ),
     *_rows(
@@ -345,7 +345,7 @@ _ASIA_AND_AFRICA = (
         "hk_identity_card",
         checks.hong_kong,
         "https://www.immd.gov.hk/eng/services/hkid.html",
-        (_BALANCED, ("A999999(X)", "AA999999(X)")),
+        (_BALANCED, ("A999999(X", "AA999999(X")),
         (None, ("A999999X", "AA999999X")),
     ),
     *_rows(

@@ -22,6 +22,8 @@ _OUTLINE = bytes.maketrans(
     b"9" * 10 + b"A" * 52,
 )
 
+_SEPARATORS = str.maketrans("", "", " .-")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Layout:
@@ -98,7 +100,10 @@ def standard(*modules: str) -> Valid:
     """
 
     def valid(written: str) -> bool:
-        return any(_checker(module)(written) for module in modules)
+        bare = written.translate(_SEPARATORS)
+        return any(
+            _checker(module)(form) for module in modules for form in {written: None, bare: None}
+        )
 
     return valid
 

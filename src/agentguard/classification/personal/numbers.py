@@ -62,11 +62,12 @@ _PAPER = (
     r"[A-Za-z]{1,8}-?[0-9]{5,16}[A-Za-z]{0,3}|[0-9]{4,12}-?[A-Za-z]{1,3}"
     r"|[A-Za-z][0-9]{2,4}(?:-[0-9]{2,5}){2,4}"
 )
-_RUN = r"[+(]?[0-9][0-9 ().\-/]{4,}[0-9]"
+_AREA_CODE = r"\([+0-9][0-9]{0,6}\)[0-9 ().\-/]{3,}[0-9]"
+_RUN = rf"{_AREA_CODE}|\+?[0-9][0-9 ().\-/]{{4,}}[0-9]"
 
 # The same without those that have no separator, but for lengths that carry a check.
 _SEPARATED = (
-    r"\+[0-9][0-9 ().\-/]{4,}[0-9]|\(?[0-9]{1,8}[ ().\-/][0-9 ().\-/]{3,}[0-9]"
+    rf"{_AREA_CODE}|\+[0-9][0-9 ().\-/]{{4,}}[0-9]|[0-9]{{1,8}}[ ().\-/][0-9 ().\-/]{{3,}}[0-9]"
     r"|\b[0-9]{15}\b|\b[0-9]{18}\b|\b0[1-9][0-9]{8,9}\b"
 )
 _FEWEST_DIGITS = 4
@@ -77,6 +78,7 @@ _PAPER_WHOLE = re.compile(_PAPER.encode())
 _FIRST_WORD = re.compile(rb"[^A-Za-z0-9]*[A-Za-z0-9]+")
 _IN_WORD = re.compile(rb"(?:[A-Za-z0-9]|[A-Za-z0-9][./]|[0-9]-)\Z")
 _ESCAPE = re.compile(rb"(?:\\[bfnrt]|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2})\Z")
+_PLACEHOLDER = re.compile(rb"[A-Z0-9]+\]\]")
 _GOES_ON = re.compile(rb"[A-Za-z0-9]|[.,][0-9]|[%@]|\+[A-Za-z0-9]")
 
 _NO_WORD = 99
@@ -165,7 +167,7 @@ class PersonalNumbers:
 
     def _token(self, data: bytes, start: int, end: int, around: "_Around") -> _Found | None:
         """Return the number at the beginning of a token with letters."""
-        if not _stands_apart(data, start, start):
+        if not _stands_apart(data, start):
             return None
         account = iban_end(data, start, end)
         if account is not None:
@@ -251,7 +253,7 @@ class PersonalNumbers:
         stretch: Stretch,
         near: Mapping[Topic, int],
     ) -> _Found | None:
-        if not _stands_apart(data, start, start):
+        if not _stands_apart(data, start):
             return None
         goes_on = _GOES_ON.match(data, end) is not None
         if stretch.quad:
@@ -337,13 +339,12 @@ def _first_word_end(data: bytes, start: int, end: int) -> int:
     return end if word is None else word.end()
 
 
-def _stands_apart(data: bytes, start: int, end: int) -> bool:
+def _stands_apart(data: bytes, start: int) -> bool:
+    """Say whether no word goes on at a place, and no placeholder is open there."""
     before = data[max(0, start - 6) : start]
-    if before[-1:] == b":" and data[end : end + 2] == b"]]":
-        return False  # a placeholder
-    if _IN_WORD.search(before) and not _ESCAPE.search(before):
+    if before[-1:] == b":" and _PLACEHOLDER.match(data, start):
         return False
-    return start == end or not _GOES_ON.match(data, end)
+    return not _IN_WORD.search(before) or _ESCAPE.search(before) is not None
 
 
 def _findings(found: list[_Found], data: bytes, *, ascii_only: bool) -> list[Finding]:

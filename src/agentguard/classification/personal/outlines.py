@@ -84,7 +84,7 @@ class Outlines:
         return known
 
     def _stretches(self, run: bytes) -> Iterator[Stretch]:
-        quads = [quad.span() for quad in _QUAD.finditer(run)]
+        quads = [] if run in self._rows else [quad.span() for quad in _QUAD.finditer(run)]
         for start, end in quads:
             yield Stretch(
                 start=start,

@@ -41,6 +41,9 @@ def confirmed(data: bytes, start: int, end: int) -> Iterable[tuple[int, int]]:
     """Confirm the address of a page, without what only stands behind it."""
     if b"://" not in data[start:end] and _IN_NAME.search(data, max(0, start - 1), start):
         return NOTHING
+    placeholder = data.find(b"[[", start, end)
+    if placeholder > start:
+        end = placeholder
     for _ in range(_MOST_TRAILING):
         last = data[end - 1 : end]
         opening = _PAIRS.get(last)
