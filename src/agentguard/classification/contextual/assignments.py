@@ -94,7 +94,8 @@ _WRAP = rb"(?P<wrap>[A-Za-z_][\w.]{0,31}\([ \t]{0,2}(?:[A-Za-z_][\w.]{0,31}\([ \
 _QUOTED = re.compile(_WRAP + rb"(?P<quote>\\{0,3}(?:\"|'|`|&quot;|&#39;|%22))" + _SCHEME)
 _BARE = re.compile(_SCHEME + rb"(?P<value>[^\s\"'`<>]{1,4096})")
 # The next parameter of a query, or a quote in HTML.
-_MORE = re.compile(rb"&(?:[\w.%-]{1,48}=|quot;|#39;|amp;)")
+_MORE = re.compile(rb"&(?:quot;|#39;|amp;)|[&;,][ \t]?[\w.%-]{1,48}=")
+_GIVES = (b"=", b":")
 _LINE_END = re.compile(rb"[\r\n]")
 
 
@@ -118,8 +119,15 @@ def named(data: bytes, hits: Iterable[tuple[int, int]]) -> Iterator[Named]:
             yield Named(start=start, end=done, worth=promised)
 
 
-def assigned(data: bytes, name: Named) -> Assigned | None:
-    """Return the value that a name is given, if it is given one."""
+def assigned(data: bytes, name: Named, following: Named | None) -> Assigned | None:
+    """Return the value that a name is given, if it is given one.
+
+    Args:
+        data: the text.
+        name: the name.
+        following: the next one; where it stands in the value's place and is given a value itself,
+            the value is its own.
+    """
     between = _BETWEEN.match(data, name.end, name.end + MOST_BETWEEN)
     if between is None:
         return None
@@ -130,6 +138,12 @@ def assigned(data: bytes, name: Named) -> Assigned | None:
     if promised is Worth.NOTHING:
         return None
     place = between.end()
+    if (
+        following is not None
+        and following.start <= place
+        and data[following.end : following.end + 1] in _GIVES
+    ):
+        return None
     quoted = _QUOTED.match(data, place, place + MOST_BETWEEN)
     first, last = _span(data, place, quoted, tag=between["tag"] is not None)
     if first >= last:

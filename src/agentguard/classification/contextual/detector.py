@@ -11,6 +11,7 @@ INVARIANT: what a finding depends on stands before it or inside it, and not furt
 """
 
 from collections.abc import Iterator
+from itertools import zip_longest
 from typing import Any
 
 from agentguard.classification.classes import CREDENTIAL
@@ -53,8 +54,8 @@ class ContextualDetector:
         return _findings(found, data, ascii_only=len(data) == len(text)) if found else []
 
     def _given(self, data: bytes, names: list[Named]) -> Iterator[Spot]:
-        for name in names:
-            given = assigned(data, name)
+        for name, following in zip_longest(names, names[1:]):
+            given = assigned(data, name, following)
             if given is not None and values.is_secret(
                 data[given.start : given.end], given, self._limits
             ):
@@ -62,10 +63,9 @@ class ContextualDetector:
 
     def _drawn(self, data: bytes, names: list[Named]) -> Iterator[Spot]:
         places = [name.start for name in names if name.worth >= Worth.HINT]
-        for token in tokens.drawn(data, places, self._run):
-            if tokens.is_secret(token, self._limits):
-                how = "contextual:near_name" if token.near else "contextual:drawn"
-                yield token.start, token.end, how
+        for token in tokens.drawn(data, places, self._run, self._limits):
+            how = "contextual:near_name" if token.near else "contextual:drawn"
+            yield token.start, token.end, how
 
 
 def _findings(found: list[Spot], data: bytes, *, ascii_only: bool) -> list[Finding]:

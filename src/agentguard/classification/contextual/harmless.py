@@ -29,6 +29,8 @@ _CODE = re.compile(
 )
 _PATH = re.compile(rb"\A(?:\.{0,2}/|~/|[A-Za-z]:\\)")
 _ADDRESS = re.compile(rb"\A(?:[a-z][a-z0-9+.-]{1,15}://|file:|data:)")
+_CALL = re.compile(rb"[A-Za-z_$][\w.$]*\(|\A[A-Za-z_$][\w$]*(?:\.[A-Za-z_]\w*)+\Z")
+_LETTER_OR_DIGIT = re.compile(rb"[A-Za-z0-9\x80-\xff]")
 _FILE = re.compile(
     rb"(?i)\.(?:py|js|ts|json|ya?ml|toml|xml|html?|css|md|txt|pem|crt|cer|key|pub|png|jpe?g|gif|svg"
     rb"|conf|cfg|ini|sh|go|rs|java|rb|php|cs|cpp|com|org|net|io|dev|log|lock|gz|zip|jar|exe|dll|so)\Z"
@@ -55,6 +57,7 @@ def is_placeholder(value: bytes) -> bool:
     return (
         _PLACEHOLDER.search(value) is not None
         or _ALGORITHM.match(value) is not None
+        or _LETTER_OR_DIGIT.search(value) is None
         or len(set(value)) <= 2  # noqa: PLR2004 - one letter and perhaps a sign
     )
 
@@ -76,6 +79,11 @@ def is_file(value: bytes) -> bool:
 def is_code(value: bytes) -> bool:
     """Say whether an unquoted value is an expression or a name of a program."""
     return _CODE.search(value) is not None
+
+
+def is_call(value: bytes) -> bool:
+    """Say whether an unquoted value calls a function or reads a member."""
+    return _CALL.match(value) is not None
 
 
 def is_words(value: bytes) -> bool:

@@ -35,6 +35,7 @@ class Limits:
         inside: a token without a name, inside something else.
         hexadecimal: a token of hexadecimal digits without a name.
         whole: a token that is the whole text.
+        field: a token of hexadecimal digits that a line gives to one name.
     """
 
     password: float
@@ -50,6 +51,7 @@ class Limits:
     inside: float
     hexadecimal: float
     whole: float
+    field: float
 
 
 LIMITS: Mapping[Profile, Limits] = MappingProxyType(
@@ -67,6 +69,7 @@ LIMITS: Mapping[Profile, Limits] = MappingProxyType(
             alone=90,
             inside=120,
             whole=math.inf,
+            field=math.inf,
             hexadecimal=math.inf,
         ),
         Profile.BALANCED: Limits(
@@ -82,6 +85,7 @@ LIMITS: Mapping[Profile, Limits] = MappingProxyType(
             alone=45,
             inside=60,
             whole=math.inf,
+            field=55,
             hexadecimal=math.inf,
         ),
         Profile.PARANOID: Limits(
@@ -97,6 +101,7 @@ LIMITS: Mapping[Profile, Limits] = MappingProxyType(
             alone=25,
             inside=30,
             whole=45,
+            field=25,
             hexadecimal=30,
         ),
     }

@@ -15,6 +15,7 @@ import base64
 import math
 import re
 import zlib
+from itertools import pairwise
 
 from agentguard.classification.contextual.letter_table import PACKED
 from agentguard.classification.contextual.letters import (
@@ -31,6 +32,10 @@ _UPPER = re.compile(rb"[A-Z]")
 _NUMERAL = re.compile(rb"[0-9]")
 _BEYOND_HEX = re.compile(rb"[G-Zg-z]")
 _HEX_BITS = 4.0
+SHORTEST_TYPED = 14
+_REPEATED = 6
+# From one letter to the next, the same again, from 9 to 0, from z to a.
+_STEPS = frozenset((1, 0, -9, -25))
 _MIXED_HEX_BITS = math.log2(22)
 
 
@@ -61,3 +66,12 @@ def _alphabet(token: bytes) -> float:
         return _MIXED_HEX_BITS if lower and upper else _HEX_BITS
     size = 26 * (lower is not None) + 26 * (upper is not None)
     return math.log2(size + 10 * (_NUMERAL.search(token) is not None))
+
+
+def looks_typed(value: bytes) -> bool:
+    """Say whether a value runs along the alphabet or the digits, or repeats itself."""
+    if len(value) < SHORTEST_TYPED:
+        return False
+    if value[:_REPEATED] * 2 == value[: 2 * _REPEATED]:
+        return True
+    return 2 * sum(after - before in _STEPS for before, after in pairwise(value)) >= len(value)

@@ -1,10 +1,10 @@
 # SPDX-FileCopyrightText: The agentguard authors
 # SPDX-License-Identifier: Apache-2.0
-"""Which tokens of a text look drawn, and what stands before them?
+"""Which tokens of a text look drawn where they stand?
 
-Reads every long run of letters, digits and the signs of base64. It asks what stands before a
-token and never what stands behind it, so that a text that still grows is read the same.
-It does not say whether the token is a secret.
+Reads every long run of letters, digits and the signs of base64, and asks what stands before it:
+a name that promises a secret, or one that says what else it is, such as a digest or an address.
+It never asks what stands behind a token, so that a text that still grows is read the same.
 
 INVARIANT: a token is taken whole, with its prefix (tests/classification/test_contextual_tokens.py).
 """
@@ -16,115 +16,123 @@ from dataclasses import dataclass
 
 from agentguard.classification.contextual import harmless
 from agentguard.classification.contextual.limits import Limits
-from agentguard.classification.contextual.randomness import surprise
+from agentguard.classification.contextual.randomness import looks_typed, surprise
 from agentguard.classification.engine import Pattern
 
 # In the dialect of RE2.
 RUN = r"[A-Za-z0-9_+/=~.%-]{16,}"
 SHORTEST, LONGEST = 16, 256
 SHORTEST_BODY = 12
+SHORTEST_TYPED = 20
 FEWEST_KINDS = 8
 # How far before a token a name counts, and how far the line before it is read.
 NEAR, LINE = 80, 96
 
 _HEXADECIMAL = re.compile(rb"(?:0x)?(?:[0-9a-f-]+|[0-9A-F-]+)\Z")
 _DIGIT = re.compile(rb"[0-9]")
+_LETTER_BY_DIGIT = re.compile(rb"[A-Za-z][0-9]|[0-9][A-Za-z]")
 _LONG = re.compile(rb"[A-Za-z0-9]{10}")
 _PREFIX = re.compile(rb"(?:[A-Za-z]{2,24}[-_.=:]){1,4}")
 # A name that is written together with its value.
 _OWN_NAME = re.compile(
-    rb"(?i)(?:token|key|secret|access|private|auth|passw(?:or)?d|pwd|credential)[-_.=:]{1,2}(?=[A-Za-z0-9]{8})"
+    rb"(?:[Tt]oken|TOKEN|[Kk]ey|KEY|[Ss]ecret|SECRET|[Aa]ccess|ACCESS|[Pp]rivate|PRIVATE|[Aa]uth"
+    rb"|AUTH|[Pp]assw(?:or)?d|PASSW(?:OR)?D|[Pp]wd|PWD|[Cc]redential|CREDENTIAL)"
+    rb"[-_.=:]{1,2}(?=[A-Za-z0-9]{8})"
 )
 _MARKED = re.compile(rb"[a-z]{2,12}(?:_[a-z]{2,8})?_[0-9a-fA-F]{32,128}\Z")
 _NAME = re.compile(rb"[\w.-]{2,64}=(?=[^=])")
-_FINGERPRINT = re.compile(
-    rb"(?i)(?:sha-?\d*|md5|integrity|checksum|digest|commit|hash|etag|\bh1|rev|revision|fingerprint"
-    rb"|thumbprint|u?uid|guid|ids?|trace|span|request|cursor|build|nonce|resolved|ssh-\w+"
-    rb"|merge|parent|tree|object|blob|index|image|from|to)"
-    rb"[\"'\]\s:=@>,(-]{0,6}(?:\"[^\"]{0,3})?\Z"
-)
+_WORD_BACKWARDS = re.compile(rb"[\w.-]{1,48}")
 _URL = re.compile(rb"://[^\s\"'<>?=&]*\Z")
-_LINE_BEFORE = re.compile(rb"(?:(?:\A|\n)[ \t]*[A-Za-z0-9+/=]{40,80}|-----)\r?\n[ \t]*\Z")
+_WRAPPED_LINE = re.compile(rb"[A-Za-z0-9+/=]{40,80}\Z")
 # The widths at which programs wrap base64.
-_WRAPPED = frozenset((60, 64, 70, 72, 73, 76))
+_WIDTHS = frozenset((60, 64, 70, 72, 73, 76))
+_SIGNS = b" \t\r\n\"'`:=@>,([{-"
+_BEFORE_FIELD = frozenset((b"", b"-", b"*", b"export"))
+# What a token is when such a name stands before it.
+_FINGERPRINTS = (
+    *(b"md5", b"sha", b"sha1", b"sha224", b"sha256", b"sha384", b"sha512", b"integrity", b"hash"),
+    *(b"checksum", b"digest", b"commit", b"etag", b"h1", b"rev", b"revision", b"fingerprint"),
+    *(b"thumbprint", b"id", b"ids", b"trace", b"span", b"request", b"cursor", b"build", b"nonce"),
+    *(b"resolved", b"rsa", b"dss", b"ed25519", b"nistp256", b"merge", b"parent", b"tree", b"crc"),
+    *(b"object", b"blob", b"index", b"image", b"version", b"sum", b"head", b"base", b"ref"),
+    *(b"refs", b"tag", b"hashes"),
+)
+_SHORT_FINGERPRINTS = frozenset((b"to", b"from", b"at", b"by"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drawn:
-    """A token and its surroundings.
+    """A token that looks drawn.
 
     Attributes:
         start: of the token, in bytes.
         end: one past its last byte.
-        bits: of surprise.
-        hexadecimal: whether it holds hexadecimal digits alone.
         near: whether a name that promises something stands before it.
-        alone: whether it begins behind a blank, a quote or a sign.
-        whole: whether there is no other text; such a member of a document is an identifier, unless
-            its name, which is read in front of it, says otherwise.
     """
 
     start: int
     end: int
-    bits: float
-    hexadecimal: bool
     near: bool
-    alone: bool
-    whole: bool
 
 
-def drawn(data: bytes, names: Sequence[int], pattern: Pattern) -> Iterator[Drawn]:
-    """Yield the tokens of a text that may have been drawn.
+def drawn(data: bytes, names: Sequence[int], pattern: Pattern, limits: Limits) -> Iterator[Drawn]:
+    """Yield the tokens of a text that look drawn where they stand.
 
     Args:
         data: the text.
         names: where names begin, sorted.
         pattern: ``RUN``, compiled.
+        limits: from how many bits on.
     """
     start, size = 0, len(data)
     while (match := pattern.search(data, start, size)) is not None:
         first, start = match.span()
         if start - first <= 2 * LONGEST:
-            token = _token(data, first, start, names)
+            token = _token(data, first, start, names, limits)
             if token is not None:
                 yield token
 
 
-def is_secret(token: Drawn, limits: Limits) -> bool:
-    """Say whether a token is a secret where it stands."""
-    if token.near:
-        return token.bits >= (limits.near_hexadecimal if token.hexadecimal else limits.near)
-    if token.whole:
-        return token.bits >= limits.whole
-    if token.hexadecimal:
-        return token.bits >= limits.hexadecimal
-    return token.bits >= (limits.alone if token.alone else limits.inside)
-
-
-def _token(data: bytes, first: int, last: int, names: Sequence[int]) -> Drawn | None:
+def _token(
+    data: bytes, first: int, last: int, names: Sequence[int], limits: Limits
+) -> Drawn | None:
     while last > first and data[last - 1] in b".-_/":
         last -= 1
     name = _NAME.match(data, first, last)
     if name is not None:
         first = name.end()
-    token = data[first:last]
-    if not SHORTEST <= len(token) <= LONGEST or not _DIGIT.search(token):
+    if not SHORTEST <= last - first <= LONGEST or not _DIGIT.search(data, first, last):
         return None
-    body = _body(data, first, last)
-    place = bisect_left(names, body)
-    near = place > 0 and body - names[place - 1] <= NEAR
-    hexadecimal = _HEXADECIMAL.match(data, body, last) is not None and not _MARKED.match(token)
-    if _is_harmless(data, first, token, data[body:last]):
+    start = _body(data, first, last)
+    body = data[start:last]
+    place = bisect_left(names, start)
+    near = place > 0 and start - names[place - 1] <= NEAR
+    if not near and len(_LETTER_BY_DIGIT.findall(body)) < 2:  # noqa: PLR2004 - a word and a number
         return None
-    return Drawn(
-        start=first,
-        end=last,
-        bits=surprise(data[body:last]),
-        hexadecimal=hexadecimal,
-        near=near,
-        whole=last - first == len(data),
-        alone=data[first - 1 : first] in b"\n\"'`=: ",
-    )
+    least = _least(data, first, last, body, near=near, limits=limits)
+    bits = surprise(body)
+    if bits < least and not (limits.typed < bits and _is_typed(data, first, body, near=near)):
+        return None
+    if _is_harmless(data, first, last, body):
+        return None
+    return Drawn(start=first, end=last, near=near)
+
+
+def _least(data: bytes, first: int, last: int, body: bytes, *, near: bool, limits: Limits) -> float:
+    """Return from how many bits on a token is a secret where it stands."""
+    hexadecimal = _HEXADECIMAL.match(body) is not None and not _MARKED.match(data, first, last)
+    if near:
+        return limits.near_hexadecimal if hexadecimal else limits.near
+    if last - first == len(data):
+        return limits.whole
+    if hexadecimal:
+        return limits.field if _is_field(data, first) else limits.hexadecimal
+    return limits.alone if data[first - 1 : first] in b"\n\"'`=: " else limits.inside
+
+
+def _is_typed(data: bytes, first: int, body: bytes, *, near: bool) -> bool:
+    """Say whether a token runs along the alphabet, and stands near a name or in a field."""
+    return len(body) >= SHORTEST_TYPED and looks_typed(body) and (near or _is_field(data, first))
 
 
 def _body(data: bytes, first: int, last: int) -> int:
@@ -136,16 +144,54 @@ def _body(data: bytes, first: int, last: int) -> int:
     return first if prefix is None else prefix.end()
 
 
-def _is_harmless(data: bytes, first: int, token: bytes, body: bytes) -> bool:
-    before = data[max(0, first - NEAR) : first]
+def _before(data: bytes, first: int) -> tuple[bytes, bytes, bytes]:
+    """Return what stands before a token: the rest of its line, a word, and signs."""
+    head = data[max(0, first - NEAR) : first]
+    stripped = head.rstrip(_SIGNS)
+    match = _WORD_BACKWARDS.match(stripped[::-1])
+    word = stripped[len(stripped) - (match.end() if match else 0) :]
+    line = stripped[: len(stripped) - len(word)]
+    return line[line.rfind(b"\n") + 1 :], word, head[len(stripped) :]
+
+
+def _is_field(data: bytes, first: int) -> bool:
+    """Say whether the line of a token holds one name before it and nothing else."""
+    line, word, signs = _before(data, first)
+    return bool(word) and line.strip() in _BEFORE_FIELD and b"\n" not in signs
+
+
+def _is_harmless(data: bytes, first: int, last: int, body: bytes) -> bool:
+    token = data[first:last]
     return (
         harmless.is_address(token)
         or harmless.is_file(token)
         or harmless.is_version(body)
         or not _LONG.search(body)
         or len(set(body)) < FEWEST_KINDS
-        or _FINGERPRINT.search(before) is not None
-        or _URL.search(before) is not None
-        or (len(token) in _WRAPPED and before[-1:] in b"\n")
-        or _LINE_BEFORE.search(data[max(0, first - LINE) : first]) is not None
+        or _is_fingerprint(data, first)
+        or _is_part(data, first, last)
+    )
+
+
+def _is_fingerprint(data: bytes, first: int) -> bool:
+    """Say whether what stands before a token says that it is a digest or an identifier."""
+    _, word, _ = _before(data, first)
+    word = word.lower()
+    return word.endswith(_FINGERPRINTS) or word in _SHORT_FINGERPRINTS
+
+
+def _is_part(data: bytes, first: int, last: int) -> bool:
+    """Say whether a token is a part of an address, or a line of something longer."""
+    head = data[max(0, first - LINE) : first]
+    if b"://" in head and _URL.search(head):
+        return True
+    lines = head.rstrip(b" \t")
+    if lines and not lines.endswith(b"\n"):
+        return False
+    line = lines.rstrip(b"\r\n")
+    before = line[line.rfind(b"\n") + 1 :].strip()
+    return (
+        last - first in _WIDTHS
+        or before.endswith(b"-----")
+        or _WRAPPED_LINE.match(before) is not None
     )

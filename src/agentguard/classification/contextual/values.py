@@ -9,17 +9,15 @@ INVARIANT: what a quieter profile takes for a secret, a louder one does, too
 """
 
 import re
-from itertools import pairwise
 
 from agentguard.classification.contextual import harmless
 from agentguard.classification.contextual.assignments import Assigned
 from agentguard.classification.contextual.limits import Limits
 from agentguard.classification.contextual.names import Worth
-from agentguard.classification.contextual.randomness import surprise
+from agentguard.classification.contextual.randomness import looks_typed, surprise
 
 SHORTEST = 4
 SHORTEST_DRAWN = 8
-SHORTEST_RUN = 14
 # A number of fewer digits is an amount, a date or an identifier.
 SHORTEST_NUMBER = 20
 # Names, paths and expressions of programs cost fewer bits for each character.
@@ -35,10 +33,7 @@ _SHORT_RUN = re.compile(
     rb"(?=[a-z]*[0-9]+[a-z]+[0-9]|[a-zA-Z]*[0-9]+[a-zA-Z]+[0-9])[A-Za-z0-9]{8,}\Z"
 )
 _DIGIT = re.compile(rb"[0-9]")
-# From one letter to the next, the same again, from 9 to 0, from z to a.
-_STEPS = frozenset((1, 0, -9, -25))
 _FEWEST_DIGITS = 2
-_REPEATED = 6
 
 
 def is_secret(value: bytes, given: Assigned, limits: Limits) -> bool:
@@ -47,7 +42,7 @@ def is_secret(value: bytes, given: Assigned, limits: Limits) -> bool:
         return False
     bits = surprise(value)
     typed = looks_typed(value)
-    if bits < DENSE * len(value) and not typed and _is_program(value, given):
+    if not typed and _is_program(value, given, dense=bits >= DENSE * len(value)):
         return False
     if len(value) >= SHORTEST_DRAWN and bits >= _least(given, limits):
         return True
@@ -65,9 +60,11 @@ def _is_harmless(value: bytes) -> bool:
     )
 
 
-def _is_program(value: bytes, given: Assigned) -> bool:
+def _is_program(value: bytes, given: Assigned, *, dense: bool) -> bool:
     """Say whether a value looks like a part of a program or the name of a file."""
-    return harmless.is_file(value) or (not given.quoted and harmless.is_code(value))
+    if not given.quoted and harmless.is_call(value):
+        return not dense or value.endswith(b")")
+    return not dense and (harmless.is_file(value) or (not given.quoted and harmless.is_code(value)))
 
 
 def _least(given: Assigned, limits: Limits) -> float:
@@ -95,12 +92,3 @@ def _is_chosen(value: bytes, given: Assigned, limits: Limits, bits: float) -> bo
     if harmless.is_placeholder(value) or (given.indirect and bits < LEAST_OF_INDIRECT):
         return False
     return bits >= (limits.written if harmless.is_words(value) else limits.chosen)
-
-
-def looks_typed(value: bytes) -> bool:
-    """Say whether a value runs along the alphabet or the digits, or repeats itself."""
-    if len(value) < SHORTEST_RUN:
-        return False
-    if value[:_REPEATED] * 2 == value[: 2 * _REPEATED]:
-        return True
-    return 2 * sum(after - before in _STEPS for before, after in pairwise(value)) >= len(value)
