@@ -25,7 +25,7 @@ LONGEST_TOKEN = 1024
 MOST_GROUPS = 256
 # Of how many first groups a token may end behind each.
 MOST_ENDS = 8
-SHORTEST_BACKWARDS = 16
+SHORTEST_BACKWARDS, LONGEST_BACKWARDS = 16, 256
 SHORTEST_BEGINNING = 3
 # What may stand before the beginning, such as an escape, is no part of the token.
 FARTHEST_BEGINNING = 8
@@ -111,10 +111,12 @@ class BrokenTokens:
         parts: list[str] = []
         behind: list[int] = []
         size = 0
+        last = -SHORTEST_BACKWARDS
         for end in ends:
-            if text[end : end + 1].isalnum():
+            if text[end : end + 1].isalnum() or end - last < SHORTEST_BACKWARDS:
                 continue
-            run = _GROUP.match(text[max(0, end - LONGEST_TOKEN) : end][::-1])
+            run = _GROUP.match(text[max(0, end - LONGEST_BACKWARDS) : end][::-1])
+            last = end
             if run is not None and run.end() >= SHORTEST_BACKWARDS:
                 parts.append(run.group())
                 behind.append(size + end)
@@ -174,26 +176,36 @@ def _written(word: str) -> Iterator[str]:
 
 def _groups(text: str, start: int, beginnings: frozenset[int]) -> list[tuple[int, int]]:
     """Return the places of the groups that may be one token, which begins at *start*."""
-    first = _GROUP.match(text, start)
-    groups = [first.span()] if first else []
-    size = groups[0][1] - start if groups else 0
+    first = _group_at(text, start)
+    groups = [] if first is None else [first]
+    size = first[1] - start if first is not None else 0
     even = -1
     while groups and size < LONGEST_TOKEN and len(groups) < MOST_GROUPS:
         between = _BREAK.match(text, groups[-1][1])
-        group = _GROUP.match(text, between.end()) if between else None
-        if group is None or group.start() in beginnings:
+        group = _group_at(text, between.end()) if between else None
+        if group is None or group[0] in beginnings:
             break
-        length = group.end() - group.start()
+        length = group[1] - group[0]
         if len(groups) == 1 and length == size:
             even = length
-        is_even = len(groups) > 1 and even > 0 and length <= even
-        if not (length == even or is_even) and _WORD.fullmatch(group.group()):
+        is_even = len(groups) > 1 and length <= even
+        if not (length == even or is_even) and _WORD.fullmatch(text, *group):
             break
-        groups.append(group.span())
+        groups.append(group)
         size += length
         if length < even:
             break
     return groups
+
+
+def _group_at(text: str, place: int) -> tuple[int, int] | None:
+    group = _GROUP.match(text, place)
+    if group is None:
+        return None
+    start, end = group.span()
+    # The soft break of quoted-printable is no part of what it breaks.
+    is_soft = end - start > 1 and text[end - 1] == "=" and text[end : end + 1] in ("\n", "\r")
+    return start, end - 1 if is_soft else end
 
 
 def _put_together(copy: Copy, groups: list[tuple[int, int]]) -> None:
