@@ -129,7 +129,7 @@ def _pii(engines: Figures) -> str:
 
 
 def _speed(engines: Figures) -> str:
-    texts = list(next((told["speed"] for told in engines.values() if told["speed"]), {}))
+    texts = list(dict.fromkeys(text for told in engines.values() for text in told["speed"]))
     return _table(
         (
             "engine",
