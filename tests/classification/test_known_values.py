@@ -3,6 +3,7 @@
 """Values that are known are found exactly, in the encodings in which they travel."""
 
 import base64
+import html
 import json
 import threading
 import urllib.parse
@@ -95,10 +96,12 @@ def test_a_value_in_base64_is_found_at_every_alignment(
         urllib.parse.quote_plus(SECRET),
         json.dumps(SECRET)[1:-1],
         json.dumps(SECRET, ensure_ascii=False)[1:-1],
+        html.escape(SECRET),
+        SECRET[::-1],
     ],
 )
 def test_a_value_is_found_in_other_encodings(written: str) -> None:
-    """Hexadecimal, URL and JSON escapes do not hide a value."""
+    """Hexadecimal, URL, JSON and HTML escapes do not hide a value, nor does its direction."""
     assert written in covered(known(SECRET), f"x={written};")
     assert covered(known(SECRET, encoded=False), f"x={written};") == []
 
@@ -135,6 +138,35 @@ def test_two_sets_joined_find_what_both_find(one: list[str], two: list[str], tex
     apart = (*known(*one).find(text), *known(*two).find(text))
     assert {(f.start, f.end) for f in joined.find(text)} == {(f.start, f.end) for f in apart}
     assert len(joined) == len(one) + len(two)
+
+
+def test_cases_count_the_same_where_it_is_asked_for() -> None:
+    """Every mixture of cases is found at its own place, whatever letters stand around it."""
+    entry = KnownValue(value="Aurora \u00c9", data_class="project")
+    values = KnownValues([entry], any_case=True)
+    text = "\u0130\u0130 AURORA \u00e9 aurora \u00c9"
+    assert covered(values, text) == ["AURORA \u00e9", "aurora \u00c9"]
+    assert covered(known("Aurora"), text) == []
+    assert len(values.joined(KnownValues([entry], any_case=True))) == 2
+    with pytest.raises(ValueError, match="cases"):
+        values.joined(known("Aurora"))
+
+
+def test_values_with_the_same_long_beginning_are_told_apart() -> None:
+    """Of values that begin alike for a long way each is covered to its own end."""
+    head = "0123456789abcdef" * 16
+    values = known(head + "-first-tail", head + "-other-longer-tail")
+    assert head + "-other-longer-tail" in covered(values, f"<{head}-other-longer-tail>")
+    assert head + "-first-tail" in covered(values, f"<{head}-first-tail>")
+
+
+def test_thousands_of_values_are_each_found() -> None:
+    """A list of ten thousand values is compiled, and each of them is found."""
+    many = [f"customer-{number:05}-{number * 7919 % 99991:05}" for number in range(10_000)]
+    values = known(*many, encoded=False)
+    text = " ".join(many)
+    assert covered(values, text) == many
+    assert covered(values, text.replace("customer", "client")) == []
 
 
 def test_no_values_find_nothing() -> None:

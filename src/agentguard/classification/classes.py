@@ -118,8 +118,10 @@ class OwnClass:
         name: such as ``order_id``; unique in a policy.
         patterns: regular expressions in the dialect of RE2; the whole match is hidden.
         values: exact values, at least four characters each.
+        any_case: whether upper and lower case count the same in the values.
     """
 
     name: str
     patterns: tuple[str, ...] = ()
     values: tuple[str, ...] = field(default=(), repr=False)
+    any_case: bool = False

@@ -77,7 +77,8 @@ class Classifier:
         """Return sorted findings that do not overlap.
 
         Where findings overlap they become one that covers them all; its class is the one of a
-        secret if there is one, then of a known value, then of the longest.
+        secret if there is one, then of a known value, then of what has a format, then of the
+        longest.
 
         Args:
             text: decoded text; offsets in the result count its characters.
@@ -108,6 +109,7 @@ def _rank(finding: Finding) -> tuple[int, ...]:
     return (
         finding.data_class not in _SECRET_CLASSES,
         not finding.detector.startswith("known_value:"),
+        finding.detector.startswith("contextual:"),
         finding.start - finding.end,
         finding.start,
     )
@@ -136,11 +138,8 @@ def build_classifier(
     """
     own = tuple(own)
     known = [part for value in known for part in with_parts(value)]
-    listed = [
-        KnownValue(value=value, data_class=own_class.name)
-        for own_class in own
-        for value in own_class.values
-    ]
+    listed = _listed(each for each in own if not each.any_case)
+    any_case = _listed(each for each in own if each.any_case)
     unwanted = {name for name in NAMED_ONLY if name not in named}
     documented = [
         row.rule()
@@ -150,11 +149,19 @@ def build_classifier(
     rules = RuleSet((*documented, *borrowed_rules(), *_own_rules(own)))
     return Classifier(
         # A list may be long, and encoded forms are what secrets travel in.
-        known=(KnownValues(known), KnownValues(listed, encoded=False)),
+        known=(
+            KnownValues(known),
+            KnownValues(listed, encoded=False),
+            KnownValues(any_case, any_case=True),
+        ),
         detectors=(rules, ContextualDetector(profile), PersonalNumbers(profile), *detectors),
         broken=BrokenTokens(documented, rules),
-        reach=_reach(own, (*known, *listed)),
+        reach=_reach(own, (*known, *listed, *any_case)),
     )
+
+
+def _listed(own: Iterable[OwnClass]) -> list[KnownValue]:
+    return [KnownValue(value=value, data_class=each.name) for each in own for value in each.values]
 
 
 def _reach(own: tuple[OwnClass, ...], values: Iterable[KnownValue]) -> Mapping[str, int]:
