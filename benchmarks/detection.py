@@ -83,6 +83,7 @@ def _how(run: Run, asked: int) -> dict[str, Any]:
     return {
         "version": run.version,
         "start_up_ms": round(run.ready_seconds * 1e3, 1),
+        "start_up_cpu_ms": round(run.ready_worked * 1e3, 1),
         "looked_at": len(run.looked),
         "asked": asked,
         "ended": run.ended,

@@ -318,11 +318,11 @@ def tell(**said: Any) -> None:
 def run(name: str, purpose: str, limit: float) -> None:
     """Look at each text of standard input until they end or the time is over."""
     engine = ENGINES[name]
-    started = time.perf_counter()
+    started, worked = time.perf_counter(), time.process_time()
     find = engine.build(purpose)
-    ready = time.perf_counter() - started
+    worked, ready = time.process_time() - worked, time.perf_counter() - started
     list(find(WARM_UP))
-    tell(ready=ready, version=importlib.metadata.version(engine.package))
+    tell(ready=ready, worked=worked, version=importlib.metadata.version(engine.package))
     deadline = time.monotonic() + limit
     for number, line in enumerate(sys.stdin):
         text = json.loads(line)

@@ -10,7 +10,7 @@ from typing import Any
 
 Figures = Mapping[str, Any]
 NONE = "-"
-PACE = ("MB/s", "MB/s of processor", "p50 ms", "p99 ms", "start-up ms")
+PACE = ("MB/s", "MB/s of CPU", "p50 ms", "p99 ms", "start-up ms of CPU")
 PII_TYPES = ("EMAIL", "PHONE", "CREDIT_CARD", "IBAN", "US_SSN", "IP", "URL")
 
 
@@ -70,7 +70,7 @@ def _secrets(engines: Figures) -> str:
 
 
 def _pace(told: Figures) -> tuple[object, ...]:
-    keys = ("mb_per_s", "mb_per_cpu_s", "p50_ms", "p99_ms", "start_up_ms")
+    keys = ("mb_per_s", "mb_per_cpu_s", "p50_ms", "p99_ms", "start_up_cpu_ms")
     return tuple(told.get(key, NONE) for key in keys)
 
 
@@ -133,7 +133,7 @@ def _speed(engines: Figures) -> str:
     return _table(
         (
             "engine",
-            *(f"{text}, {unit}" for text in texts for unit in ("p50 ms", "MB/s of processor")),
+            *(f"{text}, {unit}" for text in texts for unit in ("p50 ms", "MB/s of CPU")),
         ),
         (
             (

@@ -30,12 +30,14 @@ class Run:
         looked: the documents that it looked at, in order, with what it found.
         version: of the package.
         ready_seconds: what building it took, with its imports.
+        ready_worked: the same of the processor's time.
         ended: how it ended, when that is not by the end of the documents.
     """
 
     looked: list[tuple[Document, Looked]] = field(default_factory=list)
     version: str = ""
     ready_seconds: float = 0.0
+    ready_worked: float = 0.0
     ended: str = ""
 
 
@@ -84,7 +86,8 @@ def run_engine(
 def _read(run: Run, said: IO[str], documents: Sequence[Document]) -> None:
     for told in _lines(said):
         if "ready" in told:
-            run.ready_seconds, run.version = told["ready"], told["version"]
+            run.version = told["version"]
+            run.ready_seconds, run.ready_worked = told["ready"], told["worked"]
         elif told.get("stopped"):
             run.ended = run.ended or "stopped at its limit of time"
         else:
