@@ -67,6 +67,7 @@ def classifier_of(settings: Settings) -> Classifier:
     return build_classifier(
         own=settings.own,
         known=settings.known,
+        detectors=settings.detectors,
         profile=settings.policy.detection.profile,
         named=settings.named,
     )

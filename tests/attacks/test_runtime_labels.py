@@ -38,12 +38,12 @@ then = "allow"
 
 [[class]]
 name = "harmless"
-patterns = ["nothing at all"]
+labelled = true
 action = "label"
 
 [[class]]
 name = "project"
-patterns = ["no such thing"]
+labelled = true
 """
 
 

@@ -35,11 +35,11 @@ then = "allow"
 
 [[class]]
 name = "customer_data"
-patterns = ["CUST-[0-9]{6}"]
+labelled = true
 
 [[class]]
 name = "confidential"
-patterns = ["for your eyes only"]
+labelled = true
 action = "block"
 
 [labels]

@@ -155,6 +155,7 @@ class ClassTable(Table):
     at: dict[Name, Annotated[Action, Field(strict=False)]] | None = None
     in_answers: Action | None = _Spelled
     approvers_see: bool | None = None
+    labelled: bool = False
     patterns: Names | None = None
     values: Names | None = None
     values_file: Name | None = None
@@ -223,6 +224,7 @@ class DetectionTable(Table):
 
     profile: Profile | None = _Spelled
     explain_placeholders: bool = False
+    detectors: Names | None = None
 
 
 T = TypeVar("T", bound=Table)

@@ -14,10 +14,11 @@ import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
-from agentguard.classification import BUILT_IN_CLASSES, OwnClass
+from agentguard.classification import BUILT_IN_CLASSES, Detector, OwnClass
 from agentguard.config.positions import Positions
 from agentguard.config.report import Report
 from agentguard.config.settings import (
@@ -54,6 +55,7 @@ class _Examined:
     known: tuple[KnownValue, ...] = ()
     store: str = DEFAULT_STORE
     vault: VaultSettings | None = None
+    offers: tuple[EntryPoint, ...] = ()
 
 
 def load(path: str | os.PathLike[str], env: Mapping[str, str] | None = None) -> Settings:
@@ -69,11 +71,13 @@ def load(path: str | os.PathLike[str], env: Mapping[str, str] | None = None) -> 
     examined = _examine(Path(path), os.environ if env is None else env)
     if examined.document is None or examined.problems:
         raise ConfigError(examined.problems)
+    detectors = _detectors(examined)
     place = Path(path).absolute()
     return Settings(
         policy=compile_policy(examined.document),
         own=examined.own,
         known=examined.known,
+        detectors=detectors,
         named=frozenset(each.name for each in examined.document.class_sources),
         deployment=Deployment(store=place.parent / examined.store),
         path=place,
@@ -139,6 +143,22 @@ def check(path: str | os.PathLike[str], env: Mapping[str, str] | None = None) ->
     )
 
 
+def _detectors(examined: _Examined) -> tuple[Detector, ...]:
+    """Load the detectors of other packages.
+
+    Raises:
+        ConfigError: one cannot be loaded.
+    """
+    from agentguard.config.detectors import loaded
+
+    if examined.report is None or not examined.offers:
+        return ()
+    detectors = loaded(examined.offers, examined.report.add)
+    if examined.report.problems:
+        raise ConfigError(examined.report.problems)
+    return detectors
+
+
 def _narrow_names(document: PolicyDocument) -> Iterator[Flaw]:
     """Find names that do not count in a provider's request, since it has such members itself."""
     for index, source in enumerate(document.class_sources):
@@ -155,6 +175,7 @@ def _examine(
     path: Path, env: Mapping[str, str] | None, vault_env: Mapping[str, str] | None = None
 ) -> _Examined:
     # Deferred: the models bring pydantic, which importing agentguard must not.
+    from agentguard.config.detectors import offered
     from agentguard.config.reading import read
     from agentguard.config.sources import fetch
     from agentguard.config.vaults import vault_of
@@ -166,6 +187,7 @@ def _examine(
     reading = read(tables, BUILT_IN_CLASSES, report.add)
     own: tuple[OwnClass, ...] = ()
     known: tuple[KnownValue, ...] = ()
+    offers: tuple[EntryPoint, ...] = ()
     vault: VaultSettings | None = None
     folder, store = path.absolute().parent, reading.store or DEFAULT_STORE
     vault_env = env if vault_env is None else vault_env
@@ -173,6 +195,7 @@ def _examine(
         vault = vault_of(reading.vault, folder, folder / store, vault_env, report.add)
     if env is not None:
         own, known = fetch(reading.classes, BUILT_IN_CLASSES, folder, env, report.add)
+        offers = offered(reading.document.detection.detectors, report.add)
     report.add_flaws(flaws_of(reading.document))
     return _Examined(
         problems=report.problems,
@@ -182,6 +205,7 @@ def _examine(
         known=known,
         store=store,
         vault=vault,
+        offers=offers,
     )
 
 

@@ -163,6 +163,7 @@ def _detection(table: object, tell: Tell) -> DetectionSpec:
     return DetectionSpec(
         profile=detection.profile or Profile.BALANCED,
         explain_placeholders=detection.explain_placeholders,
+        detectors=tuple(detection.detectors or ()),
     )
 
 

@@ -12,7 +12,7 @@ from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from agentguard.classification import OwnClass
+from agentguard.classification import Detector, OwnClass
 from agentguard.errors import Problem
 from agentguard.policy import Policy
 from agentguard.redaction import VaultScope
@@ -68,6 +68,7 @@ class Settings:
         policy: the compiled policy.
         own: the organisation's own classes.
         known: values of built-in classes and values from the environment.
+        detectors: those of other packages that the policy names.
         named: the classes that have a table, some of which are looked for only then.
         deployment: where the parts lie.
         path: the file that was read, absolute.
@@ -77,6 +78,7 @@ class Settings:
     policy: Policy
     own: tuple[OwnClass, ...]
     known: tuple[KnownValue, ...] = field(repr=False)
+    detectors: tuple[Detector, ...]
     named: frozenset[str]
     deployment: Deployment
     path: Path

@@ -79,11 +79,11 @@ class _Fetching:
 
     def patterns(self) -> tuple[str, ...]:
         table = self._table
-        if not any(getattr(table, key) for key in _RECOGNISING):
+        if not table.labelled and not any(getattr(table, key) for key in _RECOGNISING):
             self._tell(
                 self._path,
                 f"{table.name!r} is not a built-in class: it needs one of "
-                + ", ".join(map(repr, _RECOGNISING)),
+                + ", ".join(map(repr, (*_RECOGNISING, "labelled"))),
             )
         for place, pattern in enumerate(table.patterns or ()):
             path = (*self._path, "patterns", place)

@@ -209,10 +209,12 @@ class DetectionSpec:
     Attributes:
         profile: how much is taken for sensitive.
         explain_placeholders: whether a model is told that placeholders are opaque.
+        detectors: names of the detectors that other packages offer and that are asked, too.
     """
 
     profile: Profile = Profile.BALANCED
     explain_placeholders: bool = False
+    detectors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -289,6 +291,7 @@ class PolicyDocument:
                     "detection": {
                         "profile": self.detection.profile.value,
                         "explain_placeholders": self.detection.explain_placeholders,
+                        "detectors": _sorted(self.detection.detectors),
                     },
                     "labels": _labels_form(self.labels),
                 }
