@@ -52,14 +52,7 @@ BLANK: Runs = ((9, 10), (12, 13), (32, 32))
 NO_LINE_FEED = others(one(10))
 EVERYTHING = others(())
 
-PERL: dict[str, Runs] = {
-    "d": DIGIT,
-    "w": WORD,
-    "s": BLANK,
-    "D": others(DIGIT),
-    "W": others(WORD),
-    "S": others(BLANK),
-}
+PERL: dict[str, Runs] = {"d": DIGIT, "w": WORD, "s": BLANK}
 POSIX: dict[str, Runs] = {
     "alnum": ((48, 57), (65, 90), (97, 122)),
     "alpha": ((65, 90), (97, 122)),

@@ -18,7 +18,8 @@ from agentguard.matching.characters import Runs
 
 _MOST_REPEATS = 1000
 _CONTROL = {"a": 7, "f": 12, "t": 9, "n": 10, "r": 13, "v": 11}
-_POSITIONS = {"A": r"\A", "z": r"\Z", "b": r"\b", "B": r"\B"}
+# In an empty text ``re`` finds no B before Python 3.14.
+_POSITIONS = {"A": r"\A", "z": r"\Z", "b": r"\b", "B": r"(?!\b)"}
 _COUNT = re.compile(r"\{(\d{1,4})(?:(,)(\d{0,4}))?\}")
 _GROUP = re.compile(r"\?(?:P?<([A-Za-z_]\w*)>|([a-zA-Z]*)(-[a-zA-Z]*)?([:)]))")
 _POSIX = re.compile(r"\[:(\^?)([a-z]+):\]")
@@ -195,21 +196,21 @@ class _Reader:
             position = _Piece(text=_POSITIONS[self._next()])
             self._place += 1
             return position
-        runs = self._class_escape()
+        runs = self._class_escape(flags)
         if runs is None:
             return _letter(self._character_escape(), flags)
-        return _characters(characters.folded(runs) if flags.i else runs)
+        return _characters(runs)
 
-    def _class_escape(self) -> Runs | None:
-        if self._next() in characters.PERL and self._next():
-            runs = characters.PERL[self._next()]
+    def _class_escape(self, flags: _Flags) -> Runs | None:
+        if self._next().lower() in characters.PERL and self._next():
+            name = self._next()
             self._place += 1
-            return runs
+            return _class_of(characters.PERL[name.lower()], flags, negated=name.isupper())
         match = self._take(_UNICODE)
         if match is None:
             return None
-        runs = characters.unicode_class(match[3] or match[4])
-        return characters.others(runs) if (match[1] == "P") != bool(match[2]) else runs
+        named = characters.unicode_class(match[3] or match[4])
+        return _class_of(named, flags, negated=(match[1] == "P") != bool(match[2]))
 
     def _character_escape(self) -> int:
         match = self._take(_HEXADECIMAL)
@@ -235,23 +236,20 @@ class _Reader:
             if not self.rest:
                 raise ValueError("missing ]")
             first = False
-            runs.extend(self._class_member())
+            runs.extend(self._class_member(flags))
         self._place += 1
         found = characters.joined(runs)
-        if flags.i:
-            found = characters.folded(found)
         return characters.others(found) if negated else found
 
-    def _class_member(self) -> Runs:
+    def _class_member(self, flags: _Flags) -> Runs:
         posix = self._take(_POSIX)
         if posix is not None:
             if posix[2] not in characters.POSIX:
                 raise ValueError("invalid character class range")
-            named = characters.POSIX[posix[2]]
-            return characters.others(named) if posix[1] else named
+            return _class_of(characters.POSIX[posix[2]], flags, negated=bool(posix[1]))
         if self._next() == "\\" and self._source[self._place + 1 : self._place + 2] in "dDwWsSpP":
             self._place += 1
-            named_class = self._class_escape()
+            named_class = self._class_escape(flags)
             if named_class is None:
                 raise ValueError("invalid character class range")
             return named_class
@@ -263,7 +261,7 @@ class _Reader:
             high = self._class_character()
             if high < low:
                 raise ValueError("invalid character class range")
-        return ((low, high),)
+        return _class_of(((low, high),), flags)
 
     def _class_character(self) -> int:
         if not self.rest:
@@ -297,6 +295,13 @@ def _changed(flags: _Flags, group: re.Match[str]) -> _Flags:
     return replace(flags, **dict.fromkeys(on, True), **dict.fromkeys(off, False))
 
 
+def _class_of(runs: Runs, flags: _Flags, *, negated: bool = False) -> Runs:
+    """Return a class with the other cases of its letters; what is negated is folded before."""
+    if flags.i:
+        runs = characters.folded(runs)
+    return characters.others(runs) if negated else runs
+
+
 def _sign(character: str, flags: _Flags) -> _Piece | None:
     if character == ".":
         return _characters(characters.EVERYTHING if flags.s else characters.NO_LINE_FEED)
@@ -308,8 +313,7 @@ def _sign(character: str, flags: _Flags) -> _Piece | None:
 
 
 def _letter(character: int, flags: _Flags) -> _Piece:
-    runs = characters.one(character)
-    return _characters(characters.folded(runs) if flags.i else runs)
+    return _characters(_class_of(characters.one(character), flags))
 
 
 def _characters(runs: Runs) -> _Piece:
