@@ -113,7 +113,7 @@ def _evasion(engines: Figures) -> str:
 def _pii(engines: Figures) -> str:
     head = ("engine", "structured", *(name.lower() for name in PII_TYPES), "all")
     return _table(
-        (*head, "precision", "negatives", "benign flagged", *PACE),
+        (*head, "precision", "negatives", "flagged but for addresses", *PACE),
         (
             (
                 name,
