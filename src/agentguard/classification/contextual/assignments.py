@@ -176,12 +176,11 @@ def _span(data: bytes, place: int, quoted: re.Match[bytes] | None, *, tag: bool)
 
 def _closing(data: bytes, start: int, quote: bytes) -> int:
     """Return where a quoted value ends, -1 if it does not end on its line."""
-    line = _LINE_END.search(data, start, start + MOST_VALUE)
-    stop = line.start() if line else start + MOST_VALUE
+    stop = start + MOST_VALUE
     end = data.find(quote, start, stop)
     while end > start and quote in (b'"', b"'") and data[end - 1 : end] == b"\\":
         end = data.find(quote, end + 1, stop)
-    return end
+    return end if end < 0 or not _LINE_END.search(data, start, end) else -1
 
 
 _OPENING = {b")": b"(", b"]": b"[", b"}": b"{"}

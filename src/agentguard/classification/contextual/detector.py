@@ -12,14 +12,13 @@ INVARIANT: what a finding depends on stands before it or inside it, and not furt
 
 from collections.abc import Iterator
 from itertools import zip_longest
-from typing import Any
 
 from agentguard.classification.classes import CREDENTIAL
 from agentguard.classification.contextual import tokens, values
 from agentguard.classification.contextual.assignments import Named, assigned, named
 from agentguard.classification.contextual.limits import LIMITS
 from agentguard.classification.contextual.names import GATE, Worth
-from agentguard.classification.engine import linear, to_characters
+from agentguard.classification.engine import Engine, automaton, linear, to_characters
 from agentguard.vocabulary import Finding, Profile
 
 Spot = tuple[int, int, str]
@@ -31,24 +30,23 @@ class ContextualDetector:
     name = "contextual"
     __slots__ = ("_gate", "_limits", "_run")
 
-    def __init__(self, profile: Profile = Profile.BALANCED) -> None:
+    def __init__(
+        self, profile: Profile = Profile.BALANCED, *, engine: Engine | None = None
+    ) -> None:
         """Prepare.
 
         Args:
             profile: how much is taken for a secret.
+            engine: what searches; the one that is installed, unless a test names another.
         """
-        from ahocorasick_rs import BytesAhoCorasick, Implementation
-
         self._limits = LIMITS[profile]
-        self._gate: Any = BytesAhoCorasick(
-            [word.encode("utf-8") for word in GATE], implementation=Implementation.DFA
-        )
-        self._run = linear(tokens.RUN)
+        self._gate = automaton((word.encode("utf-8") for word in GATE), engine=engine)
+        self._run = linear(tokens.RUN, engine=engine)
 
     def detect(self, text: str) -> list[Finding]:
         """Return the findings in *text*, unsorted; they may overlap."""
         data = text.encode("utf-8")
-        hits = self._gate.find_matches_as_indexes(data.lower(), overlapping=True)
+        hits = self._gate(data.lower())
         names = list(named(data, sorted({hit[1:] for hit in hits}))) if hits else []
         found = [*self._given(data, names), *self._drawn(data, names)]
         return _findings(found, data, ascii_only=len(data) == len(text)) if found else []

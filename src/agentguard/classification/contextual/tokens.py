@@ -25,6 +25,11 @@ SHORTEST, LONGEST = 16, 256
 SHORTEST_BODY = 12
 SHORTEST_TYPED = 20
 FEWEST_KINDS = 8
+# Letters beside digits: fewer are a word and its number.
+FEWEST_MIXED = 2
+UUID = 36
+# So much of a token says what all of it does.
+MOST_READ = 64
 # How far before a token a name counts, and how far the line before it is read.
 NEAR, LINE = 80, 96
 
@@ -103,19 +108,30 @@ def _token(
         first = name.end()
     if not SHORTEST <= last - first <= LONGEST or not _DIGIT.search(data, first, last):
         return None
+    if last - first in _WIDTHS and (not first or data[first - 1] in b"\r\n"):
+        return None
     start = _body(data, first, last)
     body = data[start:last]
     place = bisect_left(names, start)
     near = place > 0 and start - names[place - 1] <= NEAR
-    if not near and len(_LETTER_BY_DIGIT.findall(body)) < 2:  # noqa: PLR2004 - a word and a number
+    if not near and _is_plain(data, first, last, body):
         return None
     least = _least(data, first, last, body, near=near, limits=limits)
-    bits = surprise(body)
+    bits = surprise(body[:MOST_READ])
     if bits < least and not (limits.typed < bits and _is_typed(data, first, body, near=near)):
         return None
     if _is_harmless(data, first, last, body):
         return None
     return Drawn(start=first, end=last, near=near)
+
+
+def _is_plain(data: bytes, first: int, last: int, body: bytes) -> bool:
+    """Say, before anything dear is asked, whether a token is a path, a UUID or words and numbers."""
+    return (
+        data[first] in b"/"
+        or (last - first == UUID and data[first + 8] == data[first + 23] == ord("-"))
+        or len(_LETTER_BY_DIGIT.findall(body)) < FEWEST_MIXED
+    )
 
 
 def _least(data: bytes, first: int, last: int, body: bytes, *, near: bool, limits: Limits) -> float:
@@ -169,7 +185,7 @@ def _is_harmless(data: bytes, first: int, last: int, body: bytes) -> bool:
         or not _LONG.search(body)
         or len(set(body)) < FEWEST_KINDS
         or _is_fingerprint(data, first)
-        or _is_part(data, first, last)
+        or _is_part(data, first)
     )
 
 
@@ -180,18 +196,14 @@ def _is_fingerprint(data: bytes, first: int) -> bool:
     return word.endswith(_FINGERPRINTS) or word in _SHORT_FINGERPRINTS
 
 
-def _is_part(data: bytes, first: int, last: int) -> bool:
+def _is_part(data: bytes, first: int) -> bool:
     """Say whether a token is a part of an address, or a line of something longer."""
     head = data[max(0, first - LINE) : first]
     if b"://" in head and _URL.search(head):
         return True
     lines = head.rstrip(b" \t")
-    if lines and not lines.endswith(b"\n"):
+    if not lines.endswith(b"\n"):
         return False
     line = lines.rstrip(b"\r\n")
     before = line[line.rfind(b"\n") + 1 :].strip()
-    return (
-        last - first in _WIDTHS
-        or before.endswith(b"-----")
-        or _WRAPPED_LINE.match(before) is not None
-    )
+    return before.endswith(b"-----") or _WRAPPED_LINE.match(before) is not None

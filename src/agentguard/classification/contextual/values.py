@@ -18,6 +18,8 @@ from agentguard.classification.contextual.randomness import looks_typed, surpris
 
 SHORTEST = 4
 SHORTEST_DRAWN = 8
+# So much of a value says what all of it does.
+MOST_READ = 128
 # A number of fewer digits is an amount, a date or an identifier.
 SHORTEST_NUMBER = 20
 # Names, paths and expressions of programs cost fewer bits for each character.
@@ -38,6 +40,7 @@ _FEWEST_DIGITS = 2
 
 def is_secret(value: bytes, given: Assigned, limits: Limits) -> bool:
     """Say whether an assigned value is a secret."""
+    value = value[:MOST_READ]
     if len(value) < SHORTEST or _is_harmless(value):
         return False
     bits = surprise(value)
