@@ -201,7 +201,7 @@ def pii_scores(positives: Pairs, benign: Pairs) -> dict[str, Any]:
 
 def _is_address(kind: str) -> bool:
     """Say whether a kind is that of addresses of mail or pages, which code and histories hold."""
-    return kind.split()[0].lower() in {"email", "email_address", "url", "web_address"}
+    return kind.split(maxsplit=1)[0].lower() in {"email", "email_address", "url", "web_address"}
 
 
 def _shares(document: Document, found: Sequence[Span]) -> Iterator[tuple[Span, float]]:
