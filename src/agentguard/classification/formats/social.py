@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What do the credentials of social networks look like?"""
 
-from agentguard.classification.formats import validators
 from agentguard.classification.formats.form import TokenFormat, named, token, word
 from agentguard.vocabulary import Profile
 
@@ -42,11 +41,12 @@ SOCIAL: tuple[TokenFormat, ...] = (
         width=512,
         documentation="https://developers.facebook.com/docs/instagram-platform/",
     ),
-    word(
+    named(
         "twitter_bearer_token",
         r"A{20,22}[A-Za-z0-9%]{60,}",
-        "AAAAAAAAAAAAAAAAAAAA",
-        confirm=validators.has_digit,
+        "bearer",
+        "twitter",
+        longest=130,
         documentation="https://docs.x.com/fundamentals/authentication/oauth-2-0/bearer-tokens",
     ),
     named(

@@ -35,7 +35,7 @@ _FILLINGS = (b"x", b"X", b"*", b".", b"0", b"-", b"_", b"#")
 # How far before a value the name of its provider may stand, and what stands between.
 NEAR = 96
 _ASSIGNED = re.compile(
-    rb"(?i:key|token|secret|passw|pwd|auth|cred|access|private|license|sid)"
+    rb"(?i:key|token|secret|passw|pwd|auth|bearer|cred|access|private|license|sid)"
     rb"[A-Za-z0-9_.]{0,20}[\s\"'()\[\]{}:=>,|\\-]{1,12}\Z"
 )
 
