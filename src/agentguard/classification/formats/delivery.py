@@ -105,7 +105,7 @@ DELIVERY: tuple[TokenFormat, ...] = (
     ),
     token(
         "snyk_service_token",
-        r"snyk_(?:sat|uat|pat)\.[A-Za-z0-9_.-]{40,}",
+        r"snyk_(?:sat|uat|pat)\.[A-Za-z0-9_.-]{24,}",
         "snyk_sat.",
         "snyk_uat.",
         "snyk_pat.",
