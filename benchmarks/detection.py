@@ -128,7 +128,8 @@ def main() -> None:
     """Measure, and print tables."""
     options = arguments()
     sets = read_sets(options.data) if options.data else generated()
-    here = engines_of([sys.executable, *options.peers])
+    ours = [name for name, engine in ENGINES.items() if engine.package == "agentguard"]
+    here = dict.fromkeys(ours, sys.executable) | engines_of(options.peers)
     wanted = options.engines or list(ENGINES)
     figures: dict[str, Any] = {
         "machine": machine(),

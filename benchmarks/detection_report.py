@@ -163,7 +163,7 @@ def _held_out(figures: Figures) -> str:
 
 def _endings(figures: Figures) -> str:
     lines = list(_told(figures))
-    lines.extend(f"- {name}: not installed" for name in figures["missing"])
+    lines.extend(f"- {name}: not run, in no environment of --peers" for name in figures["missing"])
     return "\n".join(lines)
 
 

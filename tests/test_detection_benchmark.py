@@ -157,4 +157,4 @@ def test_what_was_not_run_whole_is_told(part: Part) -> None:
         }
     )
     assert "- slow (pii): stopped at its limit of time; 3 of 9 texts" in told
-    assert "- piighost with spaCy: not installed" in told
+    assert "- piighost with spaCy: not run, in no environment of --peers" in told
