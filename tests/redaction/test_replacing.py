@@ -3,21 +3,29 @@
 """Every action works in every position, and the strictest decides where classes overlap."""
 
 import json
+from collections.abc import Mapping
 from itertools import permutations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from agentguard.canonical import Frozen, canonical_bytes, freeze
+from agentguard.canonical import Frozen, canonical_bytes, freeze, thaw
 from agentguard.classification import (
     BUILT_IN_CLASSES,
     KnownValues,
     OwnClass,
     build_classifier,
 )
-from agentguard.redaction import Redacted, Vault, redact_payload
-from agentguard.redaction.replacing import Find
+from agentguard.classification.engine import merge
+from agentguard.redaction import (
+    Redacted,
+    Vault,
+    checked_answer,
+    redact_payload,
+    resolve_arguments,
+)
+from agentguard.redaction.replacing import Find, Treatment, action_in_answers, action_of
 from agentguard.vocabulary import Action, DataClass, Finding
 
 MAIL, CARD, ORDER = "bob.miller@example.com", "4111111111111111", "ORDER-20240001-77"
@@ -153,6 +161,33 @@ def test_the_strictest_class_found_in_a_place_decides(order: tuple[str, ...]) ->
     assert str(result.payload).startswith("[[GONE:")
 
 
+def test_a_place_that_would_show_a_part_of_another_class_is_redacted() -> None:
+    """The last four of a card are not shown where they could be those of an address."""
+    classes = {
+        "kept": DataClass(name="kept", family="pii", action=Action.TOKENISE),
+        "last": DataClass(name="last", family="pii", action=Action.KEEP_LAST_FOUR),
+        "again": DataClass(name="again", family="pii", action=Action.KEEP_LAST_FOUR),
+        "shape": DataClass(name="shape", family="pii", action=Action.FORMAT_PRESERVING),
+        "mild": DataClass(name="mild", family="pii", action=Action.LABEL),
+    }
+    text = "4111111111111111"
+
+    def shown(name: str, *covers: str) -> str:
+        place = Finding(start=0, end=16, data_class=name, detector="x", covers=frozenset(covers))
+        result = redact_payload(
+            text,
+            find=lambda given: (place,) if given == text else (),
+            actions=classes,
+            vault=Vault(b"k" * 32),
+        )
+        return str(result.payload)
+
+    assert shown("last") == shown("last", "again", "mild") == "****1111"
+    assert len(shown("shape", "mild")) == 16
+    for names in (("last", "kept"), ("kept", "last"), ("shape", "last"), ("kept", "shape")):
+        assert shown(*names).startswith("[[")
+
+
 def test_a_blocked_class_is_counted_under_any_other() -> None:
     """A class that refuses a call is not lost where another finding is longer."""
     place = Finding(start=0, end=5, data_class="kept", detector="x", covers=frozenset({"never"}))
@@ -182,3 +217,96 @@ def test_a_class_that_passes_hides_no_other_in_its_place() -> None:
     )
     assert MAIL not in dumped(result.payload)
     assert result.counts == {"email": 1}
+
+
+# Characters that stand nowhere else, so that each that survives is seen.
+WIDTH = 24
+STRANGE = "".join(chr(0x4E00 + place) for place in range(WIDTH))
+NAMED = {
+    f"as_{action.value}": DataClass(
+        name=f"as_{action.value}", family="pii", action=action, in_answers=answered
+    )
+    for action, answered in zip(
+        [each for each in Action if each not in {Action.BLOCK, Action.KEEP_LAST_FOUR}],
+        [Action.LABEL, Action.REDACT, Action.REDACT, Action.LABEL, Action.REDACT],
+        strict=True,
+    )
+}
+SPOTS = st.lists(
+    st.tuples(st.integers(0, WIDTH - 1), st.integers(1, WIDTH), st.sampled_from(sorted(NAMED))),
+    max_size=6,
+)
+Spots = list[tuple[int, int, str]]
+
+
+def overlapping(spots: Spots) -> Find:
+    """Find these places in the strange text alone, merged as a classifier does it."""
+    found = [
+        Finding(start=start, end=min(WIDTH, start + size), data_class=name, detector="test")
+        for start, size, name in spots
+    ]
+    merged = merge(found, lambda finding: (finding.start - finding.end,))
+    return lambda text: merged if text == STRANGE else ()
+
+
+def covered(spots: Spots, treatment: Treatment) -> set[str]:
+    """The characters that a class covers which does not let them pass."""
+    return {
+        character
+        for start, size, name in spots
+        if treatment(NAMED[name]) is not Action.LABEL
+        for character in STRANGE[start : start + size]
+    }
+
+
+@settings(deadline=None, max_examples=200)
+@given(SPOTS)
+def test_every_character_that_must_not_leave_is_covered(spots: Spots) -> None:
+    """However findings overlap, what any hiding class covers is gone, and the rest is not."""
+    result = redact_payload(
+        (STRANGE,), find=overlapping(spots), actions=NAMED, vault=Vault(b"k" * 32)
+    )
+    left = set(dumped(result.payload))
+    assert left.isdisjoint(covered(spots, action_of))
+    found = {each for start, size, _ in spots for each in STRANGE[start : start + size]}
+    assert set(STRANGE) - found <= left
+
+
+@settings(deadline=None, max_examples=100)
+@given(SPOTS)
+def test_every_character_that_an_answer_must_not_hold_is_covered(spots: Spots) -> None:
+    """The same holds for what a class says of answers."""
+    _, shown, _ = checked_answer(
+        {"text": STRANGE},
+        answers=["/text"],
+        find=overlapping(spots),
+        classes=NAMED,
+        vault=Vault(b"k" * 32),
+    )
+    assert set(shown["text"]).isdisjoint(covered(spots, action_in_answers))
+
+
+REVERSIBLE = dict.fromkeys(FAMILIES, Action.TOKENISE)
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-9, 9) | TEXTS | st.text(max_size=9),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["a", "token", MAIL, TOKEN, "b c"]), inner, max_size=3)
+        | inner.map(lambda value: json.dumps([value], separators=(",", ":"), ensure_ascii=False))
+    ),
+    max_leaves=10,
+)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.dictionaries(st.sampled_from(["x", MAIL, ORDER]), JSON_VALUES, max_size=3))
+def test_what_is_reversible_comes_back_from_any_payload(payload: dict[str, object]) -> None:
+    """A tool that may receive every class gets exactly what was hidden, wherever it stood."""
+    assume("[[" not in json.dumps(payload))
+    vault = Vault(b"k" * 32)
+    hidden = redacted(payload, REVERSIBLE, vault).payload
+    assert isinstance(hidden, Mapping)
+    for value in CANARIES.values():
+        assert value not in dumped(hidden)
+    back, _ = resolve_arguments(hidden, vault, lambda _: True)
+    assert thaw(back) == payload

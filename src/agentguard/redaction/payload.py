@@ -46,9 +46,10 @@ from agentguard.redaction.replacing import (
     Find,
     action_of,
     deciding,
+    deciding_class,
     instead_of,
-    strictness,
     united,
+    with_mixed,
 )
 from agentguard.redaction.spans import without
 from agentguard.redaction.telling import found_behind_key, names_a_credential
@@ -165,9 +166,10 @@ class _Walk:
         self.counts: Counter[str] = Counter()
         self.pieces: list[str] = []
         self.secret = False
-        self._find = deciding(find, actions, action_of)
+        self._known_actions = actions
+        self._actions = with_mixed(actions)
+        self._find = deciding(find, self._actions, action_of)
         self._recalled = find.recalled.by(actions) if isinstance(find, RecallingFind) else None
-        self._actions = actions
         self._vault = vault
         self._marks = authored
         self._source = source
@@ -189,7 +191,7 @@ class _Walk:
             everything: whether to look at what this walk left as it was, too.
         """
         placing = Placing(self._placed, self._area)
-        walk = _Walk(find, self._actions, self._vault, AUTHORED, self._source, placing)
+        walk = _Walk(find, self._known_actions, self._vault, AUTHORED, self._source, placing)
         walk._again = True
         if not everything:
             walk._only, walk.harmless = self.changed, self.harmless
@@ -336,8 +338,8 @@ class _Walk:
         if self._vault.surrogates.issued(digits):
             return None
         names = [*(finding.data_class for finding in found), *([name] if name else [])]
-        strictest = max(names, key=lambda each: strictness(each, self._actions, action_of))
-        return self._hidden(strictest, digits, by_place=bool(name))
+        deciding = deciding_class(names, self._actions, action_of)
+        return self._hidden(deciding, digits, by_place=bool(name))
 
     def _is_telling(self, key: str) -> bool:
         telling = self._telling.get(key)

@@ -10,7 +10,7 @@ INVARIANT: the strictest action among the classes found in one place decides
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias, assert_never
 
@@ -35,6 +35,9 @@ _MILDEST_FIRST = (
     Action.BLOCK,
 )
 _STRICTNESS = {action: place for place, action in enumerate(_MILDEST_FIRST)}
+# What shows a part or a shape of all that it covers must cover nothing of another action's.
+_SHOWING = frozenset({Action.FORMAT_PRESERVING, Action.KEEP_LAST_FOUR})
+_MIXED = "+"
 # A class that nobody gave an action refuses the text, so it must not be lost among others.
 _UNKNOWN = len(_MILDEST_FIRST)
 
@@ -47,6 +50,15 @@ def action_of(data_class: DataClass) -> Action:
 def action_in_answers(data_class: DataClass) -> Action:
     """Return what happens to a class in an answer."""
     return data_class.in_answers
+
+
+def with_mixed(classes: Mapping[str, DataClass]) -> Mapping[str, DataClass]:
+    """Return the classes, and those that show a part once more, redacted, for mixed places."""
+    showing = [each for each in classes.values() if each.action in _SHOWING]
+    if not showing:
+        return classes
+    mixed = {f"{each.name}{_MIXED}": replace(each, action=Action.REDACT) for each in showing}
+    return {**classes, **mixed}
 
 
 def strictness(name: str, classes: Mapping[str, DataClass], treatment: Treatment) -> int:
@@ -62,25 +74,37 @@ def deciding(find: Find, classes: Mapping[str, DataClass], treatment: Treatment)
         if not finding.covers:
             return finding
         names = (finding.data_class, *sorted(finding.covers))
-        name = max(names, key=lambda each: strictness(each, classes, treatment))
+        name = deciding_class(names, classes, treatment)
         return finding if name == finding.data_class else replace(finding, data_class=name)
 
     return lambda text: tuple(map(decided, find(text)))
+
+
+def deciding_class(
+    names: Sequence[str], classes: Mapping[str, DataClass], treatment: Treatment
+) -> str:
+    """Return the class that decides in a place: the strictest, the first one among equals.
+
+    Where it would show a part of what another action is to hide, it is its redacted double.
+    """
+    strictest = max(names, key=lambda each: strictness(each, classes, treatment))
+    double = f"{strictest}{_MIXED}"
+    if double not in classes:
+        return strictest
+    actions = {treatment(classes[name]) for name in names} - {Action.LABEL}
+    return double if len(actions) > 1 else strictest
 
 
 def united(
     first: list[Span], second: list[Span], classes: Mapping[str, DataClass], treatment: Treatment
 ) -> list[Span]:
     """Return sorted spans that cover both lists; the strictest, then the longest gives the class."""
-
-    def weight(span: Span) -> tuple[int, int]:
-        return strictness(span[2], classes, treatment), span[1] - span[0]
-
     together: list[Span] = []
     for span in sorted((*first, *second)):
         if together and span[0] < together[-1][1]:
             last = together[-1]
-            name = max(last, span, key=weight)[2]
+            longest_first = sorted((last, span), key=lambda one: one[0] - one[1])
+            name = deciding_class([one[2] for one in longest_first], classes, treatment)
             together[-1] = (last[0], max(last[1], span[1]), name)
         else:
             together.append(span)
