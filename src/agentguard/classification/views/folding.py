@@ -10,7 +10,6 @@ INVARIANT: however a letter of a word is written, the word reads the same
 (tests/classification/test_views_folding.py).
 """
 
-import functools
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -51,7 +50,8 @@ _TELLING = re.compile(
     f"|[A-Za-z][{_DASHES}](?=[A-Za-z]{{0,16}}[0-9])|[0-9][{_DASHES}][A-Za-z]"
     "|[\U000e0020-\U000e007e]{8,}"
 )
-_SEEN_OR_NOT = re.compile(f"([{_UNSEEN}{_MARKS}]+)|[^{_UNSEEN}{_MARKS}]+")
+_UNSEEN_HERE = re.compile(f"[{_UNSEEN}{_MARKS}]")
+_SEEN = re.compile(f"[^{_UNSEEN}{_MARKS}]+")
 _TAGS = re.compile("[\U000e0020-\U000e007e]{8,}")
 _TAG = 0xE0000
 
@@ -60,18 +60,22 @@ _LOOKS_LIKE = {other: plain for plain, alike in LOOK_ALIKES.items() for other in
 _BOXED = (0x1F130, 0x1F150, 0x1F170, 0x1F1E6)
 _LETTERS = 26
 FARTHEST = 64
+MOST_REMEMBERED = 8192
 
 
 def folded_sites(text: str) -> list[Site]:
     """Return what reads otherwise than it is written near words that mix scripts, in order."""
     sites: list[Site] = []
     stop = 0
-    for telling in _TELLING.finditer(text):
+    telling = _TELLING.search(text)
+    while telling is not None:
         start = max(stop, telling.start() - FARTHEST)
         end = min(len(text), telling.end() + FARTHEST)
         if start < end:
             sites.extend(_read(text, start, end))
             stop = end
+        # What tells and reaches over the end of what was read begins a little before it.
+        telling = _TELLING.search(text, max(telling.end(), stop - 1))
     return sites
 
 
@@ -86,20 +90,29 @@ def _read(text: str, start: int, end: int) -> Iterator[Site]:
 
 
 def _folded(text: str, start: int, end: int) -> Iterator[Site]:
-    for run in _SEEN_OR_NOT.finditer(text, start, end):
-        first, last = run.span()
-        if run[1]:
-            yield Site(first, last, "")
-            continue
-        letters = [folded(each) for each in run.group()]
-        if len(letters) == sum(map(len, letters)) and all(letters):
-            yield Site(first, last, "".join(letters), 1)
-            continue
-        for place, letter in enumerate(letters, first):
-            yield Site(place, place + 1, letter)
+    part = text[start:end]
+    if _UNSEEN_HERE.search(part):
+        offsets = [
+            place for run in _SEEN.finditer(text, start, end) for place in range(*run.span())
+        ]
+        part = "".join(_SEEN.findall(part))
+    else:
+        offsets = []
+    letters = part.translate(_READS_AS)
+    if len(letters) == len(part):
+        yield Site(start, end, letters, 0 if offsets else 1, tuple(offsets))
+        return
+    places = offsets or range(start, end)
+    behind = start
+    for place, letter in zip(places, part, strict=True):
+        if behind < place:
+            yield Site(behind, place, "")
+        yield Site(place, place + 1, _READS_AS[ord(letter)])
+        behind = place + 1
+    if behind < end:
+        yield Site(behind, end, "")
 
 
-@functools.lru_cache(maxsize=4096)
 def folded(character: str) -> str:
     """Return how one character reads that is seen."""
     if character < "\x80":
@@ -112,5 +125,19 @@ def folded(character: str) -> str:
         if first <= code < first + _LETTERS:
             return chr(ord("A") + code - first)
     parts = unicodedata.normalize("NFKD", character)
-    kept = "".join(part for part in parts if not unicodedata.combining(part))
-    return "".join(_LOOKS_LIKE.get(part, part) for part in kept)
+    kept = (part for part in parts if not unicodedata.combining(part))
+    return "".join(_LOOKS_LIKE.get(part, part) for part in kept) or character
+
+
+class _ReadsAs(dict[int, str]):
+    """How characters read that were asked about, up to as many as a few scripts have."""
+
+    def __missing__(self, code: int) -> str:
+        letter = folded(chr(code))
+        if len(self) < MOST_REMEMBERED:
+            self[code] = letter
+        return letter
+
+
+# Threads may share it: what they write at the same time is the same.
+_READS_AS = _ReadsAs()

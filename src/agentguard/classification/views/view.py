@@ -22,13 +22,18 @@ class Site(NamedTuple):
     """A place of a text and what stands there once it is decoded.
 
     ``stride`` says how many characters of the original make one of ``instead``; with 0 only all of
-    them together make all of it.
+    them together make all of it. ``offsets`` says instead where each character of ``instead``
+    stands in the original, where others between them were left out.
     """
 
     start: int
     end: int
     instead: str
     stride: int = 0
+    offsets: tuple[int, ...] = ()
+
+
+_NOWHERE = Site(0, 0, PARTING)
 
 
 class View:
@@ -36,9 +41,7 @@ class View:
 
     __slots__ = ("_at", "_origins", "_partings", "text")
 
-    def __init__(
-        self, text: str, at: list[int], origins: list[tuple[int, int, int]], partings: list[int]
-    ) -> None:
+    def __init__(self, text: str, at: list[int], origins: list[Site], partings: list[int]) -> None:
         self.text = text
         self._at = at
         self._origins = origins
@@ -66,13 +69,15 @@ class View:
 
     def _begin(self, place: int) -> int:
         index = bisect_right(self._at, place) - 1
-        start, _, stride = self._origins[index]
-        return start + (place - self._at[index]) * stride
+        site, step = self._origins[index], place - self._at[index]
+        return site.offsets[step] if site.offsets else site.start + step * site.stride
 
     def _end(self, place: int) -> int:
         index = bisect_right(self._at, place) - 1
-        start, end, stride = self._origins[index]
-        return start + (place + 1 - self._at[index]) * stride if stride else end
+        site, step = self._origins[index], place - self._at[index]
+        if site.offsets:
+            return site.offsets[step] + 1
+        return site.start + (step + 1) * site.stride if site.stride else site.end
 
 
 class Copy:
@@ -83,7 +88,7 @@ class Copy:
         self._parts: list[str] = []
         self._size = 0
         self._at: list[int] = []
-        self._origins: list[tuple[int, int, int]] = []
+        self._origins: list[Site] = []
         self._partings: list[int] = []
 
     def keep(self, start: int, end: int) -> None:
@@ -95,7 +100,7 @@ class Copy:
         """Take what was decoded; nothing of a place where nothing is to stand."""
         if site.instead:
             self._at.append(self._size)
-            self._origins.append((site.start, site.end, site.stride))
+            self._origins.append(site)
             self._parts.append(site.instead)
             self._size += len(site.instead)
 
@@ -103,7 +108,7 @@ class Copy:
         """What follows does not stand beside what was taken last."""
         if self._size:
             self._at.append(self._size)
-            self._origins.append((0, 0, 0))
+            self._origins.append(_NOWHERE)
             self._partings.append(self._size)
             self._parts.append(PARTING)
             self._size += len(PARTING)
