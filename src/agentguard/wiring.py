@@ -6,8 +6,11 @@ The only module that knows every part. It gives the core its clock and its rando
 decides nothing.
 """
 
+import importlib.util
 import secrets
+import threading
 import uuid
+import weakref
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
@@ -15,6 +18,7 @@ from importlib.metadata import version
 from opentelemetry.trace import TracerProvider
 
 from agentguard.classification import Classifier, build_classifier
+from agentguard.classification.engine import Engine
 from agentguard.config import Settings, VaultSettings
 from agentguard.enforcement import Enforcer
 from agentguard.identity import Identities
@@ -35,6 +39,9 @@ from agentguard.telemetry import Telemetry
 
 # How long an approved execution may take before its outcome counts as unknown.
 LEASE = timedelta(minutes=15)
+
+# Seconds that a guard must live for before the fast engine is compiled.
+ACCELERATED_AFTER = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +80,25 @@ def classifier_of(settings: Settings) -> Classifier:
     )
 
 
+def accelerate_later(classifier: Classifier) -> None:
+    """Give a classifier its fast engine in the background, where the library for it is there.
+
+    A process that is short, or drops its guard soon, does not pay for it.
+    """
+    if importlib.util.find_spec("hyperscan") is None or classifier.engine is not Engine.DEFAULT:
+        return
+    alive = weakref.ref(classifier)
+
+    def accelerate() -> None:
+        kept = alive()
+        if kept is not None:
+            kept.accelerate()
+
+    timer = threading.Timer(ACCELERATED_AFTER, accelerate)
+    timer.daemon = True
+    timer.start()
+
+
 def placed_by(policy: Policy) -> PlacedClasses:
     """Return what a policy says of names and paths; the most exact name counts."""
     names = sorted(
@@ -97,9 +123,11 @@ def assemble(settings: Settings, *, tracer_provider: TracerProvider | None = Non
     journal = Journal(store, now)
     keeper = None if settings.vault is None else vault_keeper(settings.vault)
     identities = Identities(new_id, None if settings.vault is None else settings.vault.tenant)
+    classifier = classifier_of(settings)
+    accelerate_later(classifier)
     core = Core(
         policy=policy,
-        classifier=classifier_of(settings),
+        classifier=classifier,
         now=now,
         random=secrets.token_bytes,
         lease=LEASE,

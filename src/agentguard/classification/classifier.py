@@ -24,7 +24,7 @@ from agentguard.classification.classes import (
 )
 from agentguard.classification.composed import with_parts
 from agentguard.classification.contextual import ContextualDetector
-from agentguard.classification.engine import Rule, RuleSet, linear, merge
+from agentguard.classification.engine import Engine, Rule, RuleSet, linear, merge
 from agentguard.classification.formats import TOKEN_FORMATS, borrowed_rules
 from agentguard.classification.known_values import KnownValues, inspectable
 from agentguard.classification.looking import Looking, put_back
@@ -46,7 +46,7 @@ class Classifier:
     Build one with ``build_classifier``.
     """
 
-    __slots__ = ("_known", "_looking", "_reach", "_recognised")
+    __slots__ = ("__weakref__", "_known", "_looking", "_reach", "_recognised")
 
     def __init__(
         self,
@@ -62,7 +62,22 @@ class Classifier:
         self._reach = reach
 
     def __repr__(self) -> str:
-        return f"Classifier({self._looking!r})"
+        return f"Classifier({self.engine} engine: {self._looking!r})"
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that searches for patterns now; what is found is the same with each."""
+        return self._looking.engine
+
+    def accelerate(self) -> None:
+        """Compile the database of the fast engine, and use it from then on.
+
+        It takes a second and may run in a thread of its own while others search.
+
+        Raises:
+            ImportError: the extra ``fast`` is not installed.
+        """
+        self._looking.accelerate()
 
     def reach(self, classes: Container[str]) -> int:
         """Return how many characters a finding of these classes may span over blanks.

@@ -15,6 +15,7 @@ from typing import Protocol
 
 from agentguard.classification.broken_tokens import BrokenTokens
 from agentguard.classification.classes import Detector
+from agentguard.classification.engine import Engine, RuleSet, installed
 from agentguard.classification.recognised import NOTHING_SEEN, Seen
 from agentguard.classification.views import views_of
 from agentguard.vocabulary import Finding
@@ -42,6 +43,19 @@ class Looking:
 
     def __repr__(self) -> str:
         return ", ".join(detector.name for detector in self._detectors)
+
+    @property
+    def engine(self) -> Engine:
+        """The engine that searches for patterns now."""
+        return next((rules.engine for rules in self._rule_sets()), installed())
+
+    def accelerate(self) -> None:
+        """Compile what the fast engine needs, and use it from then on."""
+        for rules in self._rule_sets():
+            rules.accelerate()
+
+    def _rule_sets(self) -> Iterator[RuleSet]:
+        return (detector for detector in self._detectors if isinstance(detector, RuleSet))
 
     def look(self, text: str) -> Seen:
         """Return what is seen in a text without lone surrogates.
