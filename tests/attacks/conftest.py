@@ -5,6 +5,7 @@
 import asyncio
 import inspect
 import json
+import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -342,3 +343,104 @@ def desk_of(policy_file: Path, approver_key: tuple[bytes, str]) -> DeskOf:
 def desk(guard: Guard, desk_of: DeskOf) -> Desk:
     """A desk of the starter policy."""
     return desk_of(guard)
+
+
+MARK = r"\[\[[A-Z_]+:[A-Z2-7]{8}\]\]"
+TALK = """
+[[rule]]
+id = "everything"
+who = ["agent:support"]
+for = ["user:alice", "user:bob"]
+provider = ["loopback"]
+model = ["*"]
+operation = ["inference"]
+then = "allow"
+
+[[tool]]
+name = "send"
+impact = "read_only"
+receives = ["email"]
+
+[[rule]]
+id = "send"
+who = ["agent:support"]
+for = ["user:alice"]
+tool = "send"
+args.letter = { any = true }
+then = "allow"
+
+[[class]]
+name = "project"
+action = "redact"
+in_answers = "redact"
+values = ["operation silver falcon"]
+"""
+
+
+class Talk:
+    """Turns of conversations with a guarded client, and what arrived at the provider."""
+
+    def __init__(self, guard: Guard, provider: LoopbackProvider, folder: Path) -> None:
+        self.guard = guard
+        self.provider = provider
+        self.folder = folder
+        plain = OpenAI(base_url=provider.base_url, api_key="not-a-key", max_retries=0)
+        self.client: Any = guard.wrap(plain)
+
+    def as_alice(self, session: str = "s", person: str = "user:alice") -> Any:
+        """Act as support for somebody, in a session that can be met again."""
+        return self.guard.identity("agent:support", on_behalf_of=person, session=session)
+
+    def chat(self, *messages: Any, session: str = "s", person: str = "user:alice") -> str:
+        """Say messages, texts being what the user says, and return the answer."""
+        said = [{"role": "user", "content": m} if isinstance(m, str) else m for m in messages]
+        with self.as_alice(session, person):
+            answer = self.client.chat.completions.create(model="m", messages=said)
+        text: str = answer.choices[0].message.content
+        return text
+
+    def streamed(self, text: str) -> str:
+        """Say a text and put the deltas of the answer together."""
+        with self.as_alice():
+            chunks = self.client.chat.completions.create(
+                model="m", messages=[{"role": "user", "content": text}], stream=True
+            )
+            return "".join(each.choices[0].delta.content or "" for each in chunks if each.choices)
+
+    @property
+    def sent(self) -> Any:
+        """The body of the last request."""
+        return self.provider.journal[-1].json
+
+    def marks(self) -> list[str]:
+        """Return the placeholders of the last request, in order."""
+        return re.findall(MARK, json.dumps(self.sent))
+
+    def returned(self, content: str) -> tuple[dict[str, Any], ...]:
+        """Return what a tool said, behind the call that asked it."""
+        call = {"name": "send", "arguments": "{}"}
+        return (
+            {
+                "role": "assistant",
+                "content": None,
+                "tool_calls": [{"id": "c", "type": "function", "function": call}],
+            },
+            {"role": "tool", "tool_call_id": "c", "content": content},
+        )
+
+
+@pytest.fixture
+def talk(policy_file: Path, provider: LoopbackProvider, tracing: TracerProvider) -> Iterator[Talk]:
+    """A conversation under the starter policy, with a tool that sends letters."""
+    text = policy_file.read_text(encoding="utf-8")
+    policy_file.write_text(text + TALK, encoding="utf-8")
+    with Guard.from_file(policy_file, tracer_provider=tracing) as guard:
+        made = Talk(guard, provider, policy_file.parent)
+        with made.client:
+            yield made
+
+
+@pytest.fixture
+def made_talk() -> Callable[..., Talk]:
+    """Begin a conversation with another guard."""
+    return Talk

@@ -7,102 +7,22 @@ end: a guarded client of the real SDK, and a provider on loopback that keeps eve
 """
 
 import base64
-import io
 import json
-import logging
 import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pytest
-from openai import OpenAI
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from agentguard import AgentGuardError, ApprovalPending, ContentRefused, Guard, GuardFailure
-from agentguard.audit.entries import entry_fields
-from agentguard.classification import Classifier
-from agentguard.stores import SqliteReader
-from agentguard.testing import Answer, LoopbackProvider, ToolRequest, echo
-from agentguard.vocabulary import AuditEntry
+from agentguard import ContentRefused, Guard
+from agentguard.testing import Answer, LoopbackProvider, echo
 
 JANE, BOB = "jane.doe@customers.example", "bob@customers.example"
 TOKEN = "gh" + "p_" + "0aB" * 12
 NAME = "operation silver falcon"
 MARK = re.compile(r"\[\[[A-Z_]+:[A-Z2-7]{8}\]\]")
-
-LINES = f"""
-[[rule]]
-id = "everything"
-who = ["agent:support"]
-for = ["user:alice", "user:bob"]
-provider = ["loopback"]
-model = ["*"]
-operation = ["inference"]
-then = "allow"
-
-[[tool]]
-name = "send"
-impact = "read_only"
-receives = ["email"]
-
-[[rule]]
-id = "send"
-who = ["agent:support"]
-for = ["user:alice"]
-tool = "send"
-args.letter = {{ any = true }}
-then = "allow"
-
-[[class]]
-name = "project"
-action = "redact"
-in_answers = "redact"
-values = ["{NAME}"]
-"""
-
-
-class Talk:
-    """Turns of conversations with a guarded client, and what arrived at the provider."""
-
-    def __init__(self, guard: Guard, provider: LoopbackProvider, folder: Path) -> None:
-        self.guard = guard
-        self.provider = provider
-        self.folder = folder
-        plain = OpenAI(base_url=provider.base_url, api_key="not-a-key", max_retries=0)
-        self.client: Any = guard.wrap(plain)
-
-    def as_alice(self, session: str = "s", person: str = "user:alice") -> Any:
-        """Act as support for somebody, in a session that can be met again."""
-        return self.guard.identity("agent:support", on_behalf_of=person, session=session)
-
-    def chat(self, *messages: Any, session: str = "s", person: str = "user:alice") -> str:
-        """Say messages, texts being what the user says, and return the answer."""
-        said = [{"role": "user", "content": m} if isinstance(m, str) else m for m in messages]
-        with self.as_alice(session, person):
-            answer = self.client.chat.completions.create(model="m", messages=said)
-        text: str = answer.choices[0].message.content
-        return text
-
-    def streamed(self, text: str) -> str:
-        """Say a text and put the deltas of the answer together."""
-        with self.as_alice():
-            chunks = self.client.chat.completions.create(
-                model="m", messages=[{"role": "user", "content": text}], stream=True
-            )
-            return "".join(each.choices[0].delta.content or "" for each in chunks if each.choices)
-
-    @property
-    def sent(self) -> Any:
-        """The body of the last request."""
-        return self.provider.journal[-1].json
-
-    def marks(self) -> list[str]:
-        """Return the placeholders of the last request, in order."""
-        return MARK.findall(json.dumps(self.sent))
 
 
 @pytest.fixture
@@ -112,36 +32,12 @@ def provider() -> Iterator[LoopbackProvider]:
         yield running
 
 
-@pytest.fixture
-def talk(policy_file: Path, provider: LoopbackProvider, tracing: TracerProvider) -> Iterator[Talk]:
-    """A conversation under the starter policy, with a tool that sends letters."""
-    text = policy_file.read_text(encoding="utf-8")
-    policy_file.write_text(text + LINES, encoding="utf-8")
-    with Guard.from_file(policy_file, tracer_provider=tracing) as guard:
-        made = Talk(guard, provider, policy_file.parent)
-        with made.client:
-            yield made
-
-
-def returned(content: str) -> tuple[dict[str, Any], ...]:
-    """Return what a tool said, behind the call that asked it."""
-    call = {"name": "send", "arguments": "{}"}
-    return (
-        {
-            "role": "assistant",
-            "content": None,
-            "tool_calls": [{"id": "c", "type": "function", "function": call}],
-        },
-        {"role": "tool", "tool_call_id": "c", "content": content},
-    )
-
-
 def said(text: str) -> dict[str, str]:
     """Return what the model said in an earlier turn."""
     return {"role": "assistant", "content": text}
 
 
-def test_a_placeholder_of_an_earlier_turn_resolves(talk: Talk) -> None:
+def test_a_placeholder_of_an_earlier_turn_resolves(talk: Any) -> None:
     """A placeholder that an earlier answer quoted stands for the same value in a later turn."""
     # Elsewhere numbers began anew with each request, and <EMAIL_1> of an earlier answer was
     # somebody else's, or nobody's (BerriAI/litellm#41600, #42138).
@@ -155,7 +51,7 @@ def test_a_placeholder_of_an_earlier_turn_resolves(talk: Talk) -> None:
     assert talk.marks()[1] == jane
 
 
-def test_two_values_never_share_a_placeholder(talk: Talk) -> None:
+def test_two_values_never_share_a_placeholder(talk: Any) -> None:
     """Values of calls in a row have placeholders of their own, the same ones each time."""
     # Elsewhere two calls in a row gave both their first value the same number (stella/stella#1040,
     # protectai/llm-guard#82).
@@ -168,8 +64,8 @@ def test_two_values_never_share_a_placeholder(talk: Talk) -> None:
     assert talk.marks() == [seen[JANE], seen[BOB], seen[JANE]]
 
 
-@pytest.mark.parametrize("pieces", range(1, 20))
-def test_a_placeholder_that_is_cut_anywhere_resolves(talk: Talk, pieces: int) -> None:
+@pytest.mark.parametrize("pieces", [1, 2, 3, 5, 8, 11, 19])
+def test_a_placeholder_that_is_cut_anywhere_resolves(talk: Any, pieces: int) -> None:
     """A placeholder in a stream is turned back wherever the events cut it."""
     # Elsewhere one over two events was shown as it was, or by half (BerriAI/litellm#28316).
     talk.provider.script([Answer(f"write to {{}} {JANE}", cut=pieces)])
@@ -180,7 +76,7 @@ def test_a_placeholder_that_is_cut_anywhere_resolves(talk: Talk, pieces: int) ->
 
 
 @pytest.mark.parametrize("streams", [False, True])
-def test_an_answer_is_not_hidden_again(talk: Talk, *, streams: bool) -> None:
+def test_an_answer_is_not_hidden_again(talk: Any, *, streams: bool) -> None:
     """The user gets the values, not their placeholders."""
     # Elsewhere values that had just been turned back were masked by the check of answers
     # (BerriAI/litellm#28197, #14516).
@@ -188,7 +84,7 @@ def test_an_answer_is_not_hidden_again(talk: Talk, *, streams: bool) -> None:
     assert ask(f"write to {JANE} and {BOB}") == f"write to {JANE} and {BOB}"
 
 
-def test_nothing_is_turned_back_in_another_session(talk: Talk) -> None:
+def test_nothing_is_turned_back_in_another_session(talk: Any) -> None:
     """Another session and another person get the placeholder, and the own session the value."""
     # Elsewhere all requests of a process shared one table (BerriAI/litellm#19950).
     talk.chat(f"write to {JANE}")
@@ -199,7 +95,7 @@ def test_nothing_is_turned_back_in_another_session(talk: Talk) -> None:
     assert talk.chat("hi", said(mark), "who?") == JANE
 
 
-def test_requests_at_once_keep_their_values_apart(talk: Talk) -> None:
+def test_requests_at_once_keep_their_values_apart(talk: Any) -> None:
     """Threads that ask at the same time each get their own values back."""
     # Elsewhere they got each other's (BerriAI/litellm#19950).
     wrong: list[str] = []
@@ -221,316 +117,6 @@ def test_requests_at_once_keep_their_values_apart(talk: Talk) -> None:
     assert not talk.provider.saw("@customers.example")
 
 
-WAYS: dict[str, Callable[[Any, str], Any]] = {
-    "chat": lambda client, text: client.chat.completions.create(
-        model="m", messages=[{"role": "user", "content": text}]
-    ),
-    "chat stream": lambda client, text: list(
-        client.chat.completions.create(
-            model="m", messages=[{"role": "user", "content": text}], stream=True
-        )
-    ),
-    "chat helper": lambda client, text: client.chat.completions.parse(
-        model="m", messages=[{"role": "user", "content": text}]
-    ),
-    "responses": lambda client, text: client.responses.create(model="m", input=text),
-    "responses stream": lambda client, text: list(
-        client.responses.create(model="m", input=text, stream=True)
-    ),
-    "raw": lambda client, text: client.chat.completions.with_raw_response.create(
-        model="m", messages=[{"role": "user", "content": text}]
-    ).parse(),
-    "embeddings": lambda client, text: client.embeddings.create(
-        model="m", input=text, encoding_format="float"
-    ),
-}
-
-
-@pytest.mark.parametrize("way", WAYS)
-def test_an_error_of_the_guard_lets_nothing_through(
-    talk: Talk, way: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An exception in the detector refuses before a byte is sent, and says nothing of the text."""
-    # Elsewhere the request went out as it was (BerriAI/litellm#30728).
-
-    def broken(*_: Any) -> Any:
-        raise RuntimeError(f"cannot scan {JANE}")
-
-    monkeypatch.setattr(Classifier, "findings", broken)
-    before = talk.provider.connections
-    with talk.as_alice(), pytest.raises(GuardFailure) as caught:
-        WAYS[way](talk.client, f"write to {JANE}")
-    assert caught.value.dispatched is False
-    assert JANE not in f"{caught.value}{caught.value.__cause__}{caught.value.__context__}"
-    assert talk.provider.connections == before
-
-
-@pytest.mark.parametrize("way", WAYS)
-def test_no_way_to_ask_is_left_out(talk: Talk, way: str) -> None:
-    """Whichever endpoint and helper is used, values leave as placeholders."""
-    # Elsewhere /v1/responses and the bytes of streams passed the guard by (BerriAI/litellm#30728).
-    with talk.as_alice():
-        WAYS[way](talk.client, f"write to {JANE} with {TOKEN}")
-    assert not talk.provider.saw(JANE)
-    assert not talk.provider.saw(TOKEN)
-    assert len(set(talk.marks())) == 2
-
-
-def test_structures_stay_structures(talk: Talk) -> None:
-    """Parts, arguments of tools and their results arrive in their form, with placeholders in it."""
-    # Elsewhere lists of parts became one text, and arguments were left in clear or were no JSON any
-    # more (langchain-ai/langchain#37659).
-    arguments = {"to": [JANE, {"cc": BOB}], "n": 1, "deep": json.dumps({"x": TOKEN})}
-    call = {"name": "send", "arguments": json.dumps(arguments)}
-    messages = [
-        {
-            "role": "user",
-            "content": [{"type": "text", "text": JANE}, {"type": "text", "text": "and"}],
-        },
-        {
-            "role": "assistant",
-            "content": None,
-            "tool_calls": [{"id": "c", "type": "function", "function": call}],
-        },
-        {"role": "tool", "tool_call_id": "c", "content": json.dumps({"sent": [BOB, 2, None]})},
-    ]
-    talk.provider.script([Answer("done")])
-    talk.chat(*messages)
-    jane, _, cc, *_ = talk.marks()
-    sent = talk.sent["messages"]
-    assert sent[0]["content"] == [{"type": "text", "text": jane}, {"type": "text", "text": "and"}]
-    arrived = json.loads(sent[1]["tool_calls"][0]["function"]["arguments"])
-    assert arrived["to"] == [jane, {"cc": cc}]
-    assert arrived["n"] == 1
-    assert MARK.fullmatch(json.loads(arrived["deep"])["x"])
-    assert json.loads(sent[2]["content"]) == {"sent": [cc, 2, None]}
-    for value in (JANE, BOB, TOKEN):
-        assert not talk.provider.saw(value)
-
-
-def test_a_tool_gets_values_where_the_model_wrote_placeholders(talk: Talk) -> None:
-    """A tool gets its arguments in their form, with the values in them."""
-    # Elsewhere it got placeholders, or one text in place of a structure (langchain-
-    # ai/langchain#37659).
-    letters: list[Any] = []
-
-    @talk.guard.tool
-    def send(letter: Any) -> str:
-        letters.append(letter)
-        return "sent"
-
-    talk.chat(f"{JANE} {BOB}")
-    jane, bob = talk.marks()
-    letter = {"to": [jane, jane], "cc": {"first": bob}, "n": 3, "body": json.dumps({"x": bob})}
-    function = ToolRequest("send", {"letter": letter})
-    talk.provider.script([Answer(tool_calls=(function,))])
-    with talk.as_alice():
-        answer = talk.client.chat.completions.create(
-            model="m", messages=[{"role": "user", "content": f"{JANE} {BOB}"}]
-        )
-        asked = answer.choices[0].message.tool_calls[0].function
-        assert JANE not in asked.arguments
-        assert send(**json.loads(asked.arguments)) == "sent"
-    (received,) = letters
-    assert received["to"] == [JANE, JANE]
-    assert received["cc"] == {"first": BOB}
-    assert received["n"] == 3
-    assert json.loads(received["body"]) == {"x": BOB}
-
-
-def test_turned_back_values_go_nowhere_else(
-    talk: Talk,
-    entries: list[AuditEntry],
-    spans: InMemorySpanExporter,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """What a tool got is hidden again from the model, and in prompts to approvers, logs and spans."""
-    # Elsewhere it came back in the tool's result and stood in previews (btsouth/toolport#657).
-    card = "4111 1111 1111 1111"
-
-    @talk.guard.tool
-    def send(letter: Any) -> str:
-        return f"sent to {letter}"
-
-    @talk.guard.tool
-    def refund(order: str, amount: int, to: str) -> str:
-        return "refunded"
-
-    caplog.set_level(logging.DEBUG)
-    talk.chat(f"{JANE} {card} {TOKEN}")
-    jane, *_ = talk.marks()
-    with talk.as_alice():
-        result = send(jane)
-        with pytest.raises(ApprovalPending) as pending:
-            refund("ORD-00012345", 400, jane)
-    assert result == f"sent to {JANE}"
-    talk.provider.script([Answer("fine")])
-    talk.chat(*returned(result))
-    assert not talk.provider.saw(JANE)
-    told = json.dumps([str(dict(entry_fields(entry))) for entry in entries])
-    told += "".join(span.to_json() for span in spans.get_finished_spans()) + caplog.text
-    told += str(pending.value)
-    for value in (JANE, card, TOKEN):
-        assert value not in told
-    request = SqliteReader(talk.folder / "agentguard.db").approval(pending.value.request_id)
-    assert request is not None
-    assert card not in request.shown
-    assert TOKEN not in request.shown
-
-
-def test_every_occurrence_goes_and_nothing_is_doubled(talk: Talk) -> None:
-    """Each place of each secret is replaced, and the text around stays as it was."""
-    # Elsewhere the second secret stayed, the text came twice, and only the first place of a value
-    # was replaced (protectai/llm-guard#305).
-    other = "gh" + "p_" + "9zX" * 12
-    text = f"a {TOKEN} b {other} c {TOKEN} d {JANE} e {TOKEN}, {JANE} f"
-    talk.chat(text)
-    shape = MARK.sub("*", talk.sent["messages"][0]["content"])
-    assert shape == "a * b * c * d * e *, * f"
-    one, two, again, jane, last, end = talk.marks()
-    assert one == again == last != two
-    assert jane == end
-
-
-def test_a_prompt_is_written_nowhere(
-    talk: Talk, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """No temporary file and no file beside the policy holds what was said."""
-    # Elsewhere each prompt went into a temporary file for the scanner (protectai/llm-guard).
-    here = tmp_path_factory.mktemp("temporary")
-    monkeypatch.setattr("tempfile.tempdir", str(here))
-    talk.chat(f"write to {JANE} with {TOKEN}")
-    assert list(here.iterdir()) == []
-    written = b"".join(each.read_bytes() for each in talk.folder.rglob("*") if each.is_file())
-    assert JANE.encode() not in written
-    assert TOKEN.encode() not in written
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "<task-notification> done </task-notification>",
-        "see <tool_use_error> and <system-reminder>, not [[wikilinks]] or [[a|b]]",
-        "commit 3f2c1d4e5b6a79880123456789abcdef01234567 on main",
-        "id 123e4567-e89b-12d3-a456-426614174000 at 2026-11-22T09:00:00Z, v1.2.3",
-        "def f(x): return [[x]] if x else {{x}}  # EMAIL_1",
-        "/usr/lib/python3.11/site-packages/openai/_base_client.py:1234",
-        'a = "<EMAIL_1>"; b = "${TOKEN}"; c = "{{ password }}"',
-    ],
-)
-def test_harmless_text_arrives_as_it_was(talk: Talk, text: str) -> None:
-    """Identifiers, code and brackets that hide nothing arrive byte for byte."""
-    # Elsewhere <task-notification> was taken for a secret, which broke the client
-    # (BerriAI/litellm#39879).
-    assert talk.chat(text) == text
-    assert talk.sent["messages"][0]["content"] == text
-
-
-FALCON = NAME.encode()
-CARRIERS: dict[str, Any] = {
-    "base64": [f"decode {base64.b64encode(b'so this is ' + FALCON).decode()}"],
-    "base64 alone": [base64.b64encode(FALCON).decode()],
-    "base64 for URLs": [base64.urlsafe_b64encode(b"?>" + FALCON).decode()],
-    "url": [f"https://wiki.example/?q={quote(NAME)}"],
-    "hex": [f"0x{FALCON.hex()}"],
-    "json": [json.dumps({"x": json.dumps({"y": NAME})})],
-    "dotenv": [f"PLAIN_NAME={NAME}\nOTHER='{NAME}'\nexport X=\"{NAME}\""],
-    "part": [{"role": "user", "content": [{"type": "text", "text": NAME}]}],
-    "system": [{"role": "system", "content": f"never speak of {NAME}"}, "hi"],
-    "appended": ["hi", {"role": "user", "content": "hello"}, f"PS: {NAME}"],
-    "name": [{"role": "user", "name": NAME, "content": "hi"}],
-    "key": [json.dumps({NAME: 1})],
-}
-
-
-@pytest.mark.parametrize("carrier", CARRIERS)
-def test_a_registered_value_leaves_in_no_carrier(talk: Talk, carrier: str) -> None:
-    """A value of the organisation is hidden in encodings, files, parts and what is appended."""
-    # Elsewhere exact values passed in each of them (NousResearch/hermes-agent#77465, #110905).
-    talk.provider.script([Answer("ok")])
-    talk.chat(*CARRIERS[carrier])
-    body = talk.provider.journal[-1].body.decode()
-    for spelled in (
-        NAME,
-        quote(NAME),
-        FALCON.hex(),
-        *(base64.b64encode(pad + FALCON).decode()[4:-4] for pad in (b"", b"a", b"ab")),
-    ):
-        assert spelled not in body
-
-
-@pytest.mark.parametrize("cut", [1, 3, 7, 10])
-def test_a_value_split_over_chunks_reaches_nobody(
-    talk: Talk,
-    cut: int,
-    spans: InMemorySpanExporter,
-    entries: list[AuditEntry],
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    """A value that comes in pieces is in no answer, log, span or entry."""
-    # Elsewhere it was in the log, piece by piece (managoat/fountain#2359).
-    caplog.set_level(logging.DEBUG, logger="agentguard")
-    talk.provider.script([Answer(f"this is {NAME}, hush", cut=cut)])
-    text = talk.streamed("what is it?")
-    assert MARK.sub("*", text) == "this is *, hush"
-    told = str([dict(entry_fields(entry)) for entry in entries])
-    told += "".join(span.to_json() for span in spans.get_finished_spans())
-    told += "".join(each.getMessage() for each in caplog.records if each.name == "agentguard")
-    assert "falcon" not in told
-
-
-class Shifting(dict[str, Any]):
-    """A message that says something else each time that it is read."""
-
-    def __init__(self) -> None:
-        super().__init__(role="user", content="hello")
-        self.reads = 0
-
-    def _content(self) -> str:
-        self.reads += 1
-        return "hello" if self.reads == 1 else JANE
-
-    def __getitem__(self, key: str) -> Any:
-        return self._content() if key == "content" else super().__getitem__(key)
-
-    def get(self, key: str, default: Any = None) -> Any:
-        """Return a member."""
-        return self._content() if key == "content" else super().get(key, default)
-
-    def items(self) -> Any:
-        """Return the members."""
-        return [("role", "user"), ("content", self._content())]
-
-
-def test_what_was_checked_is_what_is_sent(talk: Talk) -> None:
-    """What changes between two looks, and what is put over the body, is sent as it was checked."""
-    # Elsewhere one object was scanned and another one sent (garrytan/gstack#2944).
-    talk.chat(Shifting())
-    with talk.as_alice():
-        talk.client.chat.completions.create(
-            model="m",
-            messages=[{"role": "user", "content": "hi"}],
-            extra_body={"messages": [{"role": "user", "content": f"write to {JANE}"}]},
-        )
-    assert not talk.provider.saw(JANE)
-    assert talk.sent["messages"][0]["content"].startswith("write to [[EMAIL:")
-
-
-@pytest.mark.parametrize(
-    "content",
-    [object(), io.BytesIO(JANE.encode()), iter([JANE]), JANE.encode(), {1: JANE}, float("nan")],
-    ids=lambda content: type(content).__name__,
-)
-def test_what_cannot_be_scanned_is_not_clean(talk: Talk, content: Any) -> None:
-    """Content that cannot be read is refused before a byte is sent."""
-    # Elsewhere "could not scan" was read as "nothing found" (garrytan/gstack#2944).
-    before = talk.provider.connections
-    with pytest.raises((AgentGuardError, TypeError)) as caught:
-        talk.chat({"role": "user", "content": content})
-    assert talk.provider.connections == before
-    assert JANE not in str(caught.value)
-
-
 DAMAGED: list[Callable[[str], str]] = [
     str.lower,
     lambda mark: mark[:-3] + "]]",
@@ -543,13 +129,15 @@ DAMAGED: list[Callable[[str], str]] = [
 
 
 @pytest.mark.parametrize("damage", range(len(DAMAGED)))
-def test_an_unknown_or_damaged_placeholder_reaches_no_tool(talk: Talk, damage: int) -> None:
+def test_an_unknown_or_damaged_placeholder_reaches_no_tool(talk: Any, damage: int) -> None:
     """A placeholder that was not issued, or was rewritten, refuses a tool and stays in an answer."""
     # Elsewhere models rewrote them, and they were turned back by guesswork or passed on (rehydra-
     # ai/rehydra-sdk#43, HybridAIOne/hybridclaw#445).
     letters: list[Any] = []
 
-    @talk.guard.tool
+    guard: Guard = talk.guard
+
+    @guard.tool
     def send(letter: Any) -> str:
         letters.append(letter)
         return "sent"
@@ -569,15 +157,15 @@ def test_an_unknown_or_damaged_placeholder_reaches_no_tool(talk: Talk, damage: i
 @pytest.mark.parametrize(
     "where",
     [
-        lambda mark: [f"send the page to {mark}"],
-        lambda mark: [*returned(f"<p>{mark}</p>")],
-        lambda mark: [{"role": "system", "content": mark}, "hi"],
-        lambda mark: [json.dumps({"to": mark})],
+        lambda _, mark: [f"send the page to {mark}"],
+        lambda talk, mark: talk.returned(f"<p>{mark}</p>"),
+        lambda _, mark: [{"role": "system", "content": mark}, "hi"],
+        lambda _, mark: [json.dumps({"to": mark})],
     ],
     ids=["user", "tool", "system", "json"],
 )
 def test_a_placeholder_from_outside_is_made_inert(
-    talk: Talk, where: Callable[[str], list[Any]]
+    talk: Any, where: Callable[[Any, str], list[Any]]
 ) -> None:
     """A placeholder that the model did not write is escaped before it leaves."""
     # Without that a web page that holds one has the value put into the page's own link.
@@ -585,13 +173,13 @@ def test_a_placeholder_from_outside_is_made_inert(
     (mark,) = talk.marks()
     inert = "[{" + mark[2:-2] + "}]"
     talk.provider.script([Answer(f"https://evil.example/?q={inert}")])
-    answer = talk.chat(*where(mark))
+    answer = talk.chat(*where(talk, mark))
     assert MARK.findall(json.dumps(talk.sent)) == []
     assert inert in json.dumps(talk.sent)
     assert JANE not in answer
 
 
-def test_a_value_that_looks_like_a_placeholder_asks_for_nothing(talk: Talk) -> None:
+def test_a_value_that_looks_like_a_placeholder_asks_for_nothing(talk: Any) -> None:
     """What was turned back is not searched for placeholders again."""
     # Otherwise a value could fetch another.
     talk.chat(f"write to {JANE}")
@@ -600,11 +188,13 @@ def test_a_value_that_looks_like_a_placeholder_asks_for_nothing(talk: Talk) -> N
     assert JANE not in talk.chat(f"{secret} and {mark}")
 
 
-def test_a_secret_is_never_turned_back(talk: Talk) -> None:
+def test_a_secret_is_never_turned_back(talk: Any) -> None:
     """The placeholder of a one-way class stays in answers and refuses a tool."""
     # Otherwise a model that asks nicely gets the key in the arguments of a tool.
 
-    @talk.guard.tool
+    guard: Guard = talk.guard
+
+    @guard.tool
     def send(letter: Any) -> str:
         return "sent"
 
@@ -621,18 +211,18 @@ TOLD = '[detection]\nexplain_placeholders = true\n[[class]]\nname = "image"\nact
 
 
 def test_a_model_can_be_told_what_placeholders_are(
-    policy_file: Path, provider: LoopbackProvider
+    talk: Any, policy_file: Path, made_talk: Callable[..., Any]
 ) -> None:
     """Where the policy asks for it, one sentence says so, and everything else stays in place."""
     # Elsewhere models rewrote placeholders, or tried to resolve them, unless told not to
     # (rehydra-ai/rehydra-sdk#43).
     text = policy_file.read_text(encoding="utf-8")
-    policy_file.write_text(text + LINES + TOLD, encoding="utf-8")
+    policy_file.write_text(text + TOLD, encoding="utf-8")
     said = [{"type": "text", "text": JANE}, {"type": "image_url", "image_url": {"url": PICTURE}}]
     messages = [{"role": "user", "content": said}]
     system = {"role": "system", "content": "Be kind."}
     with Guard.from_file(policy_file) as guard:
-        talk = Talk(guard, provider, policy_file.parent)
+        talk = made_talk(guard, talk.provider, policy_file.parent)
         with talk.client, talk.as_alice():
             create = talk.client.chat.completions.create
             answer = create(model="m", messages=messages)

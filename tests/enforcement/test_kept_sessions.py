@@ -19,7 +19,7 @@ from agentguard.identity import Identities
 from agentguard.redaction import VaultScope
 from agentguard.session import Session
 from agentguard.stores import KeyRing, SqliteVaultStore, VaultKeeper, VaultKey
-from agentguard.vocabulary import Action, Caller, DataClass
+from agentguard.vocabulary import Action, Caller, DataClass, KnownValue
 
 EMAIL = DataClass(name="email", family="pii", action=Action.TOKENISE)
 MAIL = "jane.doe@customers.example"
@@ -153,6 +153,19 @@ def test_one_way_travels(world: World) -> None:
     assert not there.reversible
 
 
+def test_labels_outlive_what_was_erased(world: World) -> None:
+    """What the host labelled in a session is looked for also when the session is read anew."""
+    sessions = world.process()
+    hide_and_keep(sessions, world.who())
+    label = KnownValue(value="labelled-value", data_class="email")
+    sessions.label(world.who(), [label])
+    before = sessions.of(world.who())
+    world.keepers[0].erase(session="s")
+    after = sessions.of(world.who())
+    assert after is not before
+    assert after.labels.version == 1
+
+
 def test_many_threads_keep_everything(world: World) -> None:
     """Whichever thread issued a value, whoever returns from keeping has it on disk."""
     sessions, reader = world.process(), world.process()
@@ -203,9 +216,11 @@ def test_nameless_sessions_wait_for_no_disk(world: World) -> None:
 
 def test_without_a_tenant_nobody_has_a_shared_session(world: World) -> None:
     """A caller without a tenant is refused where values are shared by tenant."""
-    with pytest.raises(GuardFailure, match="tenant") as caught:
-        world.process(VaultScope.TENANT).of(world.who())
-    assert caught.value.part == "vault"
+    sessions = world.process(VaultScope.TENANT)
+    for use in (sessions.of, lambda caller: sessions.label(caller, [])):
+        with pytest.raises(GuardFailure, match="tenant") as caught:
+            use(world.who())
+        assert caught.value.part == "vault"
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")

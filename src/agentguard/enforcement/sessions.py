@@ -96,11 +96,18 @@ class Sessions:
         """Give values a class, in a caller's session or, for None, everywhere in the process.
 
         Raises:
-            GuardFailure: there are too many named sessions for another one.
+            GuardFailure: there are too many named sessions for another one, or the caller has no
+                place in the vault.
             ValueError: a value is too short to be looked for.
         """
-        labels = self.everywhere if caller is None else self._held(caller).labels
-        labels.add(values)
+        try:
+            labels = self.everywhere if caller is None else self._held(caller).labels
+        except StoreFailure as error:
+            problem = str(error)
+        else:
+            labels.add(values)
+            return
+        raise GuardFailure(f"the vault cannot be read: {problem}", part="vault")
 
     def keep(self, caller: Caller, session: Session) -> None:
         """Put on disk what a session hid and its vault has not kept yet; on disk at the return.
