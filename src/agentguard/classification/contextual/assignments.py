@@ -45,7 +45,7 @@ class Assigned:
         end: one past its last byte.
         worth: what its name promises.
         quoted: whether the value stood between quotes or tags.
-        blank: whether nothing but blanks stood between name and value.
+        blank: whether nothing but blanks stood between name and value, not even a quote.
         indirect: whether the value was only an argument beside the name, or inside a call.
     """
 
@@ -153,7 +153,7 @@ def assigned(data: bytes, name: Named, following: Named | None) -> Assigned | No
         end=last,
         worth=promised,
         quoted=quoted is not None or between["tag"] is not None,
-        blank=between["blank"] is not None,
+        blank=between["blank"] is not None and quoted is None,
         indirect=between["call"] is not None
         or between["comma"] is not None
         or (quoted is not None and quoted["wrap"] is not None),

@@ -5,8 +5,8 @@
 Looks for names that promise one and reads what they are given; then for tokens that look drawn,
 near such a name or, from more bits of surprise on, anywhere. It knows no provider's format.
 
-INVARIANT: what a finding depends on stands before it or inside it, and not further back than
-``LOOKS_BACK``; no comment in the text has any effect
+INVARIANT: what a finding depends on stands less than 512 characters before its end, or in the word
+that it ends in; no comment in the text has any effect
 (tests/classification/test_contextual_detector.py).
 """
 

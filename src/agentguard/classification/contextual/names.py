@@ -32,7 +32,7 @@ class Worth(IntEnum):
 GATE: tuple[str, ...] = (
     *("pass", "pwd", "pswd", "secret", "token", "key", "auth", "cred", "bearer", "private"),
     *("access", "api", "sign", "sig", "salt", "session", "cookie", "jwt", "dsn"),
-    *("webhook", "encrypt", "hmac", "seed", "mnemonic", "client", "login", "account", "otp"),
+    *("webhook", "encrypt", "hmac", "seed", "mnemonic", "otp"),
     *("kennwort", "contrase", "senha", "clave", "motdepasse", "mot de passe", "mdp", "wachtwoord"),
     *("parola", "heslo", "haslo", "has\u0142o", "losenord", "l\u00f6senord", "adgangskode"),
     *("salasana", "jelszo", "sifre", "\u015fifre", "geheim", "schluessel", "schl\u00fcssel"),
@@ -62,8 +62,8 @@ _HINT = re.compile(
     r"(?![a-z])|key(?![a-z])|schl(?:ue|\u00fc)ssel|(?:auth|access|private)(?![a-z])"
 )
 _FAINT = re.compile(
-    r"(?<![a-z])(?:sig|signature|sign|signing|salt|session|sess|cookie|dsn|seed|mnemonic|client"
-    r"|login|account|otp|sid)(?![a-z])"
+    r"(?<![a-z])(?:sig|signature|sign|signing|salt|session|sess|cookie|dsn|seed|mnemonic"
+    r"|otp|sid)(?![a-z])"
 )
 # Behind a word that tells, these say that the value is about a secret and none itself.
 _ABOUT = re.compile(
@@ -85,6 +85,12 @@ _HARMLESS = re.compile(
     r"|(?<![a-z])(?:next|page|paging|pagination|continuation|sync|idempotency|request|change|action|cancel\w*"
     r"|resume|cursor|marker) ?tokens?|max ?tokens|(?<![a-z])(?:num|total|prompt|completion|input|output|n|stop|special|pad|eos|bos|unk|mask) ?tokens?"
 )
+_LESS = {
+    Worth.FAINT: Worth.NOTHING,
+    Worth.HINT: Worth.FAINT,
+    Worth.KEY: Worth.HINT,
+    Worth.PASSWORD: Worth.HINT,
+}
 _MOST = 96
 
 
@@ -108,6 +114,4 @@ def worth(name: str) -> Worth:
         found = Worth.HINT
     elif _FAINT.search(words):
         found = Worth.FAINT
-    if found > Worth.HINT and _ABOUT.search(words):
-        return Worth.HINT
-    return found
+    return _LESS[found] if found and _ABOUT.search(words) else found

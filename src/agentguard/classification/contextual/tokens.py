@@ -19,8 +19,16 @@ from agentguard.classification.contextual.limits import Limits
 from agentguard.classification.contextual.randomness import looks_typed, surprise
 from agentguard.classification.engine import Pattern
 
-# In the dialect of RE2.
-RUN = r"[A-Za-z0-9_+/=~.%-]{16,}"
+# Runs of at least 16 characters, one of them a digit; in the dialect of RE2.
+_ANY, _NO_DIGIT = r"[A-Za-z0-9_+/=~.%-]", r"[A-Za-z_+/=~.%-]"
+RUN = "|".join(
+    (
+        f"{_NO_DIGIT}{{0,4}}[0-9]{_ANY}{{11,}}",
+        f"{_NO_DIGIT}{{5,9}}[0-9]{_ANY}{{6,}}",
+        f"{_NO_DIGIT}{{10,14}}[0-9]{_ANY}+",
+        f"{_NO_DIGIT}{{15,}}[0-9]{_ANY}*",
+    )
+)
 SHORTEST, LONGEST = 16, 256
 SHORTEST_BODY = 12
 SHORTEST_TYPED = 20
@@ -34,7 +42,6 @@ MOST_READ = 64
 NEAR, LINE = 80, 96
 
 _HEXADECIMAL = re.compile(rb"(?:0x)?(?:[0-9a-f-]+|[0-9A-F-]+)\Z")
-_DIGIT = re.compile(rb"[0-9]")
 _LETTER_BY_DIGIT = re.compile(rb"[A-Za-z][0-9]|[0-9][A-Za-z]")
 _LONG = re.compile(rb"[A-Za-z0-9]{10}")
 _PREFIX = re.compile(rb"(?:[A-Za-z]{2,24}[-_.=:]){1,4}")
@@ -52,6 +59,8 @@ _WRAPPED_LINE = re.compile(rb"[A-Za-z0-9+/=]{40,80}\Z")
 # The widths at which programs wrap base64.
 _WIDTHS = frozenset((60, 64, 70, 72, 73, 76))
 _SIGNS = b" \t\r\n\"'`:=@>,([{-"
+_ASSIGNS = frozenset((b"=", b":", b":=", b"=>"))
+_ASSIGNS_OR_BLANK = _ASSIGNS | {b""}
 _BEFORE_FIELD = frozenset((b"", b"-", b"*", b"export"))
 # What a token is when such a name stands before it.
 _FINGERPRINTS = (
@@ -106,16 +115,17 @@ def _token(
     name = _NAME.match(data, first, last)
     if name is not None:
         first = name.end()
-    if not SHORTEST <= last - first <= LONGEST or not _DIGIT.search(data, first, last):
+    if not SHORTEST <= last - first <= LONGEST:
         return None
     if last - first in _WIDTHS and (not first or data[first - 1] in b"\r\n"):
         return None
-    start = _body(data, first, last)
-    body = data[start:last]
-    place = bisect_left(names, start)
-    near = place > 0 and start - names[place - 1] <= NEAR
-    if not near and _is_plain(data, first, last, body):
+    place = bisect_left(names, last)
+    named = place > 0 and names[place - 1] >= first - NEAR
+    if not named and _is_plain(data, first, last):
         return None
+    start = _body(data, first, last, named=named)
+    body = data[start:last]
+    near = named and names[bisect_left(names, start) - 1] in range(start - NEAR, start)
     least = _least(data, first, last, body, near=near, limits=limits)
     bits = surprise(body[:MOST_READ])
     if bits < least and not (limits.typed < bits and _is_typed(data, first, body, near=near)):
@@ -125,12 +135,12 @@ def _token(
     return Drawn(start=first, end=last, near=near)
 
 
-def _is_plain(data: bytes, first: int, last: int, body: bytes) -> bool:
+def _is_plain(data: bytes, first: int, last: int) -> bool:
     """Say, before anything dear is asked, whether a token is a path, a UUID or words and numbers."""
     return (
         data[first] in b"/"
         or (last - first == UUID and data[first + 8] == data[first + 23] == ord("-"))
-        or len(_LETTER_BY_DIGIT.findall(body)) < FEWEST_MIXED
+        or len(_LETTER_BY_DIGIT.findall(data, first, last)) < FEWEST_MIXED
     )
 
 
@@ -142,19 +152,23 @@ def _least(data: bytes, first: int, last: int, body: bytes, *, near: bool, limit
     if last - first == len(data):
         return limits.whole
     if hexadecimal:
-        return limits.field if _is_field(data, first) else limits.hexadecimal
+        return limits.field if _is_field(data, first, _ASSIGNS) else limits.hexadecimal
     return limits.alone if data[first - 1 : first] in b"\n\"'`=: " else limits.inside
 
 
 def _is_typed(data: bytes, first: int, body: bytes, *, near: bool) -> bool:
     """Say whether a token runs along the alphabet, and stands near a name or in a field."""
-    return len(body) >= SHORTEST_TYPED and looks_typed(body) and (near or _is_field(data, first))
+    return (
+        len(body) >= SHORTEST_TYPED
+        and looks_typed(body)
+        and (near or _is_field(data, first, _ASSIGNS_OR_BLANK))
+    )
 
 
-def _body(data: bytes, first: int, last: int) -> int:
+def _body(data: bytes, first: int, last: int, *, named: bool) -> int:
     """Return where the part of a token begins that may have been drawn."""
     stop = last - SHORTEST_BODY + 1
-    for own in _OWN_NAME.finditer(data, first, stop):
+    for own in _OWN_NAME.finditer(data, first, stop) if named else ():
         first = own.end()
     prefix = _PREFIX.match(data, first, stop)
     return first if prefix is None else prefix.end()
@@ -170,10 +184,10 @@ def _before(data: bytes, first: int) -> tuple[bytes, bytes, bytes]:
     return line[line.rfind(b"\n") + 1 :], word, head[len(stripped) :]
 
 
-def _is_field(data: bytes, first: int) -> bool:
-    """Say whether the line of a token holds one name before it and nothing else."""
+def _is_field(data: bytes, first: int, between: frozenset[bytes]) -> bool:
+    """Say whether the line of a token holds one name before it, a sign and nothing else."""
     line, word, signs = _before(data, first)
-    return bool(word) and line.strip() in _BEFORE_FIELD and b"\n" not in signs
+    return bool(word) and line.strip() in _BEFORE_FIELD and signs.strip(b" \t\"'") in between
 
 
 def _is_harmless(data: bytes, first: int, last: int, body: bytes) -> bool:
