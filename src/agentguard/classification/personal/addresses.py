@@ -41,7 +41,7 @@ ENGLISH = (
     rf"(?:(?:{_CAPITAL}|[0-9]{{1,3}}(?:st|nd|rd|th))\s){{1,4}}"
     rf"(?:{_ENGLISH}|{_ENGLISH_SHORT})\b\.?{_SIDE}{_UNIT}{_STATE}"
     rf"|(?i:\b[0-9]{{1,6}}\s(?:[a-z'.-]{{2,20}}\s){{1,3}}"
-    rf"(?:street|avenue|road|boulevard|lane|drive|court|terrace|parkway|highway|crescent)\b)"
+    rf"(?:street|avenue|road|boulevard|lane)\b)"
 )
 
 _JOINED_WORDS = (
@@ -49,8 +49,19 @@ _JOINED_WORDS = (
     "kade|dijk|vägen|väg|gatan|gata|gränd|gade|vej|veien|vei|gate|katu|tie|utca|plads|allé|plass|"
     "stien|bakken|polku|kuja|tee"
 )
-JOINED_KEYWORDS = tuple(
-    word for word in _JOINED_WORDS.split("|") if word not in {"tee", "tie", "ring"}
+JOINED_KEYWORDS = (
+    *(
+        " Straße ",
+        " Strasse ",
+        " Str. ",
+        " Gasse ",
+        " Weg ",
+        " Platz ",
+        " Allee ",
+        " Laan ",
+    ),
+    *(" Plein ", " Vej ", " Gade "),
+    *(word for word in _JOINED_WORDS.split("|") if word not in {"tee", "tie", "ring"}),
 )
 _JOINED = _JOINED_WORDS.replace(".", "\\.")
 # The number comes behind: Hauptstraße 12a, Am Alten Weg 3, Király utca 64.
@@ -196,12 +207,17 @@ NAMED = (
 )
 
 _YEAR = re.compile(rb"(?:19|20)\d\d\Z")
-_UNSAID = re.compile(rb"(?i)\b(?:step|chapter|section|page|version|figure|table|line|part)\b")
+_NO_STREET = re.compile(rb"\b(?:the|of|and|to|for|in|on|a|is|was|are|it)\b")
+_PLACE_IN_A_TEXT = rb"step|chapter|section|page|version|figure|table|line|part|item|no|vol"
+_NUMBERED = re.compile(rb"(?i)\b(?:%b)\b" % _PLACE_IN_A_TEXT)
+_NUMBERED_BEFORE = re.compile(rb"(?i)\b(?:%b)\.?\s\Z" % _PLACE_IN_A_TEXT)
 
 
 def confirmed(data: bytes, start: int, end: int) -> Iterable[tuple[int, int]]:
-    """Confirm an address: not a heading that is numbered, nor a year behind a name."""
+    """Confirm an address: not a part of a text that is numbered, nor a year behind a name."""
     written = data[start:end]
-    if _UNSAID.search(written) or (_YEAR.search(written) and b"," not in written):
+    is_text = _NO_STREET.search(written) or _NUMBERED.search(written)
+    is_year = _YEAR.search(written) and b"," not in written
+    if is_text or is_year or _NUMBERED_BEFORE.search(data[max(0, start - 12) : start]):
         return NOTHING
     return ((start, end),)

@@ -71,6 +71,7 @@ _SEPARATED = (
     r"|\b[0-9]{15}\b|\b[0-9]{18}\b|\b0[1-9][0-9]{8,9}\b"
 )
 _FEWEST_DIGITS = 4
+_BACKSLASH = 92
 
 _LETTER = re.compile(rb"[A-Za-z]")
 _CARD_WHOLE = re.compile(_CARD.encode())
@@ -152,6 +153,8 @@ class PersonalNumbers:
         find = pattern.within(data, place, stop)
         while (spans := find(data, place, stop)) is not None:
             start, end = spans[0]
+            if data[start] == _BACKSLASH:
+                start += 2
             around = _Around(data, topics)
             written = data[start:end]
             place = end
@@ -326,7 +329,7 @@ def _pattern(outlines: Iterable[bytes], *further: str) -> str:
     with_letters = [each.decode("ascii") for each in outlines if b"A" in each]
     shapes = sorted(map(_expression, with_letters), key=len, reverse=True)
     tokens = "|".join((_CARD, wallets.PATTERN, _IBAN, *shapes, *further[:-1]))
-    return rf"{_IPV6_WHOLE}|\b(?:{tokens})\b|{further[-1]}"
+    return rf"{_IPV6_WHOLE}|(?:\b|\\[bfnrt])(?:{tokens})\b|{further[-1]}"
 
 
 def _expression(shape: str) -> str:

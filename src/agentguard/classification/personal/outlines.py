@@ -26,6 +26,8 @@ MOST_DIGITS = 20
 LONGEST_REMEMBERED = 64
 MOST_REMEMBERED = 4096
 
+# Two parts of a number have at least as many digits on average.
+_DIGITS_OF_TWO = 3
 _MOBILE = frozenset({b"9" * 10, b"9" * 11})
 _PART = re.compile(rb"[^ ]+")
 _QUAD = re.compile(rb"(?<![9.])9{1,3}(?:\.9{1,3}){3}(?:/9{1,2})?(?![9.])")
@@ -105,6 +107,8 @@ class Outlines:
                 digits = sum(counts[first:stop])
                 if digits < FEWEST_DIGITS:
                     break
+                if 2 * digits < _DIGITS_OF_TWO * (stop - first):
+                    continue
                 start, end = parts[first][0], parts[stop - 1][1]
                 if digits <= MOST_DIGITS and end - start <= LONGEST:
                     stretch = self._stretch(run, start, end, digits)
