@@ -18,7 +18,7 @@ from urllib.parse import quote
 import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from agentguard import AgentGuardError, ApprovalPending, GuardFailure
+from agentguard import AgentGuardError, ApprovalPending, Guard, GuardFailure
 from agentguard.audit.entries import entry_fields
 from agentguard.classification import Classifier
 from agentguard.stores import SqliteReader
