@@ -14,9 +14,10 @@ INVARIANT: no answer holds the value it is about, only what is demanded
 import math
 import unicodedata
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from agentguard.canonical import LARGEST_INTEGER, Frozen, tagged
+from agentguard.matching import Find, deferred
 
 Scalar: TypeAlias = bool | int | float | str
 
@@ -188,7 +189,7 @@ class Match:
 
     pattern: str
     demand: str = field(init=False, repr=False, compare=False)
-    _compiled: Any = field(init=False, repr=False, compare=False)
+    _whole: Find = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Compile the pattern.
@@ -197,41 +198,34 @@ class Match:
             ValueError: the pattern is not in the form NFC, or re2 refuses it; the message says
                 which and why.
         """
-        import re2
-
         if _composed(self.pattern) != self.pattern:
             raise ValueError(
                 "the pattern holds decomposed characters, which text seldom does: write it in the"
                 " Unicode form NFC"
             )
-        options = re2.Options()
-        options.log_errors = False
-        reason = "not valid Unicode"
-        compiled = None
         try:
-            compiled = re2.compile(self.pattern, options)
-        except re2.error as error:
-            detail = error.args[0]
-            reason = detail.decode("utf-8", "replace") if isinstance(detail, bytes) else str(detail)
+            # By itself first: what brackets and anchors complete is no pattern.
+            deferred(self.pattern).compile()
+            whole = deferred(rf"\A(?:{self.pattern})\z").compile()
         except UnicodeEncodeError:
-            pass
-        if compiled is None:
-            raise ValueError(f"the pattern is not one that re2 takes: {reason}")
-        _set(self, demand=f"must match {self.pattern!r} in full", _compiled=compiled)
+            raise ValueError("the pattern is not one that re2 takes: not valid Unicode") from None
+        except ValueError as error:
+            raise ValueError(f"the pattern is not one that re2 takes: {error}") from None
+        _set(self, demand=f"must match {self.pattern!r} in full", _whole=whole)
 
     def problem_with(self, value: Frozen) -> str | None:
         """Return what is demanded if *value* does not satisfy it, else None."""
         text = _utf8(value)
-        return None if text is not None and self._compiled.fullmatch(text) else self.demand
+        return None if text is not None and self._matches(text) else self.demand
 
     def rules_out(self, value: Frozen) -> bool:
         """Say whether *value* has the right type and certainly does not satisfy this."""
         # Decomposed as well, for a pattern that names a combining character by its number.
         spellings = value, _composed(value), _decomposed(value)
-        return all(
-            text is not None and self._compiled.fullmatch(text) is None
-            for text in map(_utf8, spellings)
-        )
+        return all(text is not None and not self._matches(text) for text in map(_utf8, spellings))
+
+    def _matches(self, text: bytes) -> bool:
+        return self._whole(text, 0, len(text)) is not None
 
     def form(self) -> dict[str, Frozen]:
         """Return the constraint as it enters the policy's digest."""
