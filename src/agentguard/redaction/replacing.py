@@ -77,7 +77,11 @@ def deciding(find: Find, classes: Mapping[str, DataClass], treatment: Treatment)
         name = deciding_class(names, classes, treatment)
         return finding if name == finding.data_class else replace(finding, data_class=name)
 
-    return lambda text: tuple(map(decided, find(text)))
+    def decided_find(text: str) -> tuple[Finding, ...]:
+        found = find(text)
+        return tuple(map(decided, found)) if found else found
+
+    return decided_find
 
 
 def deciding_class(
