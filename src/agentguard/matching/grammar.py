@@ -62,8 +62,9 @@ def python_pattern(source: str, *, any_case: bool = False) -> str:
     """Write a pattern of RE2 for ``re``, to be compiled over text with the flag for ASCII.
 
     Raises:
-        ValueError: RE2 does not take it, or this engine cannot run it in linear time.
+        ValueError: RE2 does not take it, it holds a lone surrogate, or this engine cannot run it in linear time.
     """
+    source.encode("utf-8")  # RE2 gets no lone surrogate, either
     reader = _Reader(source)
     piece = reader.alternatives(_Flags(i=any_case))
     if reader.rest:
