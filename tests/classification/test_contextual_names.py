@@ -17,7 +17,7 @@ PROMISES = {
         *("AWS_SECRET_ACCESS_KEY", "auth_token", "private-key", "Authorization", "credentials"),
     ],
     Worth.HINT: ["stripe_key", "basic auth", "webhook", "api_key_id", "passwordHash", "token_name"],
-    Worth.FAINT: ["salt", "session", "signature", "cookie"],
+    Worth.FAINT: ["salt", "signature", "cookie"],
     Worth.NOTHING: [
         *("public_key", "keyboard", "monkey", "tokenizer", "max_tokens", "author", "compass"),
         *("passage", "session_id", "nextPageToken", "foreign_key", "primaryKey", "name", "city"),

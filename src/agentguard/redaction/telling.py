@@ -21,7 +21,7 @@ LONGEST_REMEMBERED = 64
 # The words of ``classification.contextual.names``, without the longer ones that hold a shorter.
 _CREDENTIAL_KEY = re.compile(
     r"(?i)key|secret|token|pass|pwd|pswd|auth|cred|connection|bearer|private|access|api|sig|salt"
-    r"|session|cookie|jwt|dsn|webhook|encrypt|hmac|seed|mnemonic|otp|kennwort|contrase|senha"
+    r"|cookie|jwt|dsn|webhook|encrypt|hmac|seed|mnemonic|otp|kennwort|contrase|senha"
     r"|clave|mdp|wachtwoord|parola|heslo|has[l\u0142]o|l[o\u00f6]senord|adgangskode|salasana|jelszo"
     r"|[s\u015f]ifre|geheim|schl(?:ue|\u00fc)ssel|\u043f\u0430\u0440\u043e\u043b\u044c"
     r"|\u0441\u0435\u043a\u0440\u0435\u0442|\u5bc6[\u7801\u78bc\u94a5]|\u53e3\u4ee4"

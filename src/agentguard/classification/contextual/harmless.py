@@ -44,7 +44,9 @@ _HOST = re.compile(rb"[a-z0-9-]{1,20}(?:\.[a-z0-9-]{1,20}){2,}\Z")
 _PATTERN = re.compile(rb"\\\\[wdsSWDb]|\(\?[:=!P]|\[\^|[\])][*+]|\.\*")
 _VERSION = re.compile(rb"v?\d+\.\d+")
 _WORDS = re.compile(rb"\A[A-Za-z]+(?:[ _\-.,:;!?'/]+[A-Za-z]+)*[.,:;!?]*\Z")
-_NUMBER = re.compile(rb"\A[+-]?[\d.,:_/\- T]+(?:Z|ms|s|m|h|d|px|em|%|[KMG]i?B)?\Z")
+_NUMBER = re.compile(
+    rb"\A(?:0x[0-9a-fA-F]{1,16}|[+-]?[\d.,:_/\- T]+(?:Z|ms|s|m|h|d|px|em|%|[KMG]i?B)?)\Z"
+)
 
 
 def is_template(value: bytes) -> bool:

@@ -31,7 +31,7 @@ class Worth(IntEnum):
 # Pieces of words in small letters; a text without one of them names nothing.
 GATE: tuple[str, ...] = (
     *("pass", "pwd", "pswd", "secret", "token", "key", "auth", "cred", "bearer", "private"),
-    *("access", "api", "sign", "sig", "salt", "session", "cookie", "jwt", "dsn"),
+    *("access", "api", "sign", "sig", "salt", "cookie", "jwt", "dsn"),
     *("webhook", "encrypt", "hmac", "seed", "mnemonic", "otp"),
     *("kennwort", "contrase", "senha", "clave", "motdepasse", "mot de passe", "mdp", "wachtwoord"),
     *("parola", "heslo", "haslo", "has\u0142o", "losenord", "l\u00f6senord", "adgangskode"),
@@ -62,8 +62,8 @@ _HINT = re.compile(
     r"(?![a-z])|key(?![a-z])|schl(?:ue|\u00fc)ssel|(?:auth|access|private)(?![a-z])"
 )
 _FAINT = re.compile(
-    r"(?<![a-z])(?:sig|signature|sign|signing|salt|session|sess|cookie|dsn|seed|mnemonic"
-    r"|otp|sid)(?![a-z])"
+    r"(?<![a-z])(?:sig|signature|sign|signing|salt|cookie|dsn|seed|mnemonic"
+    r"|otp)(?![a-z])"
 )
 # Behind a word that tells, these say that the value is about a secret and none itself.
 _ABOUT = re.compile(

@@ -207,13 +207,17 @@ def _is_fingerprint(data: bytes, first: int) -> bool:
     """Say whether what stands before a token says that it is a digest or an identifier."""
     _, word, _ = _before(data, first)
     word = word.lower()
-    return word.endswith(_FINGERPRINTS) or word in _SHORT_FINGERPRINTS
+    return (
+        word.endswith(_FINGERPRINTS)
+        or word.rstrip(b"-_.0123456789").endswith(_FINGERPRINTS)
+        or word in _SHORT_FINGERPRINTS
+    )
 
 
 def _is_part(data: bytes, first: int) -> bool:
     """Say whether a token is a part of an address, or a line of something longer."""
     head = data[max(0, first - LINE) : first]
-    if b"://" in head and _URL.search(head):
+    if head.endswith(b";base64,") or (b"://" in head and _URL.search(head)):
         return True
     lines = head.rstrip(b" \t")
     if not lines.endswith(b"\n"):
