@@ -8,12 +8,16 @@ house. In the same session, with the same history, the other provider is asked.
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from openai import OpenAI
 
-from agentguard import ContentRefused, Guard
+from agentguard import ApprovalPending, ContentRefused, Guard
 from agentguard.testing import LoopbackProvider
+
+if TYPE_CHECKING:
+    from tests.attacks.conftest import DeskOf
 
 MAIL = "jane.doe@customers.example"
 Ask = Callable[..., str]
@@ -116,3 +120,24 @@ def test_a_value_of_the_same_shape_stays_the_same_from_turn_to_turn(
     assert asked("near", MAIL, first, f"it was {first}") == f"it was {first}"
     assert asked("near", MAIL) == first
     assert MAIL.encode() not in provider.received_bytes()
+
+
+@pytest.mark.parametrize("action", ["label", "keep_last_four", "format_preserving", "hash"])
+def test_an_approver_is_not_shown_what_models_are(
+    policy_file: Path, desk_of: "DeskOf", action: str
+) -> None:
+    """A value that may leave as it is, is hidden from approvers who are not to see it."""
+    text = policy_file.read_text().replace("approvers_see = true ", "approvers_see = false ")
+    policy_file.write_text(text.replace('action = "tokenise"', f'action = "{action}"', 1))
+    with Guard.from_file(policy_file) as guard:
+        desk = desk_of(guard)
+        with (
+            guard.identity("agent:support", on_behalf_of="user:alice"),
+            pytest.raises(ApprovalPending) as caught,
+        ):
+            desk.refund("ORD-00012345", 400, MAIL)
+        shown = desk.request(caught.value.request_id).shown
+    assert "ORD-" in shown
+    assert MAIL not in shown
+    stored = b"".join(file.read_bytes() for file in policy_file.parent.glob("agentguard.db*"))
+    assert MAIL.encode() not in stored
