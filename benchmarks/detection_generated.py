@@ -192,7 +192,8 @@ def _email(source: random.Random) -> str:
 
 
 def _card(source: random.Random) -> str:
-    digits = source.choice("45") + "".join(source.choices(string.digits, k=14))
+    issuer = source.choice(("4", "51", "55"))
+    digits = issuer + "".join(source.choices(string.digits, k=15 - len(issuer)))
     doubled = (int(digit) * (2 - at % 2) for at, digit in enumerate(digits))
     total = sum(each - 9 if each > 9 else each for each in doubled)
     digits += str(-total % 10)
