@@ -84,3 +84,9 @@ def test_every_word_that_counts_lies_in_a_window(noise: str, word: str) -> None:
     for place in range(0, len(data), 7):
         if topics_before(data, place):
             assert any(first <= place <= last for first, last in seen)
+
+
+def test_the_longer_phrase_says_what_is_meant() -> None:
+    """Of phrases that end together the longest counts, so a tax number is no identity number."""
+    data = b"Tax Identification Number "
+    assert set(topics_before(data, len(data))) == {Topic.TAX}

@@ -80,7 +80,7 @@ _WORDS: dict[Topic, str] = {
         身份证 身份證 身分證 身份证号 マイナンバー 個人番号 주민등록번호 외국인등록번호
         снилс егн паспорт תעודת-זהות""",
     Topic.TAX: """
-        tax taxes tax-id taxid taxpayer tax-number tax-no tin tins itin ein fein atin vat vat-id
+        tax taxes tax-identification-number taxpayer-identification-number tax-id taxid taxpayer tax-number tax-no tin tins itin ein fein atin vat vat-id
         vatid vat-number vat-no vat-reg vatin utr tfn tax-file abn acn gst gstin steuer steuer-id
         steuernummer steueridentifikationsnummer identifikationsnummer idnr ust ustid ust-id
         ustidnr ust-idnr umsatzsteuer mwst número-fiscal numéro-fiscal fiscal nif cif siren siret spi tva
@@ -162,6 +162,7 @@ def _phrases() -> dict[str, dict[tuple[str, ...], tuple[Topic, ...]]]:
 
 
 _KNOWN = _phrases()
+_NO_PHRASES: dict[tuple[str, ...], tuple[Topic, ...]] = {}
 _UNSPACED_WORDS = tuple(
     (word, topics)
     for phrases in _KNOWN.values()
@@ -246,12 +247,13 @@ def speaks_of_personal_data(name: str) -> bool:
 
 
 def _known_phrases(near: list[str]) -> Iterator[tuple[int, tuple[Topic, ...]]]:
+    """Yield where known phrases end; of several that end together only the longest."""
+    ends: set[int] = set()
     for start, word in enumerate(near):
-        phrases = _KNOWN.get(word)
-        if phrases is not None:
-            for phrase, topics in phrases.items():
-                end = start + len(phrase)
-                if len(phrase) == 1 or tuple(near[start:end]) == phrase:
-                    yield end, topics
+        for phrase, topics in _KNOWN.get(word, _NO_PHRASES).items():
+            end = start + len(phrase)
+            if end not in ends and (len(phrase) == 1 or tuple(near[start:end]) == phrase):
+                ends.add(end)
+                yield end, topics
         if not word.isascii():
             yield from ((start + 1, topics) for part, topics in _UNSPACED_WORDS if part in word)
