@@ -72,12 +72,13 @@ def test_what_is_one_way_unknown_or_inert_stays_for_the_user(vault: Vault) -> No
 
 @pytest.mark.parametrize("indent", [None, 2])
 def test_a_json_answer_still_parses(vault: Vault, indent: int | None) -> None:
-    """A value with quotes and line breaks is put into JSON, keys included, so that it parses."""
+    """A value with quotes and line breaks is put into JSON, at every depth, so that it parses."""
     mark = issue(vault, VALUE)
-    answer = {"to": f"<{mark}>", mark: [1.50, None]}
+    answer = {"to": f"<{mark}>", mark: [1.50, None], "inner": json.dumps({"x": mark})}
     back = json.loads(shown(json.dumps(answer, indent=indent), vault))
     assert back["to"] == f"<{VALUE}>"
     assert back[VALUE] == [1.5, None]
+    assert json.loads(back["inner"]) == {"x": VALUE}
 
 
 def test_a_plain_json_answer_keeps_its_form(vault: Vault) -> None:

@@ -69,3 +69,42 @@ def test_what_is_no_json_has_no_strings(text: str) -> None:
 def test_a_json_text_that_has_begun_is_recognised(text: str) -> None:
     """An object or array is recognised from its beginning on."""
     assert inside(text, [])
+
+
+@settings(deadline=None)
+@given(VALUES, STRINGS, st.integers(1, 3), st.lists(st.integers(0, 400), max_size=5))
+def test_a_text_inside_a_string_is_known_by_its_levels(
+    value: object, before: str, levels: int, cuts: list[int]
+) -> None:
+    """JSON in a string of JSON is read on, so that a value put there can be escaped as often."""
+    text = MARK
+    for _ in range(levels):
+        text = json.dumps({"a": value, "b": [before, text]}, ensure_ascii=levels == 1)
+    head, _, tail = text.partition(MARK)
+    position = JsonPosition()
+    edges = [0, *sorted(cut % (len(head) + 1) for cut in cuts), len(head)]
+    for start, end in itertools.pairwise(edges):
+        position.advance(head[start:end])
+    assert position.levels == levels
+    position.advance(tail)
+    assert position.levels == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "levels"),
+    [
+        ('{"a": "plain [', 1),
+        ('{"a": "[1] see \\"this', 1),
+        ('{"a": "{\\"b', 2),
+        ('{"a": "{\\u0022b', 2),
+        ('{"a": "{\\u00', 1),
+        ('{"a": "{\\"b\\", ', 1),
+        ('{"a": "{\\uzz', 1),
+        ('{"a": "\\ud83d', 1),
+    ],
+)
+def test_only_json_in_a_string_is_a_level_more(text: str, levels: int) -> None:
+    """A string that says something else is one string."""
+    position = JsonPosition()
+    position.advance(text)
+    assert position.levels == levels

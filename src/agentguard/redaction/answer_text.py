@@ -231,21 +231,23 @@ class AnswerText:
         for match in PLACEHOLDER.finditer(gap):
             before, placeholder = gap[behind : match.start()], match.group()
             position.advance(before)
-            parts += (before, self._value(placeholder, in_json=position.inside))
+            parts += (before, self._value(placeholder, position.levels))
             position.advance(placeholder)
             behind = match.end()
         rest = gap[behind:]
         position.advance(rest)
         return "".join((*parts, rest))
 
-    def _value(self, placeholder: str, *, in_json: bool) -> str:
+    def _value(self, placeholder: str, levels: int) -> str:
+        """Return the value, escaped for the JSON strings that it is put into."""
         issued = self._vault.issued(placeholder)
         if issued is None or not issued.reversible or issued.placeholder != placeholder:
             return placeholder
-        if not in_json:
-            return issued.value
-        lone = _SURROGATE.search(issued.value) is not None
-        return json.dumps(issued.value, ensure_ascii=lone)[1:-1]
+        value = issued.value
+        lone = levels > 0 and _SURROGATE.search(value) is not None
+        for _ in range(levels):
+            value = json.dumps(value, ensure_ascii=lone)[1:-1]
+        return value
 
 
 class _Readable:
