@@ -5,8 +5,12 @@
 import psycopg
 import pytest
 
+from agentguard.config import VaultSettings
+from agentguard.identity import Identities
+from agentguard.redaction import Issued, VaultScope
 from agentguard.stores import Selection, StoreFailure
 from agentguard.stores.vault_postgres import PostgresVaultStore
+from agentguard.wiring import vault_keeper
 
 
 @pytest.mark.parametrize(
@@ -51,3 +55,36 @@ def test_tables_of_a_later_version_are_refused(server: str) -> None:
                 PostgresVaultStore(server)
         finally:
             connection.execute("UPDATE agentguard_vault_state SET version = 1")
+
+
+def test_a_policys_server_keeps_values(server: str) -> None:
+    """What one process keeps on the server another reads, and nothing of it is in clear there."""
+    settings = VaultSettings(
+        scope=VaultScope.TENANT,
+        tenant="acme",
+        file=None,
+        address=server,
+        key=bytes(range(32)),
+        old_keys=(),
+        expire_after=None,
+    )
+    first, second = vault_keeper(settings), vault_keeper(settings)
+    caller = Identities(lambda: "s", "acme").narrowed("agent:support", session="canary-session")
+    value = Issued(
+        placeholder="[[EMAIL:7KQ2M4XA]]",
+        value="canary@leak.example",
+        data_class="email",
+        reversible=True,
+        source="/canary",
+    )
+    first.keep(first.place(caller), [value])
+    assert second.read(second.place(caller)).own == (value,)
+    with psycopg.connect(server) as connection:
+        rows = connection.execute("SELECT * FROM agentguard_vault").fetchall()
+    assert b"canary" not in b"".join(
+        each if isinstance(each, bytes) else str(each).encode() for row in rows for each in row
+    )
+    assert first.erase(tenant="acme") == {"email": 1}
+    assert second.read(second.place(caller)).own == ()
+    first.close()
+    second.close()
