@@ -31,6 +31,7 @@ OTHER_KEY = base64.b64encode(bytes(range(1, 33))).decode()
 MAIL = "canary.kept@leak.example"
 MARK = re.compile(r"\[\[[A-Z_]+:[A-Z2-7]{8}\]\]")
 TENANT = 'scope = "tenant"'
+REFUSING = "CREATE TRIGGER no BEFORE INSERT ON vault BEGIN SELECT RAISE(ABORT, ''); END"
 
 
 def policy_of(text: str, number: int, vault: str) -> str:
@@ -286,9 +287,7 @@ def test_what_cannot_be_kept_does_not_leave(deployment: Deployment, kind: Any) -
     asyncio.run(ask(MAIL))
     path = deployment.folder / "agentguard-vault.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute(
-            "CREATE TRIGGER no BEFORE INSERT ON vault BEGIN SELECT RAISE(ABORT, ''); END"
-        )
+        connection.execute(REFUSING)
         before = len(deployment.provider.journal)
         for text in ("write to canary.new@leak.example", "hello"):
             with pytest.raises(GuardFailure, match="cannot be written") as caught:
@@ -299,6 +298,26 @@ def test_what_cannot_be_kept_does_not_leave(deployment: Deployment, kind: Any) -
         connection.execute("DROP TRIGGER no")
     asyncio.run(ask(f"write to {MAIL}"))
     assert not deployment.provider.saw("leak.example")
+
+
+@pytest.mark.parametrize("streams", [False, True])
+def test_an_answer_that_cannot_be_kept_is_withheld(
+    deployment: Deployment, *, streams: bool
+) -> None:
+    """What would be hidden in an answer is not shown before it is kept, and the call did happen."""
+    guard = deployment.guard()
+    path = deployment.folder / "agentguard-vault.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute(REFUSING)
+    deployment.provider.script([Answer(f"use gh{'p_' + '0aB' * 12} today")])
+    given: Any = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+    with (
+        OpenAI(base_url=deployment.provider.base_url, api_key="no", max_retries=0) as plain,
+        guard.identity("agent:support", on_behalf_of="user:alice", session="s"),
+        pytest.raises(GuardFailure, match="cannot be written") as caught,
+    ):
+        list(guard.wrap(plain).chat.completions.create(**given, stream=streams))
+    assert (caught.value.part, caught.value.dispatched) == ("vault", True)
 
 
 def test_a_file_that_is_gone_refuses(deployment: Deployment) -> None:
