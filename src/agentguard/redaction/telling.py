@@ -20,13 +20,13 @@ LONGEST_REMEMBERED = 64
 
 # The words of ``classification.contextual.names``, without the longer ones that hold a shorter.
 _CREDENTIAL_KEY = re.compile(
-    r"(?i)key|secret|token|pass|pwd|pswd|auth|cred|connection|bearer|private|access|api|sig|salt"
+    r"(?i)key|secret|token|pass|pw|pswd|securestring|auth|cred|connection|bearer|private|access|api|sig|salt"
     r"|cookie|jwt|dsn|webhook|encrypt|hmac|seed|mnemonic|otp|kennwort|contrase|senha"
     r"|clave|mdp|wachtwoord|parola|heslo|has[l\u0142]o|l[o\u00f6]senord|adgangskode|salasana|jelszo"
     r"|[s\u015f]ifre|geheim|schl(?:ue|\u00fc)ssel|\u043f\u0430\u0440\u043e\u043b\u044c"
     r"|\u0441\u0435\u043a\u0440\u0435\u0442|\u5bc6[\u7801\u78bc\u94a5]|\u53e3\u4ee4"
     r"|\u30d1\u30b9\u30ef\u30fc\u30c9|\ube44\ubc00\ubc88\ud638|\uc554\ud638|\u79d8\u5bc6"
-    r"|identified by"
+    r"|identified"
 )
 
 

@@ -5,6 +5,7 @@
     detector     puts the parts together
     names        what a name promises of its value
     assignments  which value a name is given
+    commands     which options of programs take a password
     values       whether such a value is a secret
     tokens       which tokens look drawn, and what stands before them
     harmless     what is no secret, whatever stands beside it

@@ -78,13 +78,14 @@ _IS = rb"[ \t]{1,4}(?:is|was|are|to|es|ist|est|=|:)[ \t]{0,2}:?[ \t]{1,4}"
 _BETWEEN = re.compile(
     rb"(?:"
     rb"(?P<pair>" + _PAIR + rb"\s{0,8})"
-    rb"|" + _CLOSE + _TYPE + rb"[ \t]{0,32}(?P<sign>" + _SIGN + rb")\s{0,32}"
+    rb"|" + _CLOSE + _TYPE + rb"[ \t]{0,32}(?P<sign>" + _SIGN + rb")\s{0,32}(?:\[\s{0,8}(?=[\"']))?"
     rb"|" + _CLOSE + _OR + rb"(?=[\"'`])"
     rb"|(?P<tag>>)\s{0,16}"
     rb"|(?P<comma>" + _CLOSE + _COMMA + rb")(?=[\w@]{0,2}\\{0,3}[\"'`])"
     rb"|(?P<call>" + _CALL + rb")(?=[\w@]{0,2}\\{0,3}[\"'`])"
     rb"|(?P<prose>" + _IS + rb")"
-    rb"|(?P<blank>[ \t]{1,16})"
+    rb"|(?P<method>[ \t]\w{1,40}[ \t][Bb][Yy][ \t]{1,4})"
+    rb"|(?P<blank>[ \t]{1,16}(?:-p[ \t]{0,2})?)"
     rb")"
 )
 _SCHEME = (
@@ -92,6 +93,10 @@ _SCHEME = (
 )
 _WRAP = rb"(?P<wrap>[A-Za-z_][\w.]{0,31}\([ \t]{0,2}(?:[A-Za-z_][\w.]{0,31}\([ \t]{0,2}|new[ \t]\w{1,32}\([ \t]{0,2}){0,1})?[rRbBuUfFL@$]{0,2}"
 _QUOTED = re.compile(_WRAP + rb"(?P<quote>\\{0,3}(?:\"|'|`|&quot;|&#39;|%22))" + _SCHEME)
+# Behind the first argument of a call.
+_SECOND = re.compile(
+    rb"(?:\"[^\"\r\n]{0,80}\"|'[^'\r\n]{0,80}'|\w{1,40}),[ \t]{0,4}(?P<wrap>)(?P<quote>[\"'])"
+)
 _BARE = re.compile(_SCHEME + rb"(?P<value>[^\s\"'`<>]{1,4096})")
 # The next parameter of a query, or a quote in HTML.
 _MORE = re.compile(rb"&(?:quot;|#39;|amp;)|[&;,][ \t]?[\w.%-]{1,48}=")
@@ -145,6 +150,9 @@ def assigned(data: bytes, name: Named, following: Named | None) -> Assigned | No
     ):
         return None
     quoted = _QUOTED.match(data, place, place + MOST_BETWEEN)
+    second = _SECOND.match(data, place, place + 2 * MOST_BETWEEN) if between["call"] else None
+    if second is not None and promised < Worth.PASSWORD:
+        quoted, promised = second, Worth.PASSWORD
     first, last = _span(data, place, quoted, tag=between["tag"] is not None)
     if first >= last:
         return None

@@ -16,6 +16,7 @@ from itertools import zip_longest
 from agentguard.classification.classes import CREDENTIAL
 from agentguard.classification.contextual import tokens, values
 from agentguard.classification.contextual.assignments import Named, assigned, named
+from agentguard.classification.contextual.commands import Commands
 from agentguard.classification.contextual.limits import LIMITS
 from agentguard.classification.contextual.names import GATE, Worth
 from agentguard.classification.engine import Engine, automaton, linear, to_characters
@@ -28,7 +29,7 @@ class ContextualDetector:
     """Finds secrets by their surroundings; immutable, so that threads may share it."""
 
     name = "contextual"
-    __slots__ = ("_gate", "_limits", "_run")
+    __slots__ = ("_commands", "_gate", "_limits", "_run")
 
     def __init__(
         self, profile: Profile = Profile.BALANCED, *, engine: Engine | None = None
@@ -41,6 +42,7 @@ class ContextualDetector:
         """
         self._limits = LIMITS[profile]
         self._gate = automaton((word.encode("utf-8") for word in GATE), engine=engine)
+        self._commands = Commands(engine)
         self._run = linear(tokens.RUN, engine=engine)
 
     def detect(self, text: str) -> list[Finding]:
@@ -48,7 +50,11 @@ class ContextualDetector:
         data = text.encode("utf-8")
         hits = self._gate(data.lower())
         names = list(named(data, sorted({hit[1:] for hit in hits}))) if hits else []
-        found = [*self._given(data, names), *self._drawn(data, names)]
+        found = [
+            *self._given(data, names),
+            *self._drawn(data, names),
+            *((*span, "contextual:command") for span in self._commands.passwords(data)),
+        ]
         return _findings(found, data, ascii_only=len(data) == len(text)) if found else []
 
     def _given(self, data: bytes, names: list[Named]) -> Iterator[Spot]:

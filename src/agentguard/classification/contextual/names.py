@@ -30,14 +30,31 @@ class Worth(IntEnum):
 
 # Pieces of words in small letters; a text without one of them names nothing.
 GATE: tuple[str, ...] = (
-    *("pass", "pwd", "pswd", "secret", "token", "key", "auth", "cred", "bearer", "private"),
+    *(
+        "pass",
+        "pw",
+        "pswd",
+        "securestring",
+        "secret",
+        "token",
+        "key",
+        "auth",
+        "cred",
+        "bearer",
+        "private",
+    ),
     *("access", "api", "sign", "sig", "salt", "cookie", "jwt", "dsn"),
     *("webhook", "encrypt", "hmac", "seed", "mnemonic", "otp"),
     *("kennwort", "contrase", "senha", "clave", "motdepasse", "mot de passe", "mdp", "wachtwoord"),
     *("parola", "heslo", "haslo", "has\u0142o", "losenord", "l\u00f6senord", "adgangskode"),
     *("salasana", "jelszo", "sifre", "\u015fifre", "geheim", "schluessel", "schl\u00fcssel"),
     *("\u043f\u0430\u0440\u043e\u043b\u044c", "\u5bc6\u7801", "\u5bc6\u78bc", "\u53e3\u4ee4"),
-    *("\u30d1\u30b9\u30ef\u30fc\u30c9", "\ube44\ubc00\ubc88\ud638", "identified by"),
+    *(
+        "\u30d1\u30b9\u30ef\u30fc\u30c9",
+        "\ube44\ubc00\ubc88\ud638",
+        "identified by",
+        "identified with",
+    ),
     *("\uc554\ud638", "\u79d8\u5bc6", "\u5bc6\u94a5", "\u0441\u0435\u043a\u0440\u0435\u0442"),
 )
 
@@ -46,6 +63,7 @@ _WORD = re.compile(r"[^\W\d_]+")
 
 _PASSWORD = re.compile(
     r"pass(?:w(?:or)?d|wrd|word|wort|phrase|code)|(?<![a-z])pass(?![a-z])|pwd|pswd|(?<![a-z])psw"
+    r"|(?<![a-z])pw(?![a-z])|requirepass|sshpass|secure ?string|identified with"
     r"|kennwort|contrase|senha|mot ?de ?passe|(?<![a-z])mdp|wachtwoord|parola|heslo"
     r"|has[l\u0142]o|l[o\u00f6]senord|adgangskode|salasana|jelszo|[s\u015f]ifre"
     r"|\u043f\u0430\u0440\u043e\u043b\u044c|\u5bc6[\u7801\u78bc]|\u53e3\u4ee4"
