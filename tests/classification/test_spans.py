@@ -64,3 +64,16 @@ def test_an_offset_inside_a_character_takes_the_whole_character() -> None:
     encoded = "a€b".encode()
     assert character_start(encoded, 2) == 1
     assert to_characters(encoded, [2]) == {2: 2}
+
+
+def test_a_merged_finding_tells_which_classes_it_covers() -> None:
+    """Every class of the group is told, but not one that yields to what covers all of it."""
+    group = [finding(0, 9, "jwt"), finding(2, 8, "credential"), finding(7, 12, "email")]
+    (told,) = merge(group, by_length)
+    assert told.data_class == "jwt"
+    assert told.covers == {"credential", "email"}
+    (told,) = merge(group, by_length, yields=lambda one: one.data_class == "credential")
+    assert told.covers == {"email"}
+    wider = [finding(0, 9, "jwt"), finding(2, 10, "credential")]
+    (told,) = merge(wider, by_length, yields=lambda one: one.data_class == "credential")
+    assert told.covers == {"credential"}

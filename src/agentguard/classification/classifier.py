@@ -117,14 +117,19 @@ class Classifier:
             for view in views.over_blanks if over_blanks else views.plain:
                 for values in sets:
                     found.extend(put_back(view, values.find(view.text)))
-        return merge(found, _rank) if found else ()
+        return merge(found, _rank, yields=_is_contextual) if found else ()
+
+
+def _is_contextual(finding: Finding) -> bool:
+    """Say whether only what stands around a place made it a secret."""
+    return finding.detector.startswith("contextual:")
 
 
 def _rank(finding: Finding) -> tuple[int, ...]:
     return (
         finding.data_class not in _SECRET_CLASSES,
         not finding.detector.startswith("known_value:"),
-        finding.detector.startswith("contextual:"),
+        _is_contextual(finding),
         finding.start - finding.end,
         finding.start,
     )

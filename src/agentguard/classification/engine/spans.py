@@ -16,32 +16,42 @@ from agentguard.vocabulary import Finding
 Rank = Callable[[Finding], tuple[int, ...]]
 
 
-def merge(findings: Iterable[Finding], rank: Rank) -> tuple[Finding, ...]:
+def merge(
+    findings: Iterable[Finding], rank: Rank, *, yields: Callable[[Finding], bool] = lambda _: False
+) -> tuple[Finding, ...]:
     """Return sorted findings that do not overlap and cover the same characters.
 
     Args:
         findings: in any order.
         rank: the least rank among overlapping findings gives class and detector.
+        yields: says which finding's class is not told where one of less rank covers all of it.
     """
     merged: list[Finding] = []
     group: list[Finding] = []
     end = -1
     for finding in sorted(findings, key=lambda found: (found.start, -found.end)):
         if group and finding.start >= end:
-            merged.append(_covering(group, end, rank))
+            merged.append(_covering(group, end, rank, yields))
             group = []
         end = max(end, finding.end) if group else finding.end
         group.append(finding)
     if group:
-        merged.append(_covering(group, end, rank))
+        merged.append(_covering(group, end, rank, yields))
     return tuple(merged)
 
 
-def _covering(group: list[Finding], end: int, rank: Rank) -> Finding:
+def _covering(
+    group: list[Finding], end: int, rank: Rank, yields: Callable[[Finding], bool]
+) -> Finding:
     if len(group) == 1:
         return group[0]
     first = min(group, key=rank)
-    names = {first.data_class}.union(*(({each.data_class} | each.covers) for each in group))
+    told = [
+        each
+        for each in group
+        if not (yields(each) and first.start <= each.start and each.end <= first.end)
+    ]
+    names = {first.data_class}.union(*({each.data_class} | each.covers for each in told))
     return Finding(
         start=group[0].start,
         end=end,
