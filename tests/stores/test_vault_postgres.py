@@ -59,6 +59,9 @@ def test_tables_of_a_later_version_are_refused(server: str) -> None:
 
 def test_a_policys_server_keeps_values(server: str) -> None:
     """What one process keeps on the server another reads, and nothing of it is in clear there."""
+    before = PostgresVaultStore(server)
+    before.erase(Selection())
+    before.close()
     settings = VaultSettings(
         scope=VaultScope.TENANT,
         tenant="acme",
