@@ -9,18 +9,28 @@ INVARIANT: there are no more views than ``DEEPEST`` and one, each about as long 
 what one of them finds covers its whole place in the text (tests/classification/test_views.py).
 """
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from agentguard.classification.views.escapes import escape_sites
 from agentguard.classification.views.folding import folded_sites
-from agentguard.classification.views.runs import Runs, holds_controls, run_sites, runs_of, shape_of
+from agentguard.classification.views.runs import (
+    SHORTEST_RUN,
+    Runs,
+    holds_controls,
+    run_sites,
+    runs_of,
+    shape_of,
+)
 from agentguard.classification.views.view import Site, View
 from agentguard.classification.views.windows import view_around
 from agentguard.classification.views.wrapped import wrapped_sites
 
 # How many encodings inside one another are taken off.
 DEEPEST = 3
+# In a text that is shorter than any run, what may begin something that can be decoded.
+_TELLING = re.compile(r"[^ -$'-<>-\[\]-~]")
 
 
 class Chained:
@@ -57,6 +67,8 @@ class Views(NamedTuple):
 
 def views_of(text: str) -> Views:
     """Return the views of a text, those with the fewest changes first; most texts have none."""
+    if len(text) < SHORTEST_RUN and _TELLING.search(text) is None:
+        return Views([], [])
     over_blanks, wraps = _chain(text, over_blanks=True)
     plain = _chain(text, over_blanks=False)[0] if wraps else over_blanks
     return Views(plain, over_blanks)

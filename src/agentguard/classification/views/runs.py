@@ -32,8 +32,6 @@ _CONTROLS = bytes(code for code in (*range(32), 127) if code not in b"\t\n\v\f\r
 # What stands for a character in a shape: of a run, a control, a line break, anything else.
 _SHAPES = {**dict.fromkeys(_CONTROLS, "c"), **dict.fromkeys(_ALPHABET, "a"), ord("\n"): "n"}
 _SHAPE = bytes(ord(_SHAPES.get(code, " ")) for code in range(256))
-# A line break with a letter or digit on both sides, in a shape.
-BROKEN_WORD = b"ana"
 _END = re.compile(rb"[^a]")
 _LONG_ENOUGH = b"a" * SHORTEST_RUN
 _STANDARD = str.maketrans("-_", "+/")
@@ -44,6 +42,8 @@ _READABLE = bytes(
 _READS = b"a" * SHORTEST_TEXT
 _READS_SURELY = b"a" * SURE_TEXT
 _HEX = re.compile(r"(?:0[xX])?([0-9a-fA-F]{24,})")
+_HEX_SHAPE = bytes(104 if code in b"0123456789abcdefABCDEF" else 32 for code in range(256))
+_HEX_GATE = b"h" * 2 * SHORTEST_TEXT
 _UNREADABLE = re.compile("[^\t\n\r -~\x85\xa0-\U0010ffff]")
 _LETTER = re.compile(rb"[\xc2-\xf4][\x80-\xbf]")
 _WIDE = re.compile(rb"(?:[\t\n\r -~]\x00){6}")
@@ -114,7 +114,7 @@ def runs_of(shape: bytes) -> list[tuple[int, int]]:
 
 def held_in(run: str) -> Sequence[Held]:
     """Return the parts of a run that hold a text."""
-    if len(run) >= 2 * SHORTEST_TEXT and _HEX.search(run):
+    if len(run) >= len(_HEX_GATE) and _HEX_GATE in run.encode("ascii").translate(_HEX_SHAPE):
         held = tuple(_of_hex(run))
         if held:
             return held

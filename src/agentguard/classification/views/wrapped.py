@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterator
 
 from agentguard.classification.views.runs import (
-    BROKEN_WORD,
     SHORTEST_TEXT,
     Runs,
     decoded_base64,
@@ -32,9 +31,14 @@ FARTHEST_NAME = 64
 _BREAK = re.compile(r"[ \t]*(?:\r\n?|\n)[ \t>]{0,16}")
 _LAST_LINE = re.compile(r"[A-Za-z0-9+/_-]{1,128}(?=={0,2}[ \t]{0,8}(?:[\r\n\"'`<,;)\]}]|\Z))")
 _STANDARD = str.maketrans("-_", "+/")
-_BYTES = bytes(104 if code in b"0123456789abcdefABCDEF" else 32 for code in range(256))
+_HEX = b"0123456789abcdefABCDEF"
+_BYTES = bytes(104 if code in _HEX else 32 for code in range(256))
 _BETWEEN = b" :,;-\n\txX"
 _GATE = b"h" * 2 * SHORTEST_TEXT
+# Bytes in hexadecimal take three characters each, so every third one tells where there are none.
+_EVERY = 3
+_SPACED_BYTES = bytes(115 if code in _HEX + _BETWEEN else 32 for code in range(256))
+_SPACED_GATE = b"s" * (SHORTEST_TEXT - 1)
 _SPACED = re.compile(
     rf"(?<![0-9A-Za-z])(?:0[xX])?[0-9a-fA-F]{{2}}(?:[ :,;\n\t-]{{1,4}}(?:0[xX])?[0-9a-fA-F]{{2}}){{{SHORTEST_TEXT - 1},}}(?![0-9A-Za-z])"
 )
@@ -48,6 +52,9 @@ _MIXED = re.compile(r"[0-9][A-Za-z]|[A-Za-z][0-9]")
 _PLAIN = re.compile(r"[.-]*(?:[A-Z]?[a-z]{1,15}|[A-Z]{1,9}|[0-9]{1,4}|[a-z]+(?:[_.-][a-z]+)+)[.-]*")
 _TIME = re.compile(r"[0-9]{1,4}[-/:.]|[0-9]{1,2}[A-Z][a-z]{2}|[0-9]{2}T[0-9]")
 _SOFT_BREAK = re.compile(r"(?<=[!-~])=\r?\n(?=[!-~])")
+_SOFT = re.compile(r"=[\r\n]")
+# A line break before what a run may hold, in a shape.
+_BROKEN = re.compile(rb"na")
 
 
 def wrapped_sites(text: str, shape: bytes, runs: Runs) -> list[Site]:
@@ -62,16 +69,17 @@ def wrapped_sites(text: str, shape: bytes, runs: Runs) -> list[Site]:
     if runs:
         sites += _lines(text, runs)
     # Padding at the end of a line looks the same.
-    if ("=\n" in text or "=\r" in text) and _QUOTED_PRINTABLE.search(text):
+    if _SOFT.search(text) and _QUOTED_PRINTABLE.search(text):
         sites += (Site(*match.span(), "") for match in _SOFT_BREAK.finditer(text))
     return sites
 
 
 def _halves(text: str, shape: bytes) -> Iterator[Site]:
     """Yield the line breaks with a half of a random token on either side of them."""
-    place = shape.find(BROKEN_WORD) + 1
-    while place:
-        behind = place + 1
+    for broken in _BROKEN.finditer(shape):
+        place, behind = broken.start(), broken.start() + 1
+        if shape[place - 1 : place] != b"a":
+            continue
         left = _PIECE.match(text[max(0, place - LONGEST_HALF) : place][::-1])
         right = _PIECE.match(text, behind)
         if (
@@ -85,7 +93,6 @@ def _halves(text: str, shape: bytes) -> Iterator[Site]:
             and _NAME.search(text, max(0, place - left.end() - FARTHEST_NAME), place)
         ):
             yield Site(place, behind, "")
-        place = shape.find(BROKEN_WORD, behind) + 1
 
 
 def _lines(text: str, runs: Runs) -> Iterator[Site]:
@@ -137,7 +144,10 @@ def _last_line(text: str, block: list[tuple[int, int]]) -> tuple[int, int] | Non
 
 
 def _spaced(text: str) -> Iterator[Site]:
-    if _GATE not in text.encode("ascii", "replace").translate(_BYTES, _BETWEEN):
+    data = text.encode("ascii", "replace")
+    if _SPACED_GATE not in data[::_EVERY].translate(_SPACED_BYTES):
+        return
+    if _GATE not in data.translate(_BYTES, _BETWEEN):
         return
     for match in _SPACED.finditer(text):
         part = readable(bytes.fromhex("".join(_PAIR.findall(match.group()))))
