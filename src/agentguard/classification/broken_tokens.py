@@ -65,17 +65,18 @@ class BrokenTokens:
         self._detector = detector
 
     @functools.cached_property
-    def _beginnings(self) -> tuple[Occurrences[str], int]:
+    def _beginnings(self) -> tuple[Occurrences[bytes], int]:
         """What finds beginnings, and how many of its words are written forwards."""
         forwards = dict.fromkeys(form for word in self._keywords for form in _written(word))
         backwards = dict.fromkeys(word[::-1] for word in self._keywords)
         words = [*forwards, *(word for word in backwards if word not in forwards)]
-        return automaton(words), len(forwards)
+        return automaton(map(str.encode, words)), len(forwards)
 
     def spotted(self, text: str) -> Spotted:
         """Return what is found in a text."""
         find, forwards = self._beginnings
-        hits = find(text)
+        # In bytes the search is three times as fast; keywords are ASCII.
+        hits = find(text.encode("ascii", "replace"))
         if not hits:
             return NOTHING_SPOTTED
         starts = {start for number, start, _ in hits if number < forwards}
@@ -151,6 +152,8 @@ def _is_told_by_its_beginning(rule: Rule) -> bool:
 
 
 def _is_distinctive(word: str) -> bool:
+    if not word.isascii():
+        return False
     if not word.isalpha():
         return len(word) >= SHORTEST_BEGINNING
     if word.islower():
