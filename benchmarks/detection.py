@@ -129,7 +129,8 @@ def main() -> None:
     options = arguments()
     sets = read_sets(options.data) if options.data else generated()
     ours = [name for name, engine in ENGINES.items() if engine.package == "agentguard"]
-    here = dict.fromkeys(ours, sys.executable) | engines_of(options.peers)
+    # A path of modules in the environment may show the library to interpreters without its needs.
+    here = engines_of(options.peers) | dict.fromkeys(ours, sys.executable)
     wanted = options.engines or list(ENGINES)
     figures: dict[str, Any] = {
         "machine": machine(),
