@@ -42,6 +42,15 @@ def test_the_second_finder_knows_what_was_hidden_a_moment_ago() -> None:
     assert len(second()(VALUE)) == 1
 
 
+def test_what_is_secret_inside_a_hidden_value_stays_hidden_by_itself() -> None:
+    """The password of a database's address, hidden with it, is found where it stands alone."""
+    classifier, session = build_classifier(), Session(b"k" * 32)
+    hidden(session, "postgres://app:pa55-and-more@db.internal/main")
+    text = "so pa55-and-more it is"
+    (finding,) = session.finder(classifier)(text)
+    assert text[finding.start : finding.end] == "pa55-and-more"
+
+
 def test_two_sessions_share_neither_placeholders_nor_values() -> None:
     """The same value has another placeholder in another session, and is not known there."""
     classifier = build_classifier(own=(), known=())

@@ -9,10 +9,10 @@ INVARIANT: a session belongs to one chain of principals; nothing is turned back 
 INVARIANT: what a finder remembers changes none of its answers (tests/test_session.py).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from agentguard.classification import Classifier, KnownValues, with_answer_findings
+from agentguard.classification import Classifier, KnownValues, with_answer_findings, with_parts
 from agentguard.redaction import Recalled, RecallingFind, Vault
 from agentguard.vocabulary import Finding, KnownValue
 
@@ -139,13 +139,24 @@ class Session:
         versions = (self.vault.version, self.labels.version, self._everywhere.version)
         version = tuple(map(max, known.version, versions))
         if known.version != version:
-            fresh = KnownValues(self.vault.known_values(known.version[0], version[0]))
+            fresh = KnownValues(_parts(self.vault.known_values(known.version[0], version[0])))
             hidden = _with(known.hidden, fresh)
             sets = (*hidden, *self.labels.sets(), *self._everywhere.sets())
             self._known = known = _Known(version, hidden, sets, classifier)
         elif known.classifier is not classifier:
             self._known = known = _Known(version, known.hidden, known.sets, classifier)
         return known
+
+
+def _parts(values: Iterable[KnownValue]) -> Iterator[KnownValue]:
+    """Yield each value and what is secret inside it by itself, such as the password of an address.
+
+    A part with blanks is left out: a stream waits for the end of whole values alone.
+    """
+    for value in values:
+        for part in with_parts(value):
+            if part is value or not any(map(str.isspace, part.value)):
+                yield part
 
 
 def _remembering(find: Find, harmless: set[str]) -> Find:

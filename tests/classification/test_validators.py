@@ -126,9 +126,18 @@ def test_what_only_begins_like_a_token_is_none(engine: Classifier) -> None:
 
 @pytest.mark.parametrize("password", ["hunter2", "p:w", "p@ss"])
 def test_the_password_of_a_url_is_found(engine: Classifier, password: str) -> None:
-    """The password of a URL is found, and the rest of the URL left out when it is no address."""
-    text = f"postgresql://app:{password}@db:5432/main"
+    """The password of a URL is found, and the rest of the URL stays."""
+    text = f"see https://app:{password}@wiki/main for it"
     assert found(engine, text) == [("credential", password)]
+
+
+@pytest.mark.parametrize("password", ["hunter2", "p:w", "p@ss"])
+def test_the_address_of_a_database_is_hidden_whole(engine: Classifier, password: str) -> None:
+    """Where a database stands and who signs in goes with the password, unless that is a name."""
+    address = f"postgresql://app:{password}@db:5432/main"
+    assert found(engine, f"DSN is {address}, ok") == [("credential", address)]
+    assert found(engine, "DSN is postgresql://app:$PW@db:5432/main") == []
+    assert found(engine, "DSN is postgresql://app:[[CREDENTIAL:ABCDEFGH]]@db:5432/main") == []
 
 
 @pytest.mark.parametrize(

@@ -246,14 +246,14 @@ def test_a_placeholder_is_not_scanned_into_pieces() -> None:
 def test_the_password_behind_a_placeholder_is_not_hidden_twice() -> None:
     """A URL whose password is already a placeholder stays as it is."""
     vault = Vault(b"k" * 32)
-    once = redact("amqp://app:pa55word@mq/", vault)
+    once = redact("https://app:pa55word@mq/", vault)
     assert once.counts == {"credential": 1}
     assert redact(once.payload, vault, authored=("",)).payload == once.payload
 
 
 def test_a_value_hidden_once_is_hidden_everywhere_in_the_payload() -> None:
     """A value that only its surroundings give away is also hidden where nothing does."""
-    payload = ["the password is pa55word", "amqp://app:pa55word@mq/", "and pa55word again"]
+    payload = ["the password is pa55word", "https://app:pa55word@mq/", "and pa55word again"]
     result = redact(payload)
     assert "pa55word" not in dumped(result.payload)
     assert result.counts == {"credential": 3}
@@ -262,7 +262,7 @@ def test_a_value_hidden_once_is_hidden_everywhere_in_the_payload() -> None:
 def test_a_value_hidden_once_stays_hidden_in_the_session() -> None:
     """A later payload that holds the value alone is redacted too."""
     vault = Vault(b"k" * 32)
-    redact("amqp://app:pa55word@mq/", vault)
+    redact("https://app:pa55word@mq/", vault)
     assert redact("pa55word", vault).counts == {"credential": 1}
 
 
@@ -286,8 +286,8 @@ def test_the_last_four_are_kept_and_the_whole_is_known() -> None:
         redact(CARD, vault, actions={"payment_card": Action.KEEP_LAST_FOUR}).payload == "****1111"
     )
     assert CARD in {known.value for known in vault.known_values()}
-    short = redact("amqp://a:pa55word@mq", vault, actions={"credential": Action.KEEP_LAST_FOUR})
-    assert short.payload == "amqp://a:****@mq"
+    short = redact("https://a:pa55word@mq", vault, actions={"credential": Action.KEEP_LAST_FOUR})
+    assert short.payload == "https://a:****@mq"
 
 
 def test_a_hash_is_stable_and_never_turned_back() -> None:

@@ -22,6 +22,7 @@ It only points; ``redaction`` hides and ``policy`` decides.
 from agentguard.classification.answer_patterns import answer_findings, with_answer_findings
 from agentguard.classification.classes import BUILT_IN_CLASSES, NAMED_ONLY, Detector, OwnClass
 from agentguard.classification.classifier import Classifier, build_classifier
+from agentguard.classification.composed import with_parts
 from agentguard.classification.known_values import KnownValues
 
 __all__ = [
@@ -34,4 +35,5 @@ __all__ = [
     "answer_findings",
     "build_classifier",
     "with_answer_findings",
+    "with_parts",
 ]

@@ -163,7 +163,7 @@ def _spans_of(compiled: Any, *, sees_end: bool) -> Find:
     """
     import re2
 
-    match = compiled._regexp.Match  # noqa: SLF001 - see above; test_engine_patterns.py holds it
+    match = compiled._regexp.Match  # noqa: SLF001 - see above; test_engine_equivalence.py holds it
     anywhere = re2._Anchor.UNANCHORED  # noqa: SLF001 - the same
 
     def find(data: bytes, pos: int, endpos: int, /) -> Spans | None:

@@ -101,6 +101,8 @@ _BARE = re.compile(_SCHEME + rb"(?P<value>[^\s\"'`<>]{1,4096})")
 # The next parameter of a query, or a quote in HTML.
 _MORE = re.compile(rb"&(?:quot;|#39;|amp;)|[&;,][ \t]?[\w.%-]{1,48}=")
 _GIVES = (b"=", b":")
+# The rest of a placeholder or a mark: its label promises nothing.
+_HIDDEN = re.compile(rb"[:#][A-Z2-7]{8}\]\]")
 _LINE_END = re.compile(rb"[\r\n]")
 
 
@@ -119,6 +121,8 @@ def named(data: bytes, hits: Iterable[tuple[int, int]]) -> Iterator[Named]:
         done = right.end() if right else end
         left = _LEFT.match(data[max(0, hit - MOST_NAME) : hit][::-1])
         start = hit - (left.end() if left else 0)
+        if data[start - 2 : start] == b"[[" and _HIDDEN.match(data, done):
+            continue
         promised = worth(data[start:done].decode("utf-8", "replace"))
         if promised is not Worth.NOTHING:
             yield Named(start=start, end=done, worth=promised)

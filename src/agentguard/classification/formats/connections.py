@@ -5,7 +5,6 @@
 from agentguard.classification.classes import CREDENTIAL
 from agentguard.classification.formats import validators
 from agentguard.classification.formats.form import LONGEST_START, START, TokenFormat
-from agentguard.vocabulary import Profile
 
 _ADO = "https://learn.microsoft.com/en-us/dotnet/framework/data/adonet/connection-string-syntax"
 
@@ -50,7 +49,6 @@ CONNECTIONS: tuple[TokenFormat, ...] = (
         documentation="https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-CONNSTRING-URIS",
         confirm=validators.connection,
         example=r"((?:postgres|mysql|mongodb\+srv|amqps|rediss)://app:[A-Za-z0-9_.!~*-]{8,24}@db[.]internal:[1-9][0-9]{3}/main)",
-        profile=Profile.PARANOID,
     ),
     TokenFormat(
         name="connection_string_password",

@@ -7,7 +7,7 @@ from agentguard.classification.formats.form import UUID, TokenFormat, named, tok
 from agentguard.vocabulary import Profile
 
 DATABASES: tuple[TokenFormat, ...] = (
-    word(
+    token(
         "databricks_token",
         r"(?:dapi|dose|dkea)[a-fA-F0-9]{32}(?:-[0-9])?",
         "dapi",

@@ -19,6 +19,8 @@ from collections.abc import Iterable, Iterator
 from agentguard.classification.engine import NOTHING, Confirm
 
 _VARIABLE = re.compile(rb"\$(?:[A-Z_][A-Z0-9_]*|\{[^}]*\}|\([^)]*\))")
+# What was hidden before is no password any more.
+_HIDDEN = re.compile(rb"\[\[[A-Z][A-Z0-9_.-]{0,63}[:#][A-Z2-7]{8}\]\]")
 _STANDS_FOR_ONE = re.compile(
     rb"(?i)(?:(?:your|my|the|db|user|replace_with)[_-]?)*(?:pass(?:word|wd)?|pwd)"
 )
@@ -85,6 +87,7 @@ def not_templated(data: bytes, start: int, end: int) -> Iterable[tuple[int, int]
     named = (
         _VARIABLE.fullmatch(value)
         or _STANDS_FOR_ONE.fullmatch(value)
+        or _HIDDEN.fullmatch(value)
         or (value[:1] in (b"{", b"<", b"%") and value[-1:] in (b"}", b">", b"%"))
     )
     return NOTHING if named or not value.strip(b"*#xX.-") else ((start, end),)

@@ -77,7 +77,7 @@ def is_date(written: str) -> bool:
         year, month, day = numbers
         return year[:2] in _CENTURIES and is_day(day, month)
     first, second, year = numbers
-    if len(year) == 4 and year[:2] not in _CENTURIES:  # noqa: PLR2004
+    if len(year) == 4 and year[:2] not in _CENTURIES:  # noqa: PLR2004 - four digits
         return False
     return is_day(first, second) or is_day(second, first)
 
