@@ -29,7 +29,8 @@ def plots(figures: dict[str, Any], folder: Path) -> None:
         figure.tight_layout()
         for form in ("png", "svg"):
             told = {"Date": None} if form == "svg" else {}
-            figure.savefig(folder / f"detection-{name}.{form}", metadata=told)
+            path = folder / f"detection-{name}.{form}"
+            figure.savefig(path, metadata=told, bbox_inches="tight")
         drawing.close(figure)
 
 
@@ -39,7 +40,9 @@ def _colour(name: str) -> str:
 
 def _point(axes: Any, name: str, across: float, up: float) -> None:
     axes.scatter([across], [up], color=_colour(name), s=40)
-    axes.annotate(name, (across, up), xytext=(5, 4), textcoords="offset points", fontsize=8)
+    # By turns above and below, so that the names of neighbours do not cover one another.
+    height = 5 if len(axes.texts) % 2 else -11
+    axes.annotate(name, (across, up), xytext=(5, height), textcoords="offset points", fontsize=8)
 
 
 def _noise(axes: Any, figures: dict[str, Any]) -> None:
