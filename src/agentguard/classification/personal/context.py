@@ -145,7 +145,7 @@ def words(text: str) -> list[str]:
         decomposed = unicodedata.normalize("NFKD", text)
         text = "".join(each for each in decomposed if not unicodedata.combining(each))
         text = unicodedata.normalize("NFC", text.replace("ø", "o").replace("ß", "ss"))
-    return [word.lower() for word in _WORD.findall(_JOINED.sub("", text))]
+    return "\n".join(_WORD.findall(_JOINED.sub("", text))).lower().split()
 
 
 def _phrases() -> dict[str, dict[tuple[str, ...], tuple[Topic, ...]]]:
@@ -162,7 +162,6 @@ def _phrases() -> dict[str, dict[tuple[str, ...], tuple[Topic, ...]]]:
 
 
 _KNOWN = _phrases()
-_NO_PHRASES: dict[tuple[str, ...], tuple[Topic, ...]] = {}
 _UNSPACED_WORDS = tuple(
     (word, topics)
     for phrases in _KNOWN.values()
@@ -250,10 +249,12 @@ def _known_phrases(near: list[str]) -> Iterator[tuple[int, tuple[Topic, ...]]]:
     """Yield where known phrases end; of several that end together only the longest."""
     ends: set[int] = set()
     for start, word in enumerate(near):
-        for phrase, topics in _KNOWN.get(word, _NO_PHRASES).items():
-            end = start + len(phrase)
-            if end not in ends and (len(phrase) == 1 or tuple(near[start:end]) == phrase):
-                ends.add(end)
-                yield end, topics
+        beginning = _KNOWN.get(word)
+        if beginning is not None:
+            for phrase, topics in beginning.items():
+                end = start + len(phrase)
+                if end not in ends and (len(phrase) == 1 or tuple(near[start:end]) == phrase):
+                    ends.add(end)
+                    yield end, topics
         if not word.isascii():
             yield from ((start + 1, topics) for part, topics in _UNSPACED_WORDS if part in word)

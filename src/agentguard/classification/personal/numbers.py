@@ -73,7 +73,9 @@ _SEPARATED = (
 _FEWEST_DIGITS = 4
 _BACKSLASH = 92
 
-_LETTER = re.compile(rb"[A-Za-z]")
+_DIGITS = b"0123456789"
+# In an outline.
+_LETTER, _COLON = b"A", b":"
 _CARD_WHOLE = re.compile(_CARD.encode())
 _PAPER_WHOLE = re.compile(_PAPER.encode())
 _FIRST_WORD = re.compile(rb"[^A-Za-z0-9]*[A-Za-z0-9]+")
@@ -137,10 +139,10 @@ class PersonalNumbers:
         return _findings(list(dict.fromkeys(found)), data, ascii_only=len(data) == len(text))
 
     def _near_words(self, data: bytes) -> Iterator[_Found]:
-        digits = len(data) - len(data.translate(None, b"0123456789"))
-        if digits >= _FEWEST_DIGITS:
-            for window in windows(data, LONGEST):
-                yield from self._found(self._near, data, window, topics_near)
+        if _holds_digits(data):
+            for start, stop in windows(data, LONGEST):
+                if _holds_digits(data[start:stop]):
+                    yield from self._found(self._near, data, (start, stop), topics_near)
 
     def _found(
         self,
@@ -150,17 +152,17 @@ class PersonalNumbers:
         topics: _Topics | None,
     ) -> Iterator[_Found]:
         place, stop = window
+        around = _Around(data, topics)
         find = pattern.within(data, place, stop)
         while (spans := find(data, place, stop)) is not None:
             start, end = spans[0]
             if data[start] == _BACKSLASH:
                 start += 2
-            around = _Around(data, topics)
-            written = data[start:end]
+            shape = outline(data[start:end])
             place = end
-            if not _LETTER.search(written) and b":" not in written:
-                yield from self._in_run(data, start, written, around)
-            elif b":" in written or _CARD_WHOLE.fullmatch(written):
+            if _COLON not in shape and _LETTER not in shape:
+                yield from self._in_run(data, start, shape, around)
+            elif _COLON in shape or _CARD_WHOLE.fullmatch(data, start, end):
                 yield from _machines(data, start, end)
             else:
                 one = self._token(data, start, end, around)
@@ -187,9 +189,12 @@ class PersonalNumbers:
     def _named(self, data: bytes, start: int, end: int, around: "_Around") -> _Found | None:
         written = data[start:end]
         rows = self._layouts.get(outline(written), ())
+        paper = self._balanced and around.tells and _PAPER_WHOLE.fullmatch(written)
+        if not rows and not paper:
+            return None
         near = around.near(start, end)
         one = self._listed(rows, written, start, near)
-        if one is None and near and self._balanced and _PAPER_WHOLE.fullmatch(written):
+        if one is None and near and paper:
             named = [topic for topic in _OF_PAPERS if topic in near]
             if named:
                 return (
@@ -230,17 +235,16 @@ class PersonalNumbers:
             return None
         return (start, start + len(written), best[1].data_class, best[1].name)
 
-    def _in_run(self, data: bytes, start: int, run: bytes, around: "_Around") -> Iterator[_Found]:
-        """Yield the numbers in a run of digits and separators."""
-        shape = outline(run)
+    def _in_run(self, data: bytes, start: int, shape: bytes, around: "_Around") -> Iterator[_Found]:
+        """Yield the numbers in a run of digits and separators of this outline."""
         near: Mapping[Topic, int] | None = None
         free = start
-        for stretch in self._outlines.stretches(shape):
+        for stretch in self._outlines.stretches(shape, alone=not around.tells):
             first, last = start + stretch.start, start + stretch.end
             if first < free:
                 continue
             if near is None:
-                near = around.near(start, start + len(run))
+                near = around.near(start, start + len(shape))
             if not stretch.alone and not near:
                 continue
             one = self._in_stretch(data, first, last, stretch, near)
@@ -307,8 +311,17 @@ class _Around:
         self._data = data
         self._topics = topics
 
+    @property
+    def tells(self) -> bool:
+        return self._topics is not None
+
     def near(self, start: int, end: int) -> Mapping[Topic, int]:
         return {} if self._topics is None else self._topics(self._data, start, end)
+
+
+def _holds_digits(data: bytes) -> bool:
+    """Say whether there are as many digits as the shortest number has that words name."""
+    return len(data) - len(data.translate(None, _DIGITS)) >= _FEWEST_DIGITS
 
 
 def _machines(data: bytes, start: int, end: int) -> Iterator[_Found]:

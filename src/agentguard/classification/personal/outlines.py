@@ -72,18 +72,25 @@ class Outlines:
         """
         self._rows = rows
         self._profile = profile
-        self._seen: dict[bytes, tuple[Stretch, ...]] = {}
+        # Of each outline all stretches, and those that could be a number alone.
+        self._seen: dict[bytes, tuple[tuple[Stretch, ...], tuple[Stretch, ...]]] = {}
 
-    def stretches(self, run: bytes) -> Iterator[Stretch] | tuple[Stretch, ...]:
-        """Return the stretches of an outline, the first and then the longest first."""
+    def stretches(self, run: bytes, *, alone: bool = False) -> Iterable[Stretch]:
+        """Return the stretches of an outline, the first and then the longest first.
+
+        Args:
+            run: the outline.
+            alone: only those that could be a number where no word says so.
+        """
         if len(run) > LONGEST_REMEMBERED:
-            return self._stretches(run)
+            return (each for each in self._stretches(run) if each.alone or not alone)
         known = self._seen.get(run)
         if known is None:
             if len(self._seen) >= MOST_REMEMBERED:
                 self._seen = {}
-            known = self._seen[run] = tuple(self._stretches(run))
-        return known
+            every = tuple(self._stretches(run))
+            known = self._seen[run] = (every, tuple(each for each in every if each.alone))
+        return known[alone]
 
     def _stretches(self, run: bytes) -> Iterator[Stretch]:
         quads = [] if run in self._rows else [quad.span() for quad in _QUAD.finditer(run)]
