@@ -9,11 +9,10 @@ INVARIANT: the password is found whole and the user's name is left
 (tests/classification/test_contextual_commands.py).
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 
 from agentguard.classification.contextual import harmless
-from agentguard.classification.engine import Engine, Pattern, linear
+from agentguard.classification.engine import Engine, deferred
 
 # In the dialect of RE2; the last group is the password.
 _CURL = (
@@ -21,20 +20,14 @@ _CURL = (
     r"[^\s:\"'/]{1,64}:([^\s\"']{4,128})"
 )
 _MYSQL = r"(?:mysql|mysqldump|mysqladmin|mariadb)[ \t](?:[^\n|;]{0,240}?[ \t])?-p[\"']?([^\s\"'-][^\s\"']{3,63})"
-
-
-@dataclass(frozen=True, slots=True)
-class _Command:
-    """A program and how it takes a password."""
-
-    program: bytes
-    pattern: Pattern
+# Where one of these words stands, the pattern may match.
+PROGRAMS: Mapping[str, str] = {"curl": _CURL, "mysql": _MYSQL, "mariadb": _MYSQL}
 
 
 class Commands:
     """Finds passwords in command lines; immutable, so that threads may share it."""
 
-    __slots__ = ("_commands",)
+    __slots__ = ("_patterns",)
 
     def __init__(self, engine: Engine | None = None) -> None:
         """Prepare.
@@ -42,19 +35,24 @@ class Commands:
         Args:
             engine: what searches; the one that is installed, unless a test names another.
         """
-        self._commands = (
-            _Command(b"curl", linear(_CURL, engine=engine)),
-            _Command(b"mysql", linear(_MYSQL, engine=engine)),
-            _Command(b"mariadb", linear(_MYSQL, engine=engine)),
-        )
+        self._patterns = {
+            program: deferred(pattern, engine=engine) for program, pattern in PROGRAMS.items()
+        }
 
-    def passwords(self, data: bytes) -> Iterator[tuple[int, int]]:
-        """Yield where passwords begin and end."""
-        for command in self._commands:
-            start, size = data.find(command.program), len(data)
-            while start >= 0 and (match := command.pattern.search(data, start, size)) is not None:
-                first, last = match.span(1)
+    def passwords(self, data: bytes, programs: Mapping[str, int]) -> Iterator[tuple[int, int]]:
+        """Yield where passwords begin and end.
+
+        Args:
+            data: the text.
+            programs: which of ``PROGRAMS`` stand in it, and where first.
+        """
+        size = len(data)
+        for program, place in programs.items():
+            find = self._patterns[program].within(data, place, size)
+            spans = find(data, place, size)
+            while spans is not None:
+                first, last = spans[1]
                 value = data[first:last]
                 if not (harmless.is_template(value) or harmless.is_placeholder(value)):
                     yield first, last
-                start = match.span()[1]
+                spans = find(data, spans[0][1], size)

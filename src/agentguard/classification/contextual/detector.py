@@ -10,19 +10,24 @@ that it ends in; no comment in the text has any effect
 (tests/classification/test_contextual_detector.py).
 """
 
+import re
 from collections.abc import Iterator
 from itertools import zip_longest
 
 from agentguard.classification.classes import CREDENTIAL
 from agentguard.classification.contextual import tokens, values
 from agentguard.classification.contextual.assignments import Named, assigned, named
-from agentguard.classification.contextual.commands import Commands
+from agentguard.classification.contextual.commands import PROGRAMS, Commands
 from agentguard.classification.contextual.limits import LIMITS
 from agentguard.classification.contextual.names import GATE, Worth
-from agentguard.classification.engine import Engine, automaton, linear, to_characters
+from agentguard.classification.engine import Engine, automaton, deferred, to_characters
 from agentguard.vocabulary import Finding, Profile
 
 Spot = tuple[int, int, str]
+
+_GATE = (*GATE, *PROGRAMS)
+# Between a name and its value stands something else, and a token that is drawn is longer.
+_ONE_WORD = re.compile(rb"[\w.\x80-\xff-]*")
 
 
 class ContextualDetector:
@@ -41,19 +46,27 @@ class ContextualDetector:
             engine: what searches; the one that is installed, unless a test names another.
         """
         self._limits = LIMITS[profile]
-        self._gate = automaton((word.encode("utf-8") for word in GATE), engine=engine)
+        self._gate = automaton(map(str.encode, _GATE), engine=engine)
         self._commands = Commands(engine)
-        self._run = linear(tokens.RUN, engine=engine)
+        self._run = deferred(tokens.RUN, engine=engine)
 
     def detect(self, text: str) -> list[Finding]:
         """Return the findings in *text*, unsorted; they may overlap."""
         data = text.encode("utf-8")
-        hits = self._gate(data.lower())
-        names = list(named(data, sorted({hit[1:] for hit in hits}))) if hits else []
+        if len(data) < tokens.SHORTEST and _ONE_WORD.fullmatch(data):
+            return []
+        words: set[tuple[int, int]] = set()
+        programs: dict[str, int] = {}
+        for number, start, end in self._gate(data.lower()):
+            if number < len(GATE):
+                words.add((start, end))
+            else:
+                programs.setdefault(_GATE[number], start)
+        names = list(named(data, sorted(words)))
         found = [
             *self._given(data, names),
             *self._drawn(data, names),
-            *((*span, "contextual:command") for span in self._commands.passwords(data)),
+            *((*span, "contextual:command") for span in self._commands.passwords(data, programs)),
         ]
         return _findings(found, data, ascii_only=len(data) == len(text)) if found else []
 

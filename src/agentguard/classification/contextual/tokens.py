@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from agentguard.classification.contextual import harmless
 from agentguard.classification.contextual.limits import Limits
 from agentguard.classification.contextual.randomness import looks_typed, surprise
-from agentguard.classification.engine import Pattern
+from agentguard.matching import Linear
 
 # Runs of at least 16 characters, one of them a digit; in the dialect of RE2.
 _ANY, _NO_DIGIT = r"[A-Za-z0-9_+/=~.%-]", r"[A-Za-z_+/=~.%-]"
@@ -89,7 +89,7 @@ class Drawn:
     near: bool
 
 
-def drawn(data: bytes, names: Sequence[int], pattern: Pattern, limits: Limits) -> Iterator[Drawn]:
+def drawn(data: bytes, names: Sequence[int], pattern: Linear, limits: Limits) -> Iterator[Drawn]:
     """Yield the tokens of a text that look drawn where they stand.
 
     Args:
@@ -99,8 +99,9 @@ def drawn(data: bytes, names: Sequence[int], pattern: Pattern, limits: Limits) -
         limits: from how many bits on.
     """
     start, size = 0, len(data)
-    while (match := pattern.search(data, start, size)) is not None:
-        first, start = match.span()
+    find = pattern.within(data, start, size)
+    while (spans := find(data, start, size)) is not None:
+        first, start = spans[0]
         if start - first <= 2 * LONGEST:
             token = _token(data, first, start, names, limits)
             if token is not None:
