@@ -36,6 +36,7 @@ _GROUP = re.compile(r"[A-Za-z0-9_+/=.~|:$!-]{1,1024}")
 _BREAK = re.compile(
     r"[ \t]{1,2}|[ \t]{0,2}=?\r?\n[ \t>|*#]{0,16}|[\"'`][ \t]{0,4}[+.&]?[ \t]{0,4}\n?[ \t]{0,16}[\"'`]"
 )
+_MAY_BREAK = re.compile(r"[ \t\r\n\"'`]")
 _WORD = re.compile(r"[A-Z]?[a-z]+[.,:-]?|[A-Za-z]{1,3}|[^A-Za-z0-9]+|[0-9]{1,3}[.,:]?")
 
 
@@ -74,6 +75,8 @@ class BrokenTokens:
 
     def spotted(self, text: str) -> Spotted:
         """Return what is found in a text."""
+        if len(text) < SHORTEST_BACKWARDS and _MAY_BREAK.search(text) is None:
+            return NOTHING_SPOTTED
         find, forwards = self._beginnings
         # In bytes the search is three times as fast; keywords are ASCII.
         hits = find(text.encode("ascii", "replace"))

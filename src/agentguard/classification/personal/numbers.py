@@ -70,12 +70,15 @@ _SEPARATED = (
     rf"{_AREA_CODE}|\+[0-9][0-9 ().\-/]{{4,}}[0-9]|[0-9]{{1,8}}[ ().\-/][0-9 ().\-/]{{3,}}[0-9]"
     r"|\b[0-9]{15}\b|\b[0-9]{18}\b|\b0[1-9][0-9]{8,9}\b"
 )
+# No number that words name has fewer; without any, only addresses of machines are written.
 _FEWEST_DIGITS = 4
+_SHORTEST_WITHOUT_DIGITS = 14
 _BACKSLASH = 92
 
 _DIGITS = b"0123456789"
 # In an outline.
 _LETTER, _COLON = b"A", b":"
+_WORD = re.compile(rb"[A-Za-z\x80-\xff]{2}")
 _CARD_WHOLE = re.compile(_CARD.encode())
 _PAPER_WHOLE = re.compile(_PAPER.encode())
 _FIRST_WORD = re.compile(rb"[^A-Za-z0-9]*[A-Za-z0-9]+")
@@ -130,19 +133,20 @@ class PersonalNumbers:
     def detect(self, text: str) -> list[Finding]:
         """Return the findings in *text*."""
         data = text.encode("utf-8")
-        found = [
-            *self._near_words(data),
-            *self._found(self._alone, data, (0, len(data)), None),
-        ]
+        digits = _digits(data)
+        if not digits and len(data) < _SHORTEST_WITHOUT_DIGITS:
+            return []
+        found = [*self._found(self._alone, data, (0, len(data)), None)]
+        if digits >= _FEWEST_DIGITS and _WORD.search(data):
+            found += self._near_words(data)
         if not found:
             return []
         return _findings(list(dict.fromkeys(found)), data, ascii_only=len(data) == len(text))
 
     def _near_words(self, data: bytes) -> Iterator[_Found]:
-        if _holds_digits(data):
-            for start, stop in windows(data, LONGEST):
-                if _holds_digits(data[start:stop]):
-                    yield from self._found(self._near, data, (start, stop), topics_near)
+        for start, stop in windows(data, LONGEST):
+            if _digits(data[start:stop]) >= _FEWEST_DIGITS:
+                yield from self._found(self._near, data, (start, stop), topics_near)
 
     def _found(
         self,
@@ -319,9 +323,8 @@ class _Around:
         return {} if self._topics is None else self._topics(self._data, start, end)
 
 
-def _holds_digits(data: bytes) -> bool:
-    """Say whether there are as many digits as the shortest number has that words name."""
-    return len(data) - len(data.translate(None, _DIGITS)) >= _FEWEST_DIGITS
+def _digits(data: bytes) -> int:
+    return len(data) - len(data.translate(None, _DIGITS))
 
 
 def _machines(data: bytes, start: int, end: int) -> Iterator[_Found]:

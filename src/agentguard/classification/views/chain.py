@@ -25,12 +25,13 @@ from agentguard.classification.views.runs import (
 )
 from agentguard.classification.views.view import Site, View
 from agentguard.classification.views.windows import view_around
-from agentguard.classification.views.wrapped import wrapped_sites
+from agentguard.classification.views.wrapped import SHORTEST_SPACED, wrapped_sites
 
 # How many encodings inside one another are taken off.
 DEEPEST = 3
-# In a text that is shorter than any run, what may begin something that can be decoded.
+# In a text without bytes apart from one another, what may be decoded, and runs.
 _TELLING = re.compile(r"[^ -$'-<>-\[\]-~]")
+_RUN = re.compile(rf"[A-Za-z0-9+/_-]{{{SHORTEST_RUN}}}")
 
 
 class Chained:
@@ -67,7 +68,7 @@ class Views(NamedTuple):
 
 def views_of(text: str) -> Views:
     """Return the views of a text, those with the fewest changes first; most texts have none."""
-    if len(text) < SHORTEST_RUN and _TELLING.search(text) is None:
+    if len(text) < SHORTEST_SPACED and not _TELLING.search(text) and not _RUN.search(text):
         return Views([], [])
     over_blanks, wraps = _chain(text, over_blanks=True)
     plain = _chain(text, over_blanks=False)[0] if wraps else over_blanks

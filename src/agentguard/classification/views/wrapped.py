@@ -24,6 +24,8 @@ from agentguard.classification.views.view import Site
 SHORTEST_LINE = 20
 LONGEST_LINE = 128
 LONGEST_BREAK = 24
+# Two digits for each byte, and something between.
+SHORTEST_SPACED = 3 * SHORTEST_TEXT - 1
 LONGEST_HALF = 256
 SHORTEST_HALVES = 12
 FARTHEST_NAME = 64
@@ -144,6 +146,8 @@ def _last_line(text: str, block: list[tuple[int, int]]) -> tuple[int, int] | Non
 
 
 def _spaced(text: str) -> Iterator[Site]:
+    if len(text) < SHORTEST_SPACED:
+        return
     data = text.encode("ascii", "replace")
     if _SPACED_GATE not in data[::_EVERY].translate(_SPACED_BYTES):
         return
