@@ -136,9 +136,10 @@ class PersonalNumbers:
         digits = _digits(data)
         if not digits and len(data) < _SHORTEST_WITHOUT_DIGITS:
             return []
-        found = [*self._found(self._alone, data, (0, len(data)), None)]
+        found: list[_Found] = []
         if digits >= _FEWEST_DIGITS and _WORD.search(data):
             found += self._near_words(data)
+        found += self._found(self._alone, data, (0, len(data)), None)
         if not found:
             return []
         return _findings(list(dict.fromkeys(found)), data, ascii_only=len(data) == len(text))
