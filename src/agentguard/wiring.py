@@ -77,6 +77,7 @@ def classifier_of(settings: Settings) -> Classifier:
         detectors=settings.detectors,
         profile=settings.policy.detection.profile,
         named=settings.named,
+        rules=settings.rules,
     )
 
 

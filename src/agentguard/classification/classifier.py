@@ -31,6 +31,7 @@ from agentguard.classification.looking import Looking, put_back
 from agentguard.classification.personal import PERSONAL_FORMATS, PERSONAL_REACH, PersonalNumbers
 from agentguard.classification.recognised import Recognised
 from agentguard.classification.views import views_of
+from agentguard.matching import Linear
 from agentguard.vocabulary import Finding, KnownValue, Profile
 
 # How far one of the organisation's own patterns may reach over blanks.
@@ -142,6 +143,7 @@ def build_classifier(
     detectors: Iterable[Detector] = (),
     profile: Profile = Profile.BALANCED,
     named: Container[str] = (),
+    rules: Iterable[Rule] = (),
 ) -> Classifier:
     """Build the engine: known values, documented formats, borrowed patterns, context, own classes.
 
@@ -151,12 +153,13 @@ def build_classifier(
         detectors: further detectors, asked last.
         profile: how much is taken for sensitive.
         named: the classes that are looked for although only a name asks for them.
+        rules: further rules, such as those of other scanners.
 
     Raises:
         ValueError: a pattern or a value of an own class cannot be used; the message names the
             class and, for a pattern, its index from 0.
     """
-    own = tuple(own)
+    own, brought = tuple(own), tuple(rules)
     known = [part for value in known for part in with_parts(value)]
     listed = _listed(each for each in own if not each.any_case)
     any_case = _listed(each for each in own if each.any_case)
@@ -166,7 +169,7 @@ def build_classifier(
         for row in (*TOKEN_FORMATS, *PERSONAL_FORMATS)
         if profile.includes(row.profile) and row.data_class not in unwanted
     ]
-    rules = RuleSet((*documented, *borrowed_rules(), *_own_rules(own)))
+    together = RuleSet((*documented, *borrowed_rules(), *_own_rules(own), *brought))
     return Classifier(
         # A list may be long, and encoded forms are what secrets travel in.
         known=(
@@ -174,9 +177,9 @@ def build_classifier(
             KnownValues(listed, encoded=False),
             KnownValues(any_case, any_case=True),
         ),
-        detectors=(rules, ContextualDetector(profile), PersonalNumbers(profile), *detectors),
-        broken=BrokenTokens(documented, rules),
-        reach=_reach(own, (*known, *listed, *any_case)),
+        detectors=(together, ContextualDetector(profile), PersonalNumbers(profile), *detectors),
+        broken=BrokenTokens(documented, together),
+        reach=_reach(own, brought, (*known, *listed, *any_case)),
     )
 
 
@@ -184,16 +187,25 @@ def _listed(own: Iterable[OwnClass]) -> list[KnownValue]:
     return [KnownValue(value=value, data_class=each.name) for each in own for value in each.values]
 
 
-def _reach(own: tuple[OwnClass, ...], values: Iterable[KnownValue]) -> Mapping[str, int]:
+def _reach(
+    own: tuple[OwnClass, ...], rules: tuple[Rule, ...], values: Iterable[KnownValue]
+) -> Mapping[str, int]:
     """Return for each class how far what is looked for may reach over blanks."""
     reach: dict[str, int] = dict(PERSONAL_REACH)
     for value in values:
         if any(character.isspace() for character in value.value):
             reach[value.data_class] = max(reach.get(value.data_class, 0), len(value.value))
-    for own_class in own:
-        if any(map(_MAY_HOLD_BLANKS.search, own_class.patterns)):
-            reach[own_class.name] = max(reach.get(own_class.name, 0), OWN_REACH)
+    patterns = [(each.name, pattern) for each in own for pattern in each.patterns]
+    patterns += [(rule.data_class, _source(rule)) for rule in rules]
+    for name, pattern in patterns:
+        if _MAY_HOLD_BLANKS.search(pattern):
+            reach[name] = max(reach.get(name, 0), OWN_REACH)
     return MappingProxyType(reach)
+
+
+def _source(rule: Rule) -> str:
+    """Return how a pattern is written; one of ``re`` may match anything."""
+    return rule.pattern.source if isinstance(rule.pattern, Linear) else "."
 
 
 def _own_rules(own: Iterable[OwnClass]) -> Iterator[Rule]:

@@ -14,7 +14,7 @@ from typing import Annotated, Any, ClassVar, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from agentguard.config.settings import VaultPlace
-from agentguard.policy import HostedDenial, Idempotency, Path
+from agentguard.policy import HostedDenial, Idempotency, Path, RuleFileFormat
 from agentguard.redaction import VaultScope
 from agentguard.vocabulary import Action, Effect, Impact, Profile, Reference
 
@@ -220,11 +220,23 @@ class ExternalLabelTable(Table):
 
 
 class DetectionTable(Table):
-    """``[detection]``."""
+    """``[detection]``; each file of rules is read on its own."""
 
     profile: Profile | None = _Spelled
     explain_placeholders: bool = False
     detectors: Names | None = None
+    rule_file: Any = None
+    names_model: Name | None = None
+
+
+class RuleFileTable(Table):
+    """``[[detection.rule_file]]``."""
+
+    needed = ("file", "format", "class")
+    file: Name | None = None
+    format: RuleFileFormat | None = _Spelled
+    class_: Name | None = Field(default=None, alias="class")
+    without: Names | None = None
 
 
 T = TypeVar("T", bound=Table)

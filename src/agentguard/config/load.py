@@ -13,12 +13,13 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
 from agentguard.classification import BUILT_IN_CLASSES, Detector, OwnClass
+from agentguard.classification.engine import Rule
 from agentguard.config.positions import Positions
 from agentguard.config.report import Report
 from agentguard.config.settings import (
@@ -56,6 +57,7 @@ class _Examined:
     store: str = DEFAULT_STORE
     vault: VaultSettings | None = None
     offers: tuple[EntryPoint, ...] = ()
+    rules: tuple[Rule, ...] = ()
 
 
 def load(path: str | os.PathLike[str], env: Mapping[str, str] | None = None) -> Settings:
@@ -82,6 +84,7 @@ def load(path: str | os.PathLike[str], env: Mapping[str, str] | None = None) -> 
         deployment=Deployment(store=place.parent / examined.store),
         path=place,
         vault=examined.vault,
+        rules=examined.rules,
     )
 
 
@@ -177,6 +180,7 @@ def _examine(
     # Deferred: the models bring pydantic, which importing agentguard must not.
     from agentguard.config.detectors import offered
     from agentguard.config.reading import read
+    from agentguard.config.rule_files import rule_files
     from agentguard.config.sources import fetch
     from agentguard.config.vaults import vault_of
 
@@ -196,16 +200,20 @@ def _examine(
     if env is not None:
         own, known = fetch(reading.classes, BUILT_IN_CLASSES, folder, env, report.add)
         offers = offered(reading.document.detection.detectors, report.add)
-    report.add_flaws(flaws_of(reading.document))
+    detection = reading.document.detection
+    files, rules = rule_files(detection.rule_files, folder, report.add, with_rules=env is not None)
+    document = replace(reading.document, detection=replace(detection, rule_files=files))
+    report.add_flaws(flaws_of(document))
     return _Examined(
         problems=report.problems,
         report=report,
-        document=reading.document,
+        document=document,
         own=own,
         known=known,
         store=store,
         vault=vault,
         offers=offers,
+        rules=rules,
     )
 
 

@@ -29,6 +29,7 @@ from agentguard.config.document import (
     IdentityTable,
     LabelsTable,
     ProviderTable,
+    RuleFileTable,
     RuleTable,
     Table,
     Tell,
@@ -46,6 +47,8 @@ from agentguard.policy import (
     Path,
     PolicyDocument,
     ProviderSpec,
+    RuleFileFormat,
+    RuleFileSpec,
     RuleSpec,
     ToolSpec,
     parse_host,
@@ -160,10 +163,23 @@ def _listed(
 
 def _detection(table: object, tell: Tell) -> DetectionSpec:
     detection = _one(DetectionTable, table, "detection", tell)
+    path: Path = ("detection", "rule_file")
+    expected = "must be written as [[detection.rule_file]] tables"
+    files = _listed(RuleFileTable, detection.rule_file, path, expected, tell)
     return DetectionSpec(
         profile=detection.profile or Profile.BALANCED,
         explain_placeholders=detection.explain_placeholders,
         detectors=tuple(detection.detectors or ()),
+        rule_files=tuple(
+            RuleFileSpec(
+                file=each.file or "",
+                format=each.format or RuleFileFormat.GITLEAKS,
+                data_class=each.class_ or "",
+                without=tuple(each.without or ()),
+            )
+            for _, each in files
+        ),
+        names_model=detection.names_model,
     )
 
 

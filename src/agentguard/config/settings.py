@@ -13,6 +13,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from agentguard.classification import Detector, OwnClass
+from agentguard.classification.engine import Rule
 from agentguard.errors import Problem
 from agentguard.policy import Policy
 from agentguard.redaction import VaultScope
@@ -69,6 +70,7 @@ class Settings:
         own: the organisation's own classes.
         known: values of built-in classes and values from the environment.
         detectors: those of other packages that the policy names.
+        rules: those of the files of rules that the policy names.
         named: the classes that have a table, some of which are looked for only then.
         deployment: where the parts lie.
         path: the file that was read, absolute.
@@ -83,6 +85,7 @@ class Settings:
     deployment: Deployment
     path: Path
     vault: VaultSettings | None = None
+    rules: tuple[Rule, ...] = ()
 
 
 class Severity(StrEnum):

@@ -118,7 +118,7 @@ class _Fetching:
             if column is not None:
                 self._tell((*self._path, "values_column"), "belongs to 'values_file'")
             return ()
-        problem, text = _text_of(folder / name)
+        problem, text = text_of(folder / name)
         found = Listed(problem=problem) if problem else listed_values(name, text, column)
         values = [(place, value) for place, value in found.values if value]
         if found.problem is not None or not values:
@@ -152,7 +152,7 @@ class _Fetching:
             if not paths:
                 self._tell(path, f"no file is called {pattern!r}")
             for each in paths:
-                problem, text = _text_of(each)
+                problem, text = text_of(each)
                 if problem is None and len(text.strip()) < SHORTEST_VALUE:
                     problem = f"holds a value that {_TOO_SHORT}"
                 if problem is not None:
@@ -165,7 +165,7 @@ class _Fetching:
         values: list[str] = []
         for place, name in enumerate(self._table.values_from_dotenv or ()):
             path = (*self._path, "values_from_dotenv", place)
-            problem, text = _text_of(folder / name)
+            problem, text = text_of(folder / name)
             secrets = dotenv_secrets(text)
             if problem is not None or not secrets:
                 self._tell(path, f"file {name!r} {problem or 'holds nothing like a secret'}")
@@ -179,7 +179,8 @@ def _fitting(folder: Path, pattern: str) -> list[Path]:
     return sorted(Path(each) for each in glob.glob(str(whole)))  # noqa: PTH207 - absolute patterns
 
 
-def _text_of(path: Path) -> tuple[str | None, str]:
+def text_of(path: Path) -> tuple[str | None, str]:
+    """Return the text of a file, with what keeps it from being read in place of an error."""
     # Errors of reading and decoding may quote what they read: they end here.
     try:
         return None, path.read_text(encoding="utf-8-sig")

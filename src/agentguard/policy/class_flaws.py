@@ -33,6 +33,7 @@ def class_flaws(document: PolicyDocument) -> Iterator[Flaw]:
     yield from _destinations(document)
     yield from _places(document)
     yield from _labels(document)
+    yield from _rule_files(document)
 
 
 def _names(document: PolicyDocument) -> Iterator[Flaw]:
@@ -144,6 +145,19 @@ def _labels(document: PolicyDocument) -> Iterator[Flaw]:
     unknown = document.labels.unknown
     if unknown is not None and unknown not in texts:
         yield Flaw(("labels", "unknown"), f"must be 'refuse' or a class of text, not {unknown!r}")
+
+
+def _rule_files(document: PolicyDocument) -> Iterator[Flaw]:
+    """Find files of rules that find what no text can be, or that are named twice."""
+    texts = {each.name for each in document.classes if each.family in TEXT_FAMILIES}
+    seen: set[str] = set()
+    for index, each in enumerate(document.detection.rule_files):
+        path: Path = ("detection", "rule_file", index)
+        if each.data_class not in texts:
+            yield Flaw((*path, "class"), f"{each.data_class!r} is not a class of text")
+        if each.file in seen:
+            yield Flaw((*path, "file"), f"{each.file!r} is named twice")
+        seen.add(each.file)
 
 
 def _listed(actions: Iterable[Action]) -> str:

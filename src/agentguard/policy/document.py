@@ -54,6 +54,13 @@ class HostedDenial(StrEnum):
     REMOVE = "remove"
 
 
+class RuleFileFormat(StrEnum):
+    """Which scanner a file of rules was written for."""
+
+    GITLEAKS = "gitleaks"
+    KINGFISHER = "kingfisher"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentitySpec:
     """A declared identity; ``owner`` counts as requester of what it asks approval for."""
@@ -203,6 +210,25 @@ class DestinationSpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RuleFileSpec:
+    """A file of rules of another scanner.
+
+    Attributes:
+        file: its name, as written.
+        format: which scanner it was written for.
+        data_class: what its rules find.
+        without: ids of the rules that are left out.
+        content: SHA-256 of its text; a file says the same however its lines end.
+    """
+
+    file: str
+    format: RuleFileFormat
+    data_class: str
+    without: tuple[str, ...] = ()
+    content: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DetectionSpec:
     """How sensitive data is looked for.
 
@@ -210,11 +236,16 @@ class DetectionSpec:
         profile: how much is taken for sensitive.
         explain_placeholders: whether a model is told that placeholders are opaque.
         detectors: names of the detectors that other packages offer and that are asked, too.
+        rule_files: files of rules of other scanners, in the order of the file.
+        names_model: the model of language that finds names in prose, as written; what is in it
+            does not enter the digest. None for none.
     """
 
     profile: Profile = Profile.BALANCED
     explain_placeholders: bool = False
     detectors: tuple[str, ...] = ()
+    rule_files: tuple[RuleFileSpec, ...] = ()
+    names_model: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -288,11 +319,7 @@ class PolicyDocument:
                     "providers": {each.id: _provider_form(each) for each in self.providers},
                     "hosted_tools": {"denied": self.hosted_denial.value},
                     "coverage": {"require": _sorted(self.required_surfaces)},
-                    "detection": {
-                        "profile": self.detection.profile.value,
-                        "explain_placeholders": self.detection.explain_placeholders,
-                        "detectors": _sorted(self.detection.detectors),
-                    },
+                    "detection": _detection_form(self.detection),
                     "labels": _labels_form(self.labels),
                 }
             )
@@ -353,6 +380,24 @@ def _class_form(data_class: DataClass) -> Frozen:
 
 def _destinations_form(destinations: Iterable[DestinationSpec]) -> Frozen:
     return {f"{each.data_class} {each.provider}": each.action.value for each in destinations}
+
+
+def _detection_form(detection: DetectionSpec) -> Frozen:
+    return {
+        "profile": detection.profile.value,
+        "explain_placeholders": detection.explain_placeholders,
+        "detectors": _sorted(detection.detectors),
+        "rule_files": {
+            each.file: {
+                "format": each.format.value,
+                "class": each.data_class,
+                "without": _sorted(each.without),
+                "content": each.content,
+            }
+            for each in detection.rule_files
+        },
+        "names_model": detection.names_model,
+    }
 
 
 def _labels_form(labels: LabelsSpec) -> Frozen:
