@@ -117,6 +117,26 @@ def test_erased_and_expired_values_are_unknown_from_the_next_call_on(world: Worl
     assert sessions.of(world.who("b")).vault.issued(other) is not None
 
 
+@pytest.mark.parametrize("others_write", [False, True])
+def test_what_a_session_hid_and_never_read_again_expires(
+    world: World, *, others_write: bool
+) -> None:
+    """A value that only the process that hid it knows expires there as it does on disk.
+
+    A process hid a value and had no further call until it had expired: the row was passed over
+    when the session was read, or was gone, so the session went on knowing the value.
+    """
+    sessions = world.process(expire_after=timedelta(days=30))
+    old = hide_and_keep(sessions, world.who("a"))
+    world.now += timedelta(days=31)
+    if others_write:
+        hide_and_keep(world.process(expire_after=timedelta(days=30)), world.who("b"))
+    again = sessions.of(world.who("a"))
+    assert again.vault.issued(old) is None
+    assert hide(again) == old
+    assert again.vault.has_unkept
+
+
 def test_a_collision_refuses_and_what_is_on_disk_holds(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -156,7 +156,7 @@ def test_two_values_do_not_share_a_placeholder(keeper: Open) -> None:
         vaults.keep(place, [value("third", code="BBBBBBBB"), value("second-value")])
     assert "second-value" not in str(caught.value)
     assert values(vaults, who()) == {MAIL: True}
-    assert vaults.keep(place, [value()]) == (value(),)
+    assert vaults.keep(place, [value()]).values == (value(),)
 
 
 def test_one_way_stays_one_way(keeper: Open) -> None:
@@ -164,9 +164,9 @@ def test_one_way_stays_one_way(keeper: Open) -> None:
     first, second = keeper(), keeper()
     place = first.place(who())
     first.keep(place, [value()])
-    assert second.keep(place, [value(reversible=False)]) == (value(reversible=False),)
+    assert second.keep(place, [value(reversible=False)]).values == (value(reversible=False),)
     assert values(first, who()) == {MAIL: False}
-    assert first.keep(place, [value()]) == (value(reversible=False),)
+    assert first.keep(place, [value()]).values == (value(reversible=False),)
     assert values(first, who()) == {MAIL: False}
 
 
@@ -202,7 +202,7 @@ def test_an_expired_value_is_hidden_anew(keeper: Open, clock: Clock) -> None:
     place = vaults.place(who())
     vaults.keep(place, [value(reversible=False)])
     clock.at += timedelta(days=1)
-    assert vaults.keep(place, [value()]) == (value(),)
+    assert vaults.keep(place, [value()]).values == (value(),)
     assert values(vaults, who()) == {MAIL: True}
 
 
@@ -223,7 +223,7 @@ def test_a_placeholder_outlives_its_key(keeper: Open) -> None:
     place = first.place(who())
     vault = Vault(place.code_key, durable=True)
     mark = vault.issue(data_class=EMAIL, value=MAIL, reversible=True, source="/a")
-    vault.keep(first.keep(place, vault.unkept))
+    vault.keep(first.keep(place, vault.unkept).values)
     second = keeper(OTHER, KEY)
     again = Vault(second.place(who()).code_key, durable=True)
     assert again.issue(data_class=EMAIL, value=MAIL, reversible=True, source="/a") != mark

@@ -117,9 +117,13 @@ class Sessions:
         """
         if self._keeper is None or not self._keeper.keeps(caller):
             return
-        values = session.vault.unkept
+        read, values = self._read[session], session.vault.unkept
         try:
-            session.vault.keep(self._keeper.keep(self._read[session].place, values))
+            settled = self._keeper.keep(read.place, values)
+            with self._lock:
+                # An expired row may be gone before it is read, and then tells nothing.
+                read.expires_at = _first(read.expires_at, settled.expires_at)
+            session.vault.keep(settled.values)
         except (Collision, ValueError):
             # What is on disk holds; this session has another value in its place.
             self._forget(caller, session)
@@ -202,8 +206,7 @@ class Sessions:
         with self._lock:
             read.last = max(read.last, kept.last)
             read.erasures = kept.erasures if read.erasures is None else read.erasures
-            ends = [each for each in (read.expires_at, kept.expires_at) if each is not None]
-            read.expires_at = min(ends, default=None)
+            read.expires_at = _first(read.expires_at, kept.expires_at)
         return session
 
     def _seconds(self) -> float:
@@ -218,3 +221,7 @@ class Sessions:
     def after_in_child(self) -> None:
         """Make a lock: a thread that the child does not have may have held this one."""
         self._lock = threading.RLock()
+
+
+def _first(one: float | None, other: float | None) -> float | None:
+    return min((each for each in (one, other) if each is not None), default=None)

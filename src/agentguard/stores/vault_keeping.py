@@ -63,6 +63,19 @@ class Kept:
     expires_at: float | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """What was written for a caller.
+
+    Attributes:
+        values: as they are kept: one that is one-way anywhere is one-way.
+        expires_at: when the first of them expires, None if nothing does.
+    """
+
+    values: tuple[Issued, ...]
+    expires_at: float | None
+
+
 class Collision(Exception):
     """Two values have the same placeholder; the second was not written."""
 
@@ -132,35 +145,29 @@ class VaultKeeper:
             StoreFailure: the store cannot be read, or a row does not open.
         """
         shelf = self._store.read(place.spaces, after)
-        oldest = self._expired_before()
-        rows = [row for row in shelf.rows if oldest is None or row.created_at > oldest]
-        times = [row.created_at for row in rows]
-        expires_at = None
-        if times and self._expire_after is not None:
-            expires_at = float(min(times) + self._expire_after)
+        rows = self._lasting(shelf.rows)
         own = frozenset(place.sessions)
         return Kept(
             own=tuple(self._keys.opened(row) for row in rows if row.session in own),
             others=tuple(self._keys.opened(row) for row in rows if row.session not in own),
             last=max((row.serial for row in shelf.rows), default=after),
             erasures=shelf.erasures,
-            expires_at=expires_at,
+            expires_at=self._expiry(row.created_at for row in rows),
         )
 
-    def keep(self, place: Place, values: Sequence[Issued]) -> tuple[Issued, ...]:
+    def keep(self, place: Place, values: Sequence[Issued]) -> Settled:
         """Write values, all or none; they are on disk when this returns.
-
-        Returns:
-            The values as they are kept: one that is one-way anywhere is one-way.
 
         Raises:
             StoreFailure: nothing was written.
             Collision: another value has one of the placeholders; nothing was written.
         """
         settled: list[Issued] = []
+        times: list[int] = []
 
         def settle(found: Sequence[SealedRow]) -> Sequence[SealedRow]:
             settled.clear()  # a store that was busy asks again
+            times[:] = [self._seconds(), *(row.created_at for row in self._lasting(found))]
             there: dict[str, list[SealedRow]] = {}
             for row in found:
                 there.setdefault(row.placeholder, []).append(row)
@@ -173,14 +180,13 @@ class VaultKeeper:
 
         placeholders = [value.placeholder for value in values]
         self._store.add(place.spaces[0], placeholders, settle, expired=self._expired_before())
-        return tuple(settled)
+        return Settled(values=tuple(settled), expires_at=self._expiry(times))
 
     def _settled(
         self, place: Place, value: Issued, rows: Iterable[SealedRow]
     ) -> tuple[Issued, list[SealedRow]]:
         """Return a value as it is to be kept, and the rows that change for that."""
-        oldest = self._expired_before()
-        rows = [row for row in rows if oldest is None or row.created_at > oldest]
+        rows = self._lasting(rows)
         opened = [self._keys.opened(row) for row in rows]
         if any((each.value, each.data_class) != (value.value, value.data_class) for each in opened):
             raise Collision(f"two values of class {value.data_class!r} share a placeholder")
@@ -268,6 +274,18 @@ class VaultKeeper:
 
     def _tenants(self, tenant: str | None) -> tuple[str, ...]:
         return self._keys.digests("tenant name", tenant)
+
+    def _lasting(self, rows: Iterable[SealedRow]) -> list[SealedRow]:
+        """Return the rows that have not expired."""
+        oldest = self._expired_before()
+        return [row for row in rows if oldest is None or row.created_at > oldest]
+
+    def _expiry(self, times: Iterable[int]) -> float | None:
+        """Return when the first of what was hidden at these times expires."""
+        first = min(times, default=None)
+        if first is None or self._expire_after is None:
+            return None
+        return float(first + self._expire_after)
 
     def _expired_before(self) -> int | None:
         return None if self._expire_after is None else self._seconds() - self._expire_after
