@@ -40,14 +40,26 @@ _COMPATIBLE_WORD = _COMPATIBLE.replace(
     r"\uff01-\uff5e", r"\uff10-\uff19\uff21-\uff3a\uff3f\uff41-\uff5a"
 )
 
+# Digits of other scripts.
+_DIGITS = (
+    r"\u0660-\u0669\u06f0-\u06f9\u07c0-\u07c9\u0966-\u096f\u09e6-\u09ef\u0a66-\u0a6f\u0ae6-\u0aef"
+    r"\u0b66-\u0b6f\u0be6-\u0bef\u0c66-\u0c6f\u0ce6-\u0cef\u0d66-\u0d6f\u0e50-\u0e59\u0ed0-\u0ed9"
+    r"\u0f20-\u0f29\u1040-\u1049\u17e0-\u17e9\u1810-\u1819"
+)
+# Blanks with which typesetters and web pages group the digits of a number.
+_BLANKS = r"\xa0\u2000-\u200a\u202f\u205f\u3000"
+
 _TELLING = re.compile(
-    f"[!-~{_COMPATIBLE}{_ALIKE}][{_UNSEEN}{_MARKS}]+[!-~{_COMPATIBLE}{_ALIKE}]"
+    f"[ -~{_COMPATIBLE}{_ALIKE}][{_UNSEEN}{_MARKS}]+[ -~{_COMPATIBLE}{_ALIKE}]"
     f"|[0-9A-Za-z_][{_ALIKE}{_MARKS}]"
     f"|[{_ALIKE}][0-9A-Za-z_]"
     f"|[{_COMPATIBLE_WORD}]"
     f"|[0-9_][{_ACCENTED}]|[{_ACCENTED}][0-9_]"
     f"|[{_ALIKE}]{{12,}}"
-    f"|[A-Za-z][{_DASHES}](?=[A-Za-z]{{0,16}}[0-9])|[0-9][{_DASHES}][A-Za-z]"
+    f"|[A-Za-z][{_DASHES}](?=[A-Za-z]{{0,16}}[0-9])|[0-9][{_DASHES}\uff0d][0-9A-Za-z]"
+    f"|[0-9A-Za-z_][{_DIGITS}]|[{_DIGITS}](?:[0-9A-Za-z_]|(?:[ ()/.{_DASHES}-]{{0,2}}[{_DIGITS}]){{5}})"
+    f"|[0-9A-Z)][{_BLANKS}][(0-9A-Z]"
+    r"|[0-9A-Za-z][\uff20\ufe6b\uff0e][0-9A-Za-z]|\uff0b[0-9]"
     "|[\U000e0020-\U000e007e]{8,}"
 )
 _UNSEEN_HERE = re.compile(f"[{_UNSEEN}{_MARKS}]")
@@ -120,6 +132,9 @@ def folded(character: str) -> str:
     plain = _LOOKS_LIKE.get(character)
     if plain is not None:
         return plain
+    digit = unicodedata.decimal(character, None)
+    if digit is not None:
+        return str(digit)
     code = ord(character)
     for first in _BOXED:
         if first <= code < first + _LETTERS:
