@@ -5,7 +5,9 @@
 import base64
 import io
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -132,13 +134,42 @@ def test_a_value_is_read_from_standard_input(config: Path, run: Run) -> None:
         ((), "say what to erase"),
         (("--older-than", "soon"), "must be a duration"),
         (("--value-from-stdin", "--session", "s"), "goes alone"),
+        (("--tenant", ""), "names nobody"),
+        (("--session", "", "--older-than", "0s"), "names nobody"),
+        (("--session", "conv-1", "--tenant", ""), "names nobody"),
     ],
 )
-def test_an_unclear_erasure_is_refused(run: Run, arguments: tuple[str, ...], problem: str) -> None:
-    """Nothing is erased that was not asked for clearly."""
+def test_an_unclear_erasure_is_refused(
+    config: Path, run: Run, arguments: tuple[str, ...], problem: str
+) -> None:
+    """Nothing is erased that was not asked for clearly.
+
+    An empty ``--tenant``, such as that of a variable that is not set, erased every tenant's values.
+    """
+    keep(config, "conv-1", 0, age=1)
     code, _, err = run("erase", *arguments)
     assert code == 2
     assert problem in err
+    assert run("list")[1].split()[:2] == ["email", "1"]
+
+
+def test_an_erasure_that_lingers_is_written_down(
+    config: Path, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While somebody reads an old state the command fails, and the audit log has the erasure."""
+    monkeypatch.setattr("agentguard.stores.vault_sqlite.RETRY_SECONDS", 0.05)
+    keep(config, "conv-1", 0)
+    vault = config.parent / "agentguard-vault.db"
+    with closing(sqlite3.connect(vault, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM vault").fetchone()
+        code, out, err = run("erase", "--session", "conv-1")
+        reader.execute("COMMIT")
+    assert (code, out) == (2, "")
+    assert "erase again" in err
+    with closing(sqlite3.connect(load(config).deployment.store)) as audit:
+        entries = "".join(map(str, audit.execute("SELECT * FROM audit_entry").fetchall()))
+    assert "vault.erased" in entries
 
 
 def test_a_policy_without_a_vault_keeps_nothing(

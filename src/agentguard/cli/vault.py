@@ -4,9 +4,11 @@
 
 Counts by class and age, never values. An erasure is written into the audit log, by what was
 chosen and how much it was, without the name of a session or a tenant.
+It is written down as well when the erased bytes linger beside the store for a while.
 
 INVARIANT: no value comes from the command line or goes to the terminal
 (tests/cli/test_vault_command.py).
+INVARIANT: an option without an id erases nothing (same file).
 """
 
 import argparse
@@ -19,7 +21,7 @@ from typing import Any
 from agentguard.cli.output import CommandFailed, print_json, visible
 from agentguard.config import Deployment, load_vault
 from agentguard.config.durations import EXPECTED, duration
-from agentguard.stores import Journal, SqliteStore, StoreFailure, VaultKeeper
+from agentguard.stores import Journal, SqliteStore, StillLogged, StoreFailure, VaultKeeper
 from agentguard.vocabulary import AuditEntry, EntryType
 from agentguard.wiring import now, vault_keeper
 
@@ -84,9 +86,17 @@ def _erase(options: argparse.Namespace) -> int:
         raise CommandFailed("say what to erase: --session, --tenant, --older-than, --expired")
     if options.value_from_stdin and by != "value":
         raise CommandFailed("a value is erased wherever it is: --value-from-stdin goes alone")
+    if "" in (options.session, options.tenant):
+        raise CommandFailed("--session and --tenant need an id: an empty one names nobody")
+    problem = None
     with _opened(options) as (keeper, deployment, tenant):
-        gone = _erased(options, keeper, tenant)
+        try:
+            gone = _erased(options, keeper, tenant)
+        except StillLogged as failure:
+            gone, problem = failure.gone, str(failure)
         _write_down(deployment, by, gone)
+    if problem is not None:
+        raise CommandFailed(problem)
     if options.json:
         print_json({"erased": dict(gone)})
     else:

@@ -107,7 +107,11 @@ class VaultStore(Protocol):
         """
 
     def erase(self, selection: Selection) -> Mapping[str, int]:
-        """Take rows out of the store and of its files; say how many of each class."""
+        """Take rows out of the store and of its files; say how many of each class.
+
+        Raises:
+            StillLogged: they are out of the store, and not yet of its files.
+        """
 
     def census(self) -> tuple[ClassAge, ...]:
         """Say how much there is, by class."""

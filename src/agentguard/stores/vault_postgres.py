@@ -17,7 +17,7 @@ from typing import Any, LiteralString, TypeVar
 
 import psycopg
 
-from agentguard.stores.failures import StoreFailure
+from agentguard.stores.failures import StillLogged, StoreFailure
 from agentguard.stores.forking import ForkGate
 from agentguard.stores.vault import ClassAge, SealedRow, Selection, Settle, Shelf
 
@@ -141,9 +141,14 @@ class PostgresVaultStore:
             return gone
 
         gone = self._written(work)
-        # The server keeps what was deleted until it is vacuumed.
-        self._written(lambda connection: connection.execute("VACUUM agentguard_vault"), alone=True)
-        return gone
+        try:
+            # The server keeps what was deleted until it is vacuumed.
+            self._written(lambda open_: open_.execute("VACUUM agentguard_vault"), alone=True)
+        except StoreFailure as failure:
+            problem = f"the values are erased, but the table is not vacuumed: {failure}"
+        else:
+            return gone
+        raise StillLogged(problem, gone)
 
     def census(self) -> tuple[ClassAge, ...]:
         """See ``VaultStore``."""

@@ -24,7 +24,7 @@ from agentguard.stores.connections import (
     make_file,
     patiently,
 )
-from agentguard.stores.failures import StoreFailure
+from agentguard.stores.failures import StillLogged, StoreFailure
 from agentguard.stores.forking import ForkGate
 from agentguard.stores.vault import ClassAge, SealedRow, Selection, Settle, Shelf
 
@@ -141,8 +141,13 @@ class SqliteVaultStore:
             return gone
 
         gone = self._written(work)
-        self._truncate_log()
-        return gone
+        try:
+            self._truncate_log()
+        except StoreFailure as failure:
+            problem = str(failure)
+        else:
+            return gone
+        raise StillLogged(problem, gone)
 
     def census(self) -> tuple[ClassAge, ...]:
         """See ``VaultStore``."""
