@@ -16,6 +16,7 @@ from collections.abc import Iterator
 
 from agentguard.classification.views.lookalikes import LOOK_ALIKES
 from agentguard.classification.views.view import Site
+from agentguard.matching import deferred
 
 _UNSEEN = (
     r"\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
@@ -62,6 +63,14 @@ _TELLING = re.compile(
     r"|[0-9A-Za-z][\uff20\ufe6b\uff0e][0-9A-Za-z]|\uff0b[0-9]"
     "|[\U000e0020-\U000e007e]{8,}"
 )
+# The same in the dialect of RE2, which says in a tenth of the time that a text holds none.
+_GATE = deferred(
+    re.sub(
+        r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8}))",
+        lambda code: rf"\x{{{code[1] or code[2] or code[3]}}}",
+        _TELLING.pattern.replace("(?=", "(?:"),
+    )
+)
 _UNSEEN_HERE = re.compile(f"[{_UNSEEN}{_MARKS}]")
 _SEEN = re.compile(f"[^{_UNSEEN}{_MARKS}]+")
 _TAGS = re.compile("[\U000e0020-\U000e007e]{8,}")
@@ -79,6 +88,9 @@ def folded_sites(text: str) -> list[Site]:
     """Return what reads otherwise than it is written near words that mix scripts, in order."""
     sites: list[Site] = []
     stop = 0
+    data = text.encode("utf-8", "replace")
+    if _GATE.find(data, 0, len(data)) is None:
+        return sites
     telling = _TELLING.search(text)
     while telling is not None:
         start = max(stop, telling.start() - FARTHEST)

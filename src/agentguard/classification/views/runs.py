@@ -35,6 +35,16 @@ _SHAPE = bytes(ord(_SHAPES.get(code, " ")) for code in range(256))
 _END = re.compile(rb"[^a]")
 _LONG_ENOUGH = b"a" * SHORTEST_RUN
 _STANDARD = str.maketrans("-_", "+/")
+# What the first of each four characters says of the byte that begins with it: it may be a
+# character that reads (ASCII), a zero (half a character of UTF-16), or begin one of UTF-8.
+_CODES = {
+    **dict.fromkeys(b"CDIJKLMNOPQRSTUVWXYZabcdef", "r"),
+    **dict.fromkeys(b"wxyz0123456789", "b"),
+    ord("A"): "z",
+}
+_FIRSTS = bytes(ord(_CODES.get(code, " ")) for code in range(256))
+_FIRSTS_OF_TEXT = b"r" * (SHORTEST_TEXT // 3)
+_FIRSTS_OF_WIDE = b"rzr"
 _READABLE = bytes(
     97 if code in b"\t\n\r" or 32 <= code < 127 else 32  # noqa: PLR2004 - ASCII
     for code in range(256)
@@ -122,11 +132,19 @@ def held_in(run: str) -> Sequence[Held]:
         return ()
     if "-" in run or "_" in run:
         run = run.translate(_STANDARD)
+    head = run[: LONGEST_JUDGED + 4].encode("ascii").translate(_FIRSTS)
     for shift in range(4 if len(run) >= SHORTEST_SHIFTED else 1):
+        if not _may_read(head[shift::4]):
+            continue
         part = readable(decoded_base64(run[shift : shift + LONGEST_JUDGED]))
         if part is not None:
             return _of_base64(run, shift)
     return ()
+
+
+def _may_read(firsts: bytes) -> bool:
+    """Say, before anything is decoded, whether so many bytes in a row may be a text."""
+    return _FIRSTS_OF_TEXT in firsts or firsts[:1] == b"b" or _FIRSTS_OF_WIDE in firsts
 
 
 def _of_hex(run: str) -> Iterator[Held]:

@@ -19,6 +19,7 @@ from agentguard.classification.views.runs import (
     readable,
 )
 from agentguard.classification.views.view import Site
+from agentguard.matching import deferred
 
 # Lines of base64 have the same length; shorter ones are seldom made.
 SHORTEST_LINE = 20
@@ -34,16 +35,16 @@ _BREAK = re.compile(r"[ \t]*(?:\r\n?|\n)[ \t>]{0,16}")
 _LAST_LINE = re.compile(r"[A-Za-z0-9+/_-]{1,128}(?=={0,2}[ \t]{0,8}(?:[\r\n\"'`<,;)\]}]|\Z))")
 _STANDARD = str.maketrans("-_", "+/")
 _HEX = b"0123456789abcdefABCDEF"
-_BYTES = bytes(104 if code in _HEX else 32 for code in range(256))
 _BETWEEN = b" :,;-\n\txX"
-_GATE = b"h" * 2 * SHORTEST_TEXT
 # Bytes in hexadecimal take three characters each, so every third one tells where there are none.
 _EVERY = 3
 _SPACED_BYTES = bytes(115 if code in _HEX + _BETWEEN else 32 for code in range(256))
-_SPACED_GATE = b"s" * (SHORTEST_TEXT - 1)
+_SPACED_SAMPLE = b"s" * (SHORTEST_TEXT - 1)
+_FURTHER = r"(?:[ :,;\n\t-]{1,4}(?:0[xX])?[0-9a-fA-F]{2})"
 _SPACED = re.compile(
-    rf"(?<![0-9A-Za-z])(?:0[xX])?[0-9a-fA-F]{{2}}(?:[ :,;\n\t-]{{1,4}}(?:0[xX])?[0-9a-fA-F]{{2}}){{{SHORTEST_TEXT - 1},}}(?![0-9A-Za-z])"
+    rf"(?<![0-9A-Za-z])(?:0[xX])?[0-9a-fA-F]{{2}}{_FURTHER}{{{SHORTEST_TEXT - 1},}}(?![0-9A-Za-z])"
 )
+_SPACED_GATE = deferred(rf"[0-9a-fA-F]{{2}}{_FURTHER}{{{SHORTEST_TEXT - 1}}}")
 _PAIR = re.compile(r"[0-9a-fA-F]{2}(?![xX])")
 _QUOTED_PRINTABLE = re.compile(r"=(?:3D|20|09|2E|[89A-F][0-9A-F])")
 _PIECE = re.compile(r"[A-Za-z0-9_+/.~-]{3,256}")
@@ -149,9 +150,9 @@ def _spaced(text: str) -> Iterator[Site]:
     if len(text) < SHORTEST_SPACED:
         return
     data = text.encode("ascii", "replace")
-    if _SPACED_GATE not in data[::_EVERY].translate(_SPACED_BYTES):
+    if _SPACED_SAMPLE not in data[::_EVERY].translate(_SPACED_BYTES):
         return
-    if _GATE not in data.translate(_BYTES, _BETWEEN):
+    if _SPACED_GATE.find(data, 0, len(data)) is None:
         return
     for match in _SPACED.finditer(text):
         part = readable(bytes.fromhex("".join(_PAIR.findall(match.group()))))
