@@ -87,8 +87,17 @@ class Session:
     def stream(self, ahead: int = 0) -> StreamCheck:
         """Begin to check a stream."""
         return StreamCheck(
-            PlainForm(), find=self.find, classes=self.classes, vault=self.vault, ahead=ahead
+            PlainForm(),
+            find=self.find,
+            classes=self.classes,
+            vault=self.vault,
+            ahead=ahead,
+            openings=ENGINE.openings(self._handled()),
         )
+
+    def _handled(self) -> set[str]:
+        """The classes to which something happens in answers."""
+        return {name for name, each in self.classes.items() if each.in_answers is not Action.LABEL}
 
     def streamed(self, pieces: Iterable[str], ahead: int = 0) -> tuple[str, str]:
         """Check a text for the user that comes in pieces."""

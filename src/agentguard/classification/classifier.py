@@ -17,6 +17,7 @@ from types import MappingProxyType
 from agentguard.classification.broken_tokens import BrokenTokens
 from agentguard.classification.classes import (
     BUILT_IN_CLASSES,
+    EMAIL,
     NAMED_ONLY,
     SECRET,
     Detector,
@@ -28,14 +29,21 @@ from agentguard.classification.engine import Engine, Rule, RuleSet, linear, merg
 from agentguard.classification.formats import TOKEN_FORMATS, borrowed_rules
 from agentguard.classification.known_values import KnownValues, inspectable
 from agentguard.classification.looking import Looking, put_back
-from agentguard.classification.personal import PERSONAL_FORMATS, PERSONAL_REACH, PersonalNumbers
+from agentguard.classification.personal import (
+    PERSONAL_FORMATS,
+    Opening,
+    PersonalNumbers,
+    openings,
+)
 from agentguard.classification.recognised import Recognised
 from agentguard.classification.views import views_of
 from agentguard.matching import Linear
 from agentguard.vocabulary import Finding, KnownValue, Profile
 
-# How far one of the organisation's own patterns may reach over blanks.
+# How far one of the organisation's own patterns may reach over blanks, and an address of mail
+# that is written in words, which only one profile looks for.
 OWN_REACH = 256
+SPELLED_REACH = 128
 _MAY_HOLD_BLANKS = re.compile(r"\s|\\[sWDnrtfvpPCx]|\.|\[\^|\[[^\]]*!-")
 
 _SECRET_CLASSES = frozenset(known.name for known in BUILT_IN_CLASSES if known.family == SECRET)
@@ -84,8 +92,20 @@ class Classifier:
         """Return how many characters a finding of these classes may span over blanks.
 
         Formats of providers hold no blanks; values and patterns of the organisation's own may.
+        What personal data may span, ``openings`` say more closely.
         """
         return max((far for name, far in self._reach.items() if name in classes), default=0)
+
+    def openings(self, classes: Container[str]) -> tuple[Opening, ...]:
+        """Return what says where a text that still grows holds the beginning of a finding.
+
+        Each takes a text and a place of it, and returns where something is open from there on,
+        the end of the text if nothing is.
+
+        Args:
+            classes: those that something happens to.
+        """
+        return openings(classes)
 
     def findings(
         self, text: str, *known: KnownValues, over_blanks: bool = True
@@ -179,7 +199,7 @@ def build_classifier(
         ),
         detectors=(together, ContextualDetector(profile), PersonalNumbers(profile), *detectors),
         broken=BrokenTokens(documented, together),
-        reach=_reach(own, brought, (*known, *listed, *any_case)),
+        reach=_reach(own, brought, (*known, *listed, *any_case), profile),
     )
 
 
@@ -188,10 +208,13 @@ def _listed(own: Iterable[OwnClass]) -> list[KnownValue]:
 
 
 def _reach(
-    own: tuple[OwnClass, ...], rules: tuple[Rule, ...], values: Iterable[KnownValue]
+    own: tuple[OwnClass, ...],
+    rules: tuple[Rule, ...],
+    values: Iterable[KnownValue],
+    profile: Profile,
 ) -> Mapping[str, int]:
     """Return for each class how far what is looked for may reach over blanks."""
-    reach: dict[str, int] = dict(PERSONAL_REACH)
+    reach: dict[str, int] = {EMAIL: SPELLED_REACH} if profile is Profile.PARANOID else {}
     for value in values:
         if any(character.isspace() for character in value.value):
             reach[value.data_class] = max(reach.get(value.data_class, 0), len(value.value))

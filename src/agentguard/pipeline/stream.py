@@ -45,6 +45,7 @@ def streamed(progress: Progress, form: StreamForm, session: Session) -> Flow[Non
         classes=classes,
         vault=session.vault,
         ahead=classifier.reach(handled),
+        openings=classifier.openings(handled),
     )
     ended = False
     while not ended:

@@ -13,9 +13,13 @@ INVARIANT: what may change with the rest of the text lies behind the place where
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from typing import TypeAlias
 
 from agentguard.redaction.vault import Vault
+
+# Says where, from a place on, something is open; the end of the text if nothing is.
+Opening: TypeAlias = Callable[[str, int], int]
 
 # As far as a key is followed that has a beginning and no end.
 LONGEST_KEY = 128 * 1024
@@ -81,14 +85,16 @@ def cut_before(text: str, place: int, base: int) -> int:
 class Holding:
     """Says how much of a growing text may be released."""
 
-    def __init__(self, vault: Vault, ahead: int = 0) -> None:
+    def __init__(self, vault: Vault, ahead: int = 0, openings: Sequence[Opening] = ()) -> None:
         """Prepare.
 
         Args:
             vault: whose values, where they hold blanks, are not released by half.
             ahead: how many characters are held in any case, for detectors that look further.
+            openings: further rules, for what detectors find that holds blanks.
         """
         self._ahead = ahead
+        self._rules = (*_RULES, *openings)
         self._known = _Beginnings(vault)
 
     def free(self, text: str, base: int) -> int:
@@ -96,7 +102,7 @@ class Holding:
         place = cut_before(text, max(len(text) - self._ahead, base), base)
         if place <= base:
             return base
-        for rule in _RULES:
+        for rule in self._rules:
             place = min(place, rule(text, base))
         return cut_before(text, min(place, self._known.open_at(text, base)), base)
 
@@ -174,8 +180,7 @@ def _closes(text: str, start: int, stop: int) -> bool:
     return False
 
 
-# Each says where, from *base* on, something begins that is still open; the end if nothing is.
-_RULES: tuple[Callable[[str, int], int], ...] = (
+_RULES: tuple[Opening, ...] = (
     _open_digits,
     _open_password,
     _open_key,

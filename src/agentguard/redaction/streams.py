@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, Protocol
 from agentguard.redaction.answer_text import AnswerText, AnswerUncheckable, AnswerWithheld, paired
 from agentguard.redaction.answers import AnswerWalk, Treat, steps_of
 from agentguard.redaction.growing import NOTHING, GrowingText
-from agentguard.redaction.holding import Holding
+from agentguard.redaction.holding import Holding, Opening
 from agentguard.redaction.replacing import Find
 from agentguard.redaction.vault import Vault
 from agentguard.vocabulary import DataClass
@@ -169,6 +169,7 @@ class StreamCheck:
         classes: Mapping[str, DataClass],
         vault: Vault,
         ahead: int = 0,
+        openings: Sequence[Opening] = (),
     ) -> None:
         """Prepare.
 
@@ -179,11 +180,13 @@ class StreamCheck:
             vault: the session's.
             ahead: how many characters are always held back, for patterns of an organisation's
                 own that hold blanks.
+            openings: each says where, from a place of a text on, something is open that holds
+                blanks; the end of the text if nothing is.
         """
         self._form = form
         self._check = AnswerText(find=find, classes=classes, vault=vault)
         self._walk = AnswerWalk(self._check)
-        self._holding = Holding(vault, ahead)
+        self._holding = Holding(vault, ahead, openings)
         self._channels: dict[str, _Channel] = {}
         self._arguments: dict[str, _Arguments] = {}
         self._queue: list[_Pending] = []

@@ -10,17 +10,20 @@
     context       what the words around a number say
     cards, checks, email, ibans, networks, phones
                   confirm what was found
+    openings      what of a text that still grows may be the beginning of something
 
 Names of persons and places are not looked for here.
 """
 
 from agentguard.classification.personal.context import speaks_of_personal_data
-from agentguard.classification.personal.numbers import PERSONAL_REACH, PersonalNumbers
+from agentguard.classification.personal.numbers import PersonalNumbers
+from agentguard.classification.personal.openings import Opening, openings
 from agentguard.classification.personal.structured import PERSONAL_FORMATS
 
 __all__ = [
     "PERSONAL_FORMATS",
-    "PERSONAL_REACH",
+    "Opening",
     "PersonalNumbers",
+    "openings",
     "speaks_of_personal_data",
 ]

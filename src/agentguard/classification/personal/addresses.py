@@ -206,6 +206,75 @@ NAMED = (
     rf"\b(?:,\s{_CAPITAL}(?:[ -]{_CAPITAL}){{0,2}}){{0,3}})"
 )
 
+# Words in small letters that stand inside of addresses.
+GOING_ON = frozenset(
+    (
+        *f"{_ENGLISH}|{_ENGLISH_SHORT}|{_JOINED_WORDS}|{_LEADING_WORDS}|{_FRENCH_WORDS}".lower()
+        .replace(".", "")
+        .split("|"),
+        *[
+            "apt",
+            "apartment",
+            "suite",
+            "ste",
+            "unit",
+            "floor",
+            "flat",
+            "room",
+            "bis",
+            "ter",
+            "quater",
+            "av",
+            "bd",
+            "st",
+            "nd",
+            "rd",
+            "th",
+            "út",
+            "tér",
+        ],
+        *[
+            "de",
+            "del",
+            "la",
+            "las",
+            "los",
+            "da",
+            "do",
+            "dos",
+            "das",
+            "di",
+            "della",
+            "dei",
+            "degli",
+            "e",
+            "y",
+            "du",
+            "des",
+            "le",
+            "les",
+            "au",
+            "aux",
+            "en",
+        ],
+        *[
+            "p",
+            "o",
+            "po",
+            "post",
+            "box",
+            "postbox",
+            "postfach",
+            "postbus",
+            "apartado",
+            "correos",
+            "casella",
+            "postale",
+        ],
+        *["caixa", "postal", "boîte", "boite", "psc", "cmr", "n", "no", "nº", "n°"],
+    )
+)
+
 _YEAR = re.compile(rb"(?:19|20)\d\d\Z")
 _NO_STREET = re.compile(rb"\b(?:the|of|and|to|for|in|on|a|is|was|are|it)\b")
 _PLACE_IN_A_TEXT = rb"step|chapter|section|page|version|figure|table|line|part|item|no|vol"

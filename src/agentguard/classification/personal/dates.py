@@ -31,14 +31,14 @@ SHAPES = tuple(
 )
 
 # A date with the month in letters, in several languages; RE2.
-_MONTH = (
+MONTH = (
     r"(?:jan|feb|mar|apr|ma[iy]|jun|jul|aug|sep|oct|okt|nov|dec|dez|janv|f[eé]vr|avr|juin|juil"
     r"|ao[uû]t|d[eé]c|ene|abr|ago|dic|gen|mag|giu|lug|set|ott|fev|out|m[aä]r|mrt|mei)"
     r"[a-zäéûô]{0,9}"
 )
 WRITTEN = (
-    rf"(?i)\b(?:[0-3]?[0-9](?:st|nd|rd|th|er|º|\.)?\s(?:of\s|de\s)?{_MONTH}\.?,?\s(?:de\s|del\s)?"
-    rf"|{_MONTH}\.?\s[0-3]?[0-9](?:st|nd|rd|th)?,?\s)(?:18|19|20)[0-9]{{2}}\b"
+    rf"(?i)\b(?:[0-3]?[0-9](?:st|nd|rd|th|er|º|\.)?\s(?:of\s|de\s)?{MONTH}\.?,?\s(?:de\s|del\s)?"
+    rf"|{MONTH}\.?\s[0-3]?[0-9](?:st|nd|rd|th)?,?\s)(?:18|19|20)[0-9]{{2}}\b"
 )
 KEYWORDS = (
     *("birth", "Birth", "BIRTH", "born", "Born", "BORN", "dob", "Dob", "DOB", "D.O.B"),

@@ -12,28 +12,22 @@ INVARIANT: a number is found whatever stands next to it, as long as it stands ap
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from types import MappingProxyType
 
 from agentguard.classification.classes import (
     BANK_ACCOUNT,
     CRYPTO_WALLET,
-    DATE_OF_BIRTH,
     DRIVING_LICENCE,
-    EMAIL,
     IP_ADDRESS,
     MAC_ADDRESS,
     MEDICAL_ID,
     NATIONAL_ID,
     PASSPORT,
-    PAYMENT_CARD,
     PHONE,
-    POSTAL_ADDRESS,
     TAX_ID,
 )
 from agentguard.classification.engine import to_characters
 from agentguard.classification.personal import networks, phones, wallets
 from agentguard.classification.personal.context import (
-    BEHIND,
     Topic,
     topics_near,
     windows,
@@ -88,14 +82,6 @@ _PLACEHOLDER = re.compile(rb"[A-Z0-9]+\]\]")
 _GOES_ON = re.compile(rb"[A-Za-z0-9]|[.,][0-9]|[%@]|\+[A-Za-z0-9]")
 
 _NO_WORD = 99
-# How far a number may reach over blanks, with the word behind it that names it.
-REACH = LONGEST + BEHIND
-_FARTHEST = 128
-PERSONAL_REACH: Mapping[str, int] = MappingProxyType(
-    dict.fromkeys((POSTAL_ADDRESS, DATE_OF_BIRTH, EMAIL), _FARTHEST)
-    | dict.fromkeys((BANK_ACCOUNT, NATIONAL_ID, PAYMENT_CARD, PHONE, TAX_ID, MEDICAL_ID), REACH)
-    | dict.fromkeys((DRIVING_LICENCE, PASSPORT), REACH)
-)
 _OF_PAPERS = {
     Topic.PASSPORT: (PASSPORT, "passport_number"),
     Topic.LICENCE: (DRIVING_LICENCE, "driving_licence_number"),
