@@ -275,6 +275,33 @@ def test_what_cannot_be_read_is_no_success(scan: Scan) -> None:
     assert scan("--json", "missing.txt").json["complete"] is False
 
 
+@pytest.mark.parametrize("form", ["--json", "--sarif", "--fail-on=secret"])
+def test_no_name_and_no_text_ends_a_scan(scan: Scan, form: str) -> None:
+    """What follows a name that is no UTF-8, a broken text or a path too long is scanned as well.
+
+    Each of them ended the scan before it had said what it found.
+    """
+    broken = f"{KEY}\n".encode("utf-16-le")
+    Path("a-half.txt").write_bytes(b"\xff\xfe" + broken + b"A")
+    Path("b-alone.txt").write_bytes(b"\xff\xfe" + b"\x00\xd8A\x00" + broken)
+    write(os.fsdecode(b"caf\xff.txt"), KEY)
+    ran = scan(form, "long" * 100, ".")
+    assert ran.code == 2
+    assert all(name in ran.out for name in ("a-half.txt", "b-alone.txt", "caf"))
+    assert ran.out.count("api_key") >= 3
+    assert "cannot be read" in ran.err
+
+
+def test_a_name_that_the_terminal_cannot_show_ends_no_scan(scan: Scan) -> None:
+    """Where letters cannot be printed they are escaped, and the finding is told."""
+    write("\u65e5.txt", KEY)
+    assert scan().code == 1
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    ran = subprocess.run([*RUN, "."], capture_output=True, check=False, env=environment)
+    assert (ran.returncode, ran.stderr) == (1, b"")
+    assert ran.stdout.startswith(rb"\u65e5.txt:1:1: api_key")
+
+
 def test_a_detector_that_fails_is_no_success(scan: Scan, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where a detector fails the scan exits with 2, and says nothing of the text that it failed on."""
     write("a.txt", KEY)

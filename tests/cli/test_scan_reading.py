@@ -36,6 +36,17 @@ def test_unicode_is_read(encoding: str) -> None:
     assert read(text.encode(encoding)) == text
 
 
+@given(st.sampled_from([b"\xff\xfe", b"\xfe\xff", b"\xff\xfe\0\0"]), st.binary(max_size=40))
+def test_broken_unicode_ends_no_reading(mark: bytes, content: bytes) -> None:
+    """A text that says it is UTF-16 or UTF-32 and is not is read as far as it is, in any pieces.
+
+    One half of a character at the end of a file ended the whole scan.
+    """
+    whole = mark + content
+    assert "".join(pieces(Slow(whole))) == read(whole)
+    assert "key=1" in read(b"\xff\xfe" + "key=1\n".encode("utf-16-le") + b"A")
+
+
 def test_what_is_no_utf_8_is_read_byte_by_byte() -> None:
     """A text in Latin-1 is read as such, also where it is UTF-8 before."""
     assert read("Grüße".encode("latin-1")) == "Grüße"

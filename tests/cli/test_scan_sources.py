@@ -108,3 +108,9 @@ def test_a_folder_that_cannot_be_listed_is_told(
     monkeypatch.setattr(os, "scandir", refusing)
     assert passed_over(tree, Walk())["sub/deep"] is Passed.UNREADABLE
     assert "sub/c.txt" in looked_at(tree, Walk())
+
+
+def test_a_path_that_the_system_gives_no_answer_about_is_told() -> None:
+    """A name that is too long, or lies where nobody may look, is unreadable and ends no walk."""
+    name = "long" * 100
+    assert list(Walk().over([name])) == [PassedOver(name, Passed.UNREADABLE)]

@@ -3,6 +3,7 @@
 """Which command was asked for?"""
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -20,6 +21,9 @@ FAILED = 2
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     options = parser().parse_args(arguments)
+    # Names of files hold letters that a terminal or a pipe may have no bytes for.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         code: int = options.run(options)
         # Here and not at exit, where a reader that has gone away could not be told quietly.

@@ -47,7 +47,10 @@ def pieces(stream: BinaryIO, count: Callable[[int], None] = lambda _: None) -> I
         OSError: it cannot be read.
     """
     head = stream.read(PIECE)
-    decoder = codecs.getincrementaldecoder(_codec(head[:_HEAD]))(errors="surrogateescape")
+    codec = _codec(head[:_HEAD])
+    # Only of UTF-8 a wrong byte can stand for itself; elsewhere it would end the reading.
+    errors = "surrogateescape" if codec.startswith("utf-8") else "replace"
+    decoder = codecs.getincrementaldecoder(codec)(errors)
     while head:
         count(len(head))
         # Latin-1 has no letters where UTF-8 has lone surrogates.

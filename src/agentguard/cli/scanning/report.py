@@ -108,7 +108,7 @@ def line_of(name: str, place: Place, paint: Paint, *, secret: bool) -> str:
     where = f"{shown}:{place.line}:{place.column}:"
     return (
         f"{paint(_BOLD, where)} {paint(_RED if secret else _YELLOW, place.data_class)}"
-        f" {paint(_DIM, f'{place.detector}, {place.length} characters')}"
+        f" {paint(_DIM, f'{visible(place.detector)}, {place.length} characters')}"
     )
 
 

@@ -6,6 +6,7 @@ Each detector of a class is a rule, each place a result; what was not looked at 
 notification. No value and no text of a file is in it.
 """
 
+import os
 import urllib.parse
 from collections.abc import Iterable
 from importlib.metadata import version
@@ -99,4 +100,5 @@ def _uri(name: str) -> str:
     path = PurePath(name)
     if path.is_absolute():
         return path.as_uri()
-    return urllib.parse.quote(path.as_posix())
+    # A name may hold bytes that are no UTF-8.
+    return urllib.parse.quote(os.fsencode(path.as_posix()))

@@ -12,10 +12,11 @@ INVARIANT: every file of a folder is either looked at or told as passed over, ex
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from fnmatch import fnmatchcase
+from functools import partial
 from pathlib import Path
 
 STDIN = "-"
@@ -70,7 +71,9 @@ class Walk:
                 continue
             path = Path(name)
             # Named by hand: a link is followed, a pipe is read.
-            if path.is_dir():
+            if (is_folder := _asked(path.is_dir)) is None:
+                yield PassedOver(name, Passed.UNREADABLE)
+            elif is_folder:
                 yield from self._folder(path, path)
             elif self._is_too_large(path):
                 yield PassedOver(name, Passed.TOO_LARGE)
@@ -94,7 +97,7 @@ class Walk:
                 path = Path(entry.path)
                 if self._is_excluded(path, root):
                     yield PassedOver(str(path), Passed.EXCLUDED)
-                elif entry.is_dir(follow_symlinks=False):
+                elif _asked(partial(entry.is_dir, follow_symlinks=False)):
                     folders.append(path)
                 else:
                     yield self._judged(entry, path)
@@ -130,3 +133,11 @@ class Walk:
             fnmatchcase(path.name, pattern) or fnmatchcase(inside, pattern.removesuffix("/"))
             for pattern in self.exclude
         )
+
+
+def _asked(question: Callable[[], bool]) -> bool | None:
+    """Return the answer of the file system, None when it gives none."""
+    try:
+        return question()
+    except OSError:
+        return None
