@@ -7,12 +7,10 @@ a page that groups digits with blanks of its own, a keyboard of another language
 """
 
 import unicodedata
-from collections.abc import Sequence
 
 import pytest
 
 from agentguard.classification import Classifier, build_classifier
-from agentguard.vocabulary import Finding
 
 CARD = "4539578763621486"
 CARD_GROUPS = ("4539", "5787", "6362", "1486")
@@ -35,18 +33,12 @@ def finder() -> Classifier:
     return build_classifier()
 
 
-def _left(text: str, findings: Sequence[Finding]) -> str:
-    """Return a text without what was found."""
-    left, behind = [], 0
-    for finding in findings:
-        left.append(text[behind : finding.start])
-        behind = finding.end
-    return "".join((*left, text[behind:]))
-
-
 def _hidden(finder: Classifier, value: str, text: str = "It is {} today.") -> bool:
-    whole = text.replace("{}", value)
-    return _left(whole, finder.findings(whole)) == text.replace("{}", "")
+    start = text.index("{}")
+    places = set(range(start, start + len(value)))
+    for finding in finder.findings(text.replace("{}", value)):
+        places.difference_update(range(finding.start, finding.end))
+    return not places
 
 
 @pytest.mark.parametrize("separator", [*BLANKS, *DASHES], ids=unicodedata.name)
@@ -95,3 +87,55 @@ def test_an_address_from_a_full_width_keyboard(finder: Classifier, address: str)
 def test_a_telephone_number_from_a_full_width_keyboard(finder: Classifier) -> None:
     """The plus sign of a telephone number may be in full width."""
     assert _hidden(finder, "\uff0b49 30 901820")
+
+
+PASSWORD = "Tr0ub4dor&3x"
+TOKEN = "q7Xw2ZpL9vKd4RtB8nMh3JfG6sYc1TuE5aQo0WiN"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "password\uff1a{}",
+        "\u5bc6\u7801\uff1a{}",
+        "\u5bc6\u7801\u662f{}",
+        "password \u2192 {}",
+        "password - {}",
+        "password \u2013 {}",
+        "| password | {} |",
+        "password (root): {}",
+        "The password for the account of bob is {}",
+        "Das Passwort lautet {}",
+    ],
+)
+def test_people_write_passwords_without_programs(finder: Classifier, text: str) -> None:
+    """A password is hidden behind whatever a person writes between its name and itself."""
+    assert _hidden(finder, PASSWORD, text)
+
+
+@pytest.mark.parametrize(
+    "name", ["public_password", "Author password", "bypass password", "keyboard_password"]
+)
+def test_a_harmless_word_beside_a_name(finder: Classifier, name: str) -> None:
+    """A word that is harmless by itself does not make the password beside it harmless."""
+    assert _hidden(finder, PASSWORD, f"{name}: {{}}")
+
+
+@pytest.mark.parametrize("text", ["${DB_PASSWORD:-{}}", "${DB_PASSWORD:{}}", "${db.password:={}}"])
+def test_the_default_of_a_variable(finder: Classifier, text: str) -> None:
+    """What a template puts in where a variable is not set is no template."""
+    assert _hidden(finder, PASSWORD, f"password: {text}\n")
+
+
+@pytest.mark.parametrize(
+    "rule", ["-" * 40, "=" * 60, "x" * 60, "ab" * 30, "Your access token\n-----"]
+)
+def test_a_rule_under_a_heading(finder: Classifier, rule: str) -> None:
+    """A line of one sign before a token does not make it a part of something longer."""
+    assert _hidden(finder, TOKEN, f"{rule}\n{{}}\n")
+
+
+@pytest.mark.parametrize("size", [60, 64, 76])
+def test_a_token_as_wide_as_a_line(finder: Classifier, size: int) -> None:
+    """A token near its name is hidden, also where it is as long as a line of base64."""
+    assert _hidden(finder, (TOKEN[::-1] + TOKEN)[:size], "Your new token:\n{}\n")

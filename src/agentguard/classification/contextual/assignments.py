@@ -65,7 +65,27 @@ _RIGHT = re.compile(rb"[" + _LETTER + rb"\-]{0,48}(?:\.[" + _LETTER + rb"\-]{1,3
 # Between the name and its sign: the end of a quoted or indexed name, a type.
 _CLOSE = rb"(?:\\{0,3}[\"'`])?[\])}]{0,2}"
 _TYPE = rb"(?:[ \t]{0,4}:[ \t]{0,4}[A-Za-z_][\w.\[\]<>|?, \t]{0,40}(?=[ \t]?=[^=]))?"
-_SIGN = rb"(?::=|=>|->|={1,3}|!={1,2}|:|\|\||\?\?|&quot;|&#61;|%3[DdAa])"
+# Signs in full width, arrows, and what says "is" in scripts that leave no blank before it.
+_WIDE_SIGN = (
+    rb"\xef\xbc[\x9a\x9d]|\xe2\x86\x92|\xe2\x87\x92|\xe2\x9e\x9c"
+    rb"|\xe6\x98\xaf|\xe4\xb8\xba|\xe7\x82\xba|\xe3\x81\xaf"
+)
+_WIDE_SIGNS = re.compile(_WIDE_SIGN)
+# A dash between blanks, and the edge of a column.
+_DASH = rb"[ \t](?:-{1,2}|\xe2\x80[\x93\x94]|~|\|)(?=[ \t])"
+_SIGN = (
+    rb"(?::=|=>|->|={1,3}|!={1,2}|:|\|\||\?\?|&quot;|&#61;|%3[DdAa]|"
+    + _WIDE_SIGN
+    + rb"|"
+    + _DASH
+    + rb")"
+)
+# Whose it is: "password (root): X", "password for the database of bob is X".
+_WHOSE = (
+    rb"(?:[ \t]{1,2}\([^()\r\n]{1,40}\)[ \t]{0,2}[:=]"
+    rb"|[ \t]{1,2}(?:for|of|to|on|f\xc3\xbcr|para|pour|de)(?:[ \t]{1,2}[\w@.'/-]{1,40}){1,6}?"
+    rb"(?:[ \t]{0,2}[:=]|[ \t]{1,2}(?:is|was|ist|lautet|es|est)[ \t]{0,2}:?))[ \t]{1,4}"
+)
 # The value has a name of its own: "name": "X", "value": "y"; name="X" value="y"; <key>..<string>.
 _PAIR = (
     rb"(?:</\w{1,16}>)?[\"'\s,]{1,24}(?:[{}<\-]\s{0,24})?[\"']?"
@@ -74,7 +94,7 @@ _PAIR = (
 _CALL = rb"\([ \t]{0,4}"
 _COMMA = rb"[ \t]{0,2},[ \t\r\n]{0,8}"
 _OR = rb"[)\]]{0,2}[ \t]{0,4}(?:or|\|\||\?\?|else)[ \t]{1,4}"
-_IS = rb"[ \t]{1,4}(?:is|was|are|to|es|ist|est|=|:)[ \t]{0,2}:?[ \t]{1,4}"
+_IS = rb"[ \t]{1,4}(?:is|was|are|to|es|ist|lautet|est|=|:)[ \t]{0,2}:?[ \t]{1,4}"
 _BETWEEN = re.compile(
     rb"(?:"
     rb"(?P<pair>" + _PAIR + rb"\s{0,8})"
@@ -83,7 +103,7 @@ _BETWEEN = re.compile(
     rb"|(?P<tag>>)\s{0,16}"
     rb"|(?P<comma>" + _CLOSE + _COMMA + rb")(?=[\w@]{0,2}\\{0,3}[\"'`])"
     rb"|(?P<call>" + _CALL + rb")(?=[\w@]{0,2}\\{0,3}[\"'`])"
-    rb"|(?P<prose>" + _IS + rb")"
+    rb"|(?P<prose>" + _IS + rb"|" + _WHOSE + rb")"
     rb"|(?P<method>[ \t]\w{1,40}[ \t][Bb][Yy][ \t]{1,4})"
     rb"|(?P<blank>[ \t]{1,16}(?:-p[ \t]{0,2})?)"
     rb")"
@@ -104,6 +124,8 @@ _GIVES = (b"=", b":")
 # The rest of a placeholder or a mark: its label promises nothing.
 _HIDDEN = re.compile(rb"[:#][A-Z2-7]{8}\]\]")
 _LINE_END = re.compile(rb"[\r\n]")
+# What a variable stands for where it is not set.
+_DEFAULT = re.compile(rb"\$\{[A-Za-z_][\w.-]{0,63}?(?::[-=]?|-)(?![?+}])")
 
 
 def named(data: bytes, hits: Iterable[tuple[int, int]]) -> Iterator[Named]:
@@ -119,6 +141,8 @@ def named(data: bytes, hits: Iterable[tuple[int, int]]) -> Iterator[Named]:
             continue
         right = _RIGHT.match(data, end)
         done = right.end() if right else end
+        if not data[end:done].isascii() and (wide := _WIDE_SIGNS.search(data, end, done)):
+            done = wide.start()
         left = _LEFT.match(data[max(0, hit - MOST_NAME) : hit][::-1])
         start = hit - (left.end() if left else 0)
         if data[start - 2 : start] == b"[[" and _HIDDEN.match(data, done):
@@ -158,6 +182,10 @@ def assigned(data: bytes, name: Named, following: Named | None) -> Assigned | No
     if second is not None and promised < Worth.PASSWORD:
         quoted, promised = second, Worth.PASSWORD
     first, last = _span(data, place, quoted, tag=between["tag"] is not None)
+    default = _DEFAULT.match(data, first, last)
+    if default is not None:
+        closing = data.find(b"}", default.end(), last)
+        first, last = default.end(), closing if closing >= 0 else last
     if first >= last:
         return None
     return Assigned(

@@ -97,7 +97,7 @@ _ABOUT = re.compile(
     r"(?:s)?\Z"
 )
 _HARMLESS = re.compile(
-    r"public|(?<![a-z])pub ?key|(?<![a-z])(?:foreign|primary|partition|sort|hot|cache|composite|unique)"
+    r"public(?: [a-z]+){0,2}? (?:key|token|sig|signature)s?(?: token)?|(?<![a-z])pub ?key|(?<![a-z])(?:foreign|primary|partition|sort|hot|cache|composite|unique)"
     r" ?key|key ?(?:board|word|stroke|frame|note|ring)|(?<![a-z])(?:mon|don|tur|hoc|joc|whis)keys?(?![a-z])|compass"
     r"|passage|passenger|author(?!iz)|token ?(?:iz|is)|bypass|passed|passing|passive|accessib"
     r"|(?<![a-z])(?:next|page|paging|pagination|continuation|sync|idempotency|request|change|action|cancel\w*"
@@ -121,8 +121,8 @@ def split(name: str) -> str:
 def worth(name: str) -> Worth:
     """Say what a name promises."""
     words = split(name[-_MOST:])
-    if _HARMLESS.search(words):
-        return Worth.NOTHING
+    # Only what is harmless is left out: the public password of an author is a password.
+    words = _HARMLESS.sub(" ", words)
     found = Worth.NOTHING
     if _PASSWORD.search(words):
         found = Worth.PASSWORD

@@ -9,6 +9,7 @@ It never asks what stands behind a token, so that a text that still grows is rea
 INVARIANT: a token is taken whole, with its prefix (tests/classification/test_contextual_tokens.py).
 """
 
+import math
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
@@ -55,7 +56,10 @@ _MARKED = re.compile(rb"[a-z]{2,12}(?:_[a-z]{2,8})?_[0-9a-fA-F]{32,128}\Z")
 _NAME = re.compile(rb"[\w.-]{2,64}=(?=[^=])")
 _WORD_BACKWARDS = re.compile(rb"[\w.-]{1,48}")
 _URL = re.compile(rb"://[^\s\"'<>?=&]*\Z")
-_WRAPPED_LINE = re.compile(rb"[A-Za-z0-9+/=]{40,80}\Z")
+_WRAPPED_LINE = re.compile(rb"[A-Za-z0-9+/]{48,80}\Z")
+# A rule under a heading is made of fewer.
+_FEWEST_IN_LINE = 16
+_OPENING_LINE = re.compile(rb"-----BEGIN [A-Z0-9 ]{1,60}-----\Z")
 # The widths at which programs wrap base64.
 _WIDTHS = frozenset((60, 64, 70, 72, 73, 76))
 _SIGNS = b" \t\r\n\"'`:=@>,([{-"
@@ -118,16 +122,19 @@ def _token(
         first = name.end()
     if not SHORTEST <= last - first <= LONGEST:
         return None
-    if last - first in _WIDTHS and (not first or data[first - 1] in b"\r\n"):
-        return None
     place = bisect_left(names, last)
     named = place > 0 and names[place - 1] >= first - NEAR
+    if not named and last - first in _WIDTHS and (not first or data[first - 1] in b"\r\n"):
+        return None
     if not named and _is_plain(data, first, last):
         return None
     start = _body(data, first, last, named=named)
     body = data[start:last]
     near = named and names[bisect_left(names, start) - 1] in range(start - NEAR, start)
     least = _least(data, first, last, body, near=near, limits=limits)
+    # The measure is dear, and digests are many.
+    if math.isinf(least) and not _is_typed(data, first, body, near=near):
+        return None
     bits = surprise(body[:MOST_READ])
     if bits < least and not (limits.typed < bits and _is_typed(data, first, body, near=near)):
         return None
@@ -225,4 +232,6 @@ def _is_part(data: bytes, first: int) -> bool:
         return False
     line = lines.rstrip(b"\r\n")
     before = line[line.rfind(b"\n") + 1 :].strip()
-    return before.endswith(b"-----") or _WRAPPED_LINE.match(before) is not None
+    if _OPENING_LINE.search(before):
+        return True
+    return _WRAPPED_LINE.match(before) is not None and len(set(before)) >= _FEWEST_IN_LINE
