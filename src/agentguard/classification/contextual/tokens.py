@@ -124,29 +124,35 @@ def _token(
         return None
     place = bisect_left(names, last)
     named = place > 0 and names[place - 1] >= first - NEAR
-    if not named and last - first in _WIDTHS and (not first or data[first - 1] in b"\r\n"):
-        return None
     if not named and _is_plain(data, first, last):
         return None
     start = _body(data, first, last, named=named)
     body = data[start:last]
     near = named and names[bisect_left(names, start) - 1] in range(start - NEAR, start)
     least = _least(data, first, last, body, near=near, limits=limits)
-    # The measure is dear, and digests are many.
-    if math.isinf(least) and not _is_typed(data, first, body, near=near):
-        return None
-    bits = surprise(body[:MOST_READ])
-    if bits < least and not (limits.typed < bits and _is_typed(data, first, body, near=near)):
+    if not _looks_drawn(data, first, body, least, near=near, limits=limits):
         return None
     if _is_harmless(data, first, last, body):
         return None
     return Drawn(start=first, end=last, near=near)
 
 
+def _looks_drawn(
+    data: bytes, first: int, body: bytes, least: float, *, near: bool, limits: Limits
+) -> bool:
+    """Say whether a token shows so many bits, or what somebody types near a name."""
+    # The measure is dear, and digests, of which none shows enough, are many.
+    if math.isinf(least) and not _is_typed(data, first, body, near=near):
+        return False
+    bits = surprise(body[:MOST_READ])
+    return bits >= least or (limits.typed < bits and _is_typed(data, first, body, near=near))
+
+
 def _is_plain(data: bytes, first: int, last: int) -> bool:
-    """Say, before anything dear is asked, whether a token is a path, a UUID or words and numbers."""
+    """Say, before anything dear is asked, whether a token is a line, a path, a UUID or words."""
     return (
-        data[first] in b"/"
+        (last - first in _WIDTHS and (not first or data[first - 1] in b"\r\n"))
+        or data[first] in b"/"
         or (last - first == UUID and data[first + 8] == data[first + 23] == ord("-"))
         or len(_LETTER_BY_DIGIT.findall(data, first, last)) < FEWEST_MIXED
     )
