@@ -45,6 +45,10 @@ paths = ['''test/''']
 regexes = ['''both-1''']
 """
 
+LAUGHS = "a0: &a0 {k: v}\n" + "".join(
+    f"a{level}: &a{level}\n  <<: [{', '.join([f'*a{level - 1}'] * 9)}]\n" for level in range(1, 12)
+)
+
 KING = """
 rules:
   - name: Acme
@@ -134,6 +138,8 @@ def test_a_kingfisher_rule_finds_its_token() -> None:
         ("(?x)[^]# ] y", "[^]# ]y"),
         ("a b", "a b"),
         ("(?<n>a)", "(?P<n>a)"),
+        (r"(?<n>a)\(?<b>[(?<]\\(?<m>c)", r"(?P<n>a)\(?<b>[(?<]\\(?P<m>c)"),
+        (r"(?x) \(?<b> []\](?<] (?<m> c)", r"\(?<b>[]\](?<](?P<m>c)"),
     ],
 )
 def test_verbose_patterns_lose_their_layout(verbose: str, plain: str) -> None:
@@ -155,6 +161,11 @@ def test_verbose_patterns_lose_their_layout(verbose: str, plain: str) -> None:
         ("[[rules]]\nid = 'p'\nregex = 'xy'\nkeyword = ['x']", "'keyword' is not a known key"),
         ("[[rules]]\nid = 'p'\nregex = 'x'\n[[rules]]\nid = 'p'\nregex = 'y'", "two rules"),
         ("[[rules]]\nregex = 'xy'", "no id"),
+        ("[[rules]]\nid = ['p']\nregex = 'xy'", "'id' must be text"),
+        ("[[rules]]\nid = 'p'\nregex = 'xy'\nsecretGroup = inf", "whole number"),
+        ("[[rules]]\nid = 'p'\nregex = '(x)(y)'\nsecretGroup = 1.5", "whole number"),
+        ("n = " + "1" * 5000, "too large"),
+        ("n = " + "[" * 5000, "too large"),
         ("rules = 'x'", "list of tables"),
     ],
 )
@@ -174,10 +185,18 @@ def test_what_cannot_be_used_is_told(text: str, told: str) -> None:
         ("rules: [{id: a, pattern: 'x(?=y)'}]", "rule 'a'"),
         ("rules: [{id: a, pattern: xy, pattern_requirements: {special_chars: '-'}}]", "chosen"),
         ("rules: [{id: a, pattern: xy, min_entropy: true}]", "'min_entropy'"),
+        ("rules: [{id: [a], pattern: xy}]", "'id' must be text"),
+        ("rules: [{id: a, pattern: xy, pattern_requirements: {min_digits: .inf}}]", "whole"),
+        ("[" * 5000, "no YAML with"),
+        ("a: &a {k: v}\nrules: [*a]", "aliases"),
+        (LAUGHS, "aliases"),
     ],
 )
 def test_what_cannot_be_used_of_yaml_is_told(text: str, told: str) -> None:
-    """The same holds for the other format."""
+    """The same holds for the other format.
+
+    A few hundred bytes of anchors that name one another took all memory.
+    """
     with pytest.raises(RuleFileFlawed, match=told):
         kingfisher_rules(text, data_class="own")
 

@@ -19,6 +19,7 @@ from agentguard.classification.rule_files.loading import (
     Imported,
     Problems,
     RuleFileFlawed,
+    id_of,
     loaded,
 )
 
@@ -71,6 +72,8 @@ def gitleaks_rules(
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise RuleFileFlawed([f"it is no TOML: {error}"]) from None
+    except (ValueError, RecursionError):
+        raise RuleFileFlawed(["it holds a number or a nesting that is too large"]) from None
     problems = Problems()
     problems.unknown(table, _FILE, "file")
     if table.get("extend"):
@@ -81,14 +84,12 @@ def gitleaks_rules(
         for each in problems.tables(table, key, "file")
     ]
     imported = [
-        _imported(
-            each, [allow for allow, ids in shared if not ids or each.get("id") in ids], problems
-        )
+        _imported(each, [allow for allow, ids in shared if not ids or id_of(each) in ids], problems)
         for each in problems.tables(table, "rules", "file")
-        if each.get("id") not in without
+        if id_of(each) not in without
     ]
     left_out = frozenset(
-        each["id"] for each in problems.tables(table, "rules", "file") if each.get("id") in without
+        id_of(each) for each in problems.tables(table, "rules", "file") if id_of(each) in without
     )
     return loaded(imported, data_class, without - left_out, problems)
 
@@ -106,7 +107,7 @@ def _imported(
         problems.found.append(f"{place} looks at names of files alone; leave it out")
     if table.get("path"):
         problems.found.append(f"{place} applies to certain files alone; leave it out")
-    group = int(problems.number(table, "secretGroup", place))
+    group = problems.whole(table, "secretGroup", place)
     allowed = [
         *shared,
         *problems.tables(table, "allowlist", place),

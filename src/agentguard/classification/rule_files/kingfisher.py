@@ -19,6 +19,7 @@ from agentguard.classification.rule_files.loading import (
     Imported,
     Problems,
     RuleFileFlawed,
+    id_of,
     loaded,
 )
 
@@ -56,6 +57,8 @@ _REQUIREMENTS = frozenset(
 )
 _VALUE = "TOKEN"
 _FLAGS = re.compile(r"\(\?([a-z]+)\)")
+# What opens a named group, past everything escaped and every class of characters.
+_GROUP = re.compile(r"\\.|\[\^?\]?(?:\\.|[^\]\\])*\]|\(\?<(?![=!])", re.DOTALL)
 
 
 def kingfisher_rules(
@@ -74,9 +77,13 @@ def kingfisher_rules(
     import yaml
 
     try:
-        table = yaml.safe_load(text)
+        # A few lines of anchors that name one another stand for more than fits into memory.
+        aliased = any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text))
+        table = None if aliased else yaml.safe_load(text)
     except (yaml.YAMLError, RecursionError, ValueError):
-        table = None
+        aliased, table = False, None
+    if aliased:
+        raise RuleFileFlawed(["it holds YAML aliases; write out what they stand for"])
     if not isinstance(table, Mapping):
         raise RuleFileFlawed(["it is no YAML with a member 'rules'"])
     problems = Problems()
@@ -84,8 +91,8 @@ def kingfisher_rules(
     tables = [
         each for each in problems.tables(table, "rules", "file") if each.get("visible") is not False
     ]
-    imported = [_imported(each, problems) for each in tables if each.get("id") not in without]
-    left_out = frozenset(each["id"] for each in tables if each.get("id") in without)
+    imported = [_imported(each, problems) for each in tables if id_of(each) not in without]
+    left_out = frozenset(id_of(each) for each in tables if id_of(each) in without)
     return loaded(imported, data_class, without - left_out, problems)
 
 
@@ -116,7 +123,7 @@ def _required(table: Mapping[str, Any], place: str, problems: Problems) -> tuple
     if "special_chars" in required:
         problems.found.append(f"{place}: 'special_chars' cannot be chosen; leave it out")
     kinds = {
-        ours: int(problems.number(required, theirs, place))
+        ours: problems.whole(required, theirs, place)
         for ours, theirs in (
             ("digits", "min_digits"),
             ("upper", "min_uppercase"),
@@ -136,10 +143,15 @@ def compact(pattern: str) -> str:
     pattern = pattern.strip()
     flags = _FLAGS.match(pattern)
     if flags is None or "x" not in flags[1]:
-        return pattern.replace("(?<", "(?P<") if "(?<" in pattern else pattern
+        return _with_named_groups(pattern)
     kept = flags[1].replace("x", "")
     body = _without_layout(pattern[flags.end() :])
-    return (f"(?{kept})" if kept else "") + body.replace("(?<", "(?P<")
+    return (f"(?{kept})" if kept else "") + _with_named_groups(body)
+
+
+def _with_named_groups(pattern: str) -> str:
+    """Return a pattern whose named groups are written as RE2 writes them."""
+    return _GROUP.sub(lambda found: "(?P<" if found[0] == "(?<" else found[0], pattern)
 
 
 def _without_layout(pattern: str) -> str:

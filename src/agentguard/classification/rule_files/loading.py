@@ -126,6 +126,14 @@ class Problems:
             return 0
         return value
 
+    def whole(self, table: Mapping[str, Any], key: str, place: str) -> int:
+        """Return a member that is a whole number of at least 0."""
+        value = self.number(table, key, place)
+        if not isinstance(value, int):
+            self.found.append(f"{place}: {key!r} must be a whole number")
+            return 0
+        return value
+
     def tables(self, table: Mapping[str, Any], key: str, place: str) -> Iterator[Mapping[str, Any]]:
         """Yield the members of a list of tables, or the one table that stands in its place."""
         value = table.get(key, ())
@@ -152,6 +160,12 @@ class Problems:
         except ValueError as error:
             self.found.append(f"{place}: {error}")
             return None
+
+
+def id_of(table: Mapping[str, Any]) -> str:
+    """Return what a rule is called, empty where that is no text."""
+    name = table.get("id")
+    return name if isinstance(name, str) else ""
 
 
 def loaded(
