@@ -20,6 +20,7 @@ from agentguard.matching import deferred
 # How far before and behind a number a word may stand, in bytes.
 BEFORE = 72
 BEHIND = 24
+_IN_RUN = b"0123456789 ().-/+"
 _WORD = re.compile(r"(?<![0-9])(?:[A-Z]+(?![a-z0-9])|[A-Z]?[a-z]+(?![a-z0-9]))|[^\W\d_A-Za-z]+")
 _JOINED = re.compile(r"['\u2019](?=[A-Za-z])|(?<=\b[A-Za-z])\.(?=[A-Za-z])")
 # Scripts that put no blanks between words.
@@ -206,12 +207,21 @@ def windows(data: bytes, reach: int) -> Iterator[tuple[int, int]]:
         start, place = spans[0]
         begin = max(0, start - BEHIND - reach)
         if begin > stop:
+            begin = _unbroken(data, stop, begin)
+        if begin > stop:
             if stop:
                 yield first, stop
             first = begin
         stop = min(size, place + BEFORE + reach)
     if stop:
         yield first, stop
+
+
+def _unbroken(data: bytes, first: int, place: int) -> int:
+    """Return where the run of digits begins that stands at a place, the place if none does."""
+    if data[place] not in _IN_RUN or data[place - 1] not in _IN_RUN:
+        return place
+    return first + len(data[first:place].rstrip(_IN_RUN))
 
 
 def topics_near(data: bytes, start: int, end: int) -> dict[Topic, int]:
