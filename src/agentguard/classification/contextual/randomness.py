@@ -13,9 +13,9 @@ INVARIANT: words and names of programs are below zero, drawn tokens far above it
 
 import base64
 import math
+import operator
 import re
 import zlib
-from itertools import pairwise
 
 from agentguard.classification.contextual.letter_table import PACKED
 from agentguard.classification.contextual.letters import (
@@ -74,4 +74,5 @@ def looks_typed(value: bytes) -> bool:
         return False
     if value[:_REPEATED] * 2 == value[: 2 * _REPEATED]:
         return True
-    return 2 * sum(after - before in _STEPS for before, after in pairwise(value)) >= len(value)
+    steps = map(operator.sub, value[1:], value)
+    return 2 * sum(map(_STEPS.__contains__, steps)) >= len(value)
