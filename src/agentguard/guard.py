@@ -198,7 +198,8 @@ class Guard:
 
         Args:
             value: a text, or what holds texts: a mapping, a list, a dataclass. Texts of four
-                characters and more in it count, and numbers of six digits and more.
+                characters and more in it count, and numbers of six digits and more; the names
+                of members do not.
             data_class: the name of a class of the policy.
             external: a label from outside instead, which the policy maps to a class.
             everywhere: for every session of this process, not for the current one alone.
@@ -224,9 +225,10 @@ class Guard:
             The names of the classes; none where no such header is there.
 
         Raises:
-            ContentRefused: the policy does not know a label.
+            ContentRefused: the policy does not know a label, or no header that carries one.
             IdentityRequired: no identity is bound, so there is no session.
-            TypeError: the value holds what is no text, number, list or mapping.
+            TypeError: the value holds what is no text, number, list or mapping, or the headers
+                are no text.
             ValueError: nothing in the value is long enough to be looked for.
         """
         from agentguard.integrations import labels

@@ -12,7 +12,7 @@ from agentguard.config.value_files import dotenv_secrets, listed_values
     [
         ("a.txt", None, "first value\n\n  second value  \n"),
         ("a.csv", "number", 'name,number\nx,first value\n"y, z","second value"\n'),
-        ("a.CSV", "number", "number\r\nfirst value\r\nsecond value\r\n"),
+        ("a.CSV", "number", "number\r\nfirst value\r\n\r\nsecond value\r\n"),
         ("a.tsv", "number", "name\tnumber\nx\tfirst value\ny\tsecond value\n"),
         ("a.json", None, '["first value", "second value"]'),
         ("a.json", "number", '[{"number": "first value"}, {"number": " second value"}]'),
@@ -40,6 +40,10 @@ def test_numbers_of_an_array_are_values() -> None:
         ("a.csv", "no", "canary\nx", "has no such column"),
         ("a.csv", "no", "", "has no such column"),
         ("a.csv", "canary", f'canary\n"{"x" * 200_000}"', "is not CSV"),
+        ("a.csv", "id", 'id,name\n1001,"canary\n1002,other\n', "is not CSV"),
+        ("a.csv", "id", "name,id\nDoe, canary,A-1001\n", "fewer or more fields in line 2"),
+        ("a.csv", "id", "name,id\ncanary\n", "fewer or more fields in line 2"),
+        ("a.csv", "id", "id,id\n1001,canary\n", "or two"),
         ("a.json", None, '{"canary": 1}', "is not a JSON array"),
         ("a.json", None, '["canary"', "is not a JSON array"),
         ("a.json", None, '["long enough", ["canary"]]', "holds no text or number at item 1"),
@@ -51,7 +55,10 @@ def test_numbers_of_an_array_are_values() -> None:
 def test_a_list_that_cannot_be_read_is_told_without_its_values(
     name: str, column: str | None, text: str, problem: str
 ) -> None:
-    """What is wrong with a list names no value of it."""
+    """What is wrong with a list names no value of it.
+
+    A comma or a quote too many put another value in the place of the one that was meant.
+    """
     found = listed_values(name, text, column)
     assert found.values == ()
     assert found.problem is not None

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
@@ -225,3 +226,22 @@ def test_labels_are_taken_from_headers(guard: Guard) -> None:
     assert hides(guard, CANARY)
     with pytest.raises(ContentRefused):
         guard.label_from_headers("other words", {"sensitivity": "unheard of"})
+
+
+@pytest.mark.usefixtures("in_session")
+def test_headers_that_cannot_be_read_are_refused(guard: Guard) -> None:
+    """Headers as bytes, which frameworks hand over, are not taken for headers without a label."""
+    headers: Any = {b"sensitivity": b"confidential"}
+    with pytest.raises(TypeError, match="must be text"):
+        guard.label_from_headers(CANARY, headers)
+    headers = {"Sensitivity": b"confidential"}
+    with pytest.raises(TypeError, match="must be text"):
+        guard.label_from_headers(CANARY, headers)
+
+
+def test_a_policy_without_headers_takes_no_label_from_any(policy_file: Path) -> None:
+    """Where the policy names no header nobody is told that there was no label."""
+    text = policy_file.read_text(encoding="utf-8")
+    policy_file.write_text(text.replace('headers = ["sensitivity", "X-Label"]', ""), "utf-8")
+    with Guard.from_file(policy_file) as plain, pytest.raises(ContentRefused, match="headers"):
+        plain.label_from_headers(CANARY, {"sensitivity": "confidential"}, everywhere=True)

@@ -65,14 +65,22 @@ def listed_values(name: str, text: str, column: str | None) -> Listed:
 def _of_csv(text: str, column: str | None, delimiter: str) -> Listed:
     if column is None:
         return Listed(problem="needs 'values_column', the name of the column")
-    reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter)
+    # Strict: a quote that is never closed would take the rest of the file into one value.
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    values = []
     try:
-        if column not in (reader.fieldnames or ()):
-            return Listed(problem="has no such column in its first line")
-        values = [(f"line {reader.line_num}", (row[column] or "").strip()) for row in reader]
+        names = next(reader, [])
+        if names.count(column) != 1:
+            return Listed(problem="has no such column in its first line, or two")
+        place = names.index(column)
+        for row in reader:
+            # In such a row something else would stand where the value is looked for.
+            if row and len(row) != len(names):
+                return Listed(problem=f"has fewer or more fields in line {reader.line_num}")
+            values += [(f"line {reader.line_num}", row[place].strip())] if row else []
     except csv.Error:
-        values = None
-    return Listed(problem="is not CSV") if values is None else Listed(values=values)
+        return Listed(problem="is not CSV")
+    return Listed(values=values)
 
 
 def _of_json(text: str, column: str | None) -> Listed:

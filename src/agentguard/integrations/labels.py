@@ -63,10 +63,17 @@ def label_from_headers(
     """Give a value the classes that headers name, and return their names.
 
     Raises:
-        ContentRefused: the policy does not know a label.
+        ContentRefused: the policy does not know a label, or no header that carries one.
         IdentityRequired, TypeError, ValueError: as for ``label``.
     """
     policy = enforcer.core.policy
+    if not policy.labels.headers:
+        raise ContentRefused(
+            "the policy does not say which headers carry a label",
+            remedy='name them: [labels] headers = ["..."]',
+        )
+    if not all(isinstance(part, str) for pair in headers.items() for part in pair):
+        raise TypeError("names and values of headers must be text")
     given = [text for name, text in headers.items() if name.lower() in policy.labels.headers]
     names = tuple(dict.fromkeys(_class_named(policy, None, each) for each in given))
     for name in names:
