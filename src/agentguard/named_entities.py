@@ -26,7 +26,7 @@ def load_spacy(model: str) -> Callable[[str], tuple[Entity, ...]]:
     """Return a function that gives start, end and label of each name in a text.
 
     Args:
-        model: the name of an installed package, or the path of a folder.
+        model: the name of an installed package; what cannot be such a name is the path of a folder.
 
     Raises:
         ModelMissing: spaCy or the model is not there, or it recognises no names.
@@ -51,9 +51,10 @@ def load_spacy(model: str) -> Callable[[str], tuple[Entity, ...]]:
 
 def _pipeline(model: str, spacy: Any) -> Any:
     try:
-        if Path(model).is_dir():
-            return spacy.load(Path(model))
-        return importlib.import_module(model).load()
+        # A folder that happens to be called like the package is not what was meant.
+        if model.isidentifier():
+            return importlib.import_module(model).load()
+        return spacy.load(Path(model))
     except Exception as error:  # noqa: BLE001 - a package that is no model fails in any way
         raise ModelMissing(
             f"model {model!r} cannot be loaded ({type(error).__name__}): it must be an installed "

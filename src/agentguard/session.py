@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 from agentguard.classification import Classifier, KnownValues, with_answer_findings, with_parts
-from agentguard.redaction import Recalled, RecallingFind, Vault
+from agentguard.classification.names import NAME_CLASSES
+from agentguard.redaction import Recalled, RecallingFind, Vault, holds_requests_together
 from agentguard.vocabulary import Finding, KnownValue
 
 # How many times larger a set of known values is than the next one.
@@ -70,6 +71,8 @@ class _Known:
         classifier: what else was asked about the texts.
         harmless: texts in which nothing was found.
         recalled: what became of the texts of requests.
+        harmless_again, recalled_again: the same for later looks, which find other things where
+            models of language are asked in the first.
         harmless_answers: the same as ``harmless`` for the strings of answers; ``redaction`` adds to it.
     """
 
@@ -79,6 +82,8 @@ class _Known:
     classifier: Classifier | None = None
     harmless: set[str] = field(default_factory=set, repr=False)
     recalled: Recalled = field(default_factory=Recalled, repr=False)
+    harmless_again: set[str] = field(default_factory=set, repr=False)
+    recalled_again: Recalled = field(default_factory=Recalled, repr=False)
     harmless_answers: set[str] = field(default_factory=set, repr=False)
 
 
@@ -114,7 +119,7 @@ class Session:
         sets = self._known_by(classifier).sets
 
         def found(text: str) -> tuple[Finding, ...]:
-            findings = classifier.findings(text, *sets, over_blanks=False)
+            findings = classifier.findings(text, *sets, over_blanks=False, as_written=False)
             return with_answer_findings(text, findings)
 
         return found
@@ -127,8 +132,21 @@ class Session:
         """Return what makes a finder that also knows what was hidden until it is made.
 
         Compiling the known values is too dear for every text of a payload: make one for a round.
+        Models of language are not asked again: they would see other names where some were hidden.
         """
-        return lambda: self.finder(classifier)
+        if not classifier.reads:
+            return lambda: self.finder(classifier)
+
+        def again() -> Find:
+            known = self._known_by(classifier)
+
+            def look(text: str) -> tuple[Finding, ...]:
+                return classifier.findings(text, *known.sets, as_written=False)
+
+            find = _remembering(look, known.harmless_again)
+            return RecallingFind(find, known.recalled_again)
+
+        return again
 
     def _known_by(self, classifier: Classifier) -> _Known:
         """Return everything to be found; only what is new since the last time is compiled.
@@ -151,9 +169,12 @@ class Session:
 def _parts(values: Iterable[KnownValue]) -> Iterator[KnownValue]:
     """Yield each value and what is secret inside it by itself, such as the password of an address.
 
-    A part with blanks is left out: a stream waits for the end of whole values alone.
+    A part with blanks is left out: a stream waits for the end of whole values alone. So is a word
+    that requests cannot do without and that a model of language took for a name.
     """
     for value in values:
+        if value.data_class in NAME_CLASSES and holds_requests_together(value.value.strip()):
+            continue
         for part in with_parts(value):
             if part is value or not any(map(str.isspace, part.value)):
                 yield part

@@ -19,9 +19,12 @@ from opentelemetry.trace import TracerProvider
 
 from agentguard.classification import Classifier, build_classifier
 from agentguard.classification.engine import Engine
+from agentguard.classification.names import NAME_CLASSES, Names
 from agentguard.config import Settings, VaultSettings
 from agentguard.enforcement import Enforcer
+from agentguard.errors import ConfigError, Problem
 from agentguard.identity import Identities
+from agentguard.named_entities import ModelMissing, load_spacy
 from agentguard.pipeline import Core
 from agentguard.policy import Glob, Policy, is_glob
 from agentguard.redaction import PlacedClasses
@@ -69,6 +72,7 @@ def classifier_of(settings: Settings) -> Classifier:
     """Build what finds sensitive data, as a configuration says.
 
     Raises:
+        ConfigError: the model of language cannot be loaded.
         ValueError: a class of the organisation has a pattern or a value that cannot be used.
     """
     return build_classifier(
@@ -78,7 +82,26 @@ def classifier_of(settings: Settings) -> Classifier:
         profile=settings.policy.detection.profile,
         named=settings.named,
         rules=settings.rules,
+        readers=names_of(settings),
     )
+
+
+def names_of(settings: Settings) -> tuple[Names, ...]:
+    """Return what finds names, as a configuration says.
+
+    Raises:
+        ConfigError: the model of language cannot be loaded.
+    """
+    if settings.names_model is None:
+        return ()
+    try:
+        entities = load_spacy(settings.names_model)
+    except ModelMissing as missing:
+        told = str(missing)
+    else:
+        return (Names(entities, settings.named & NAME_CLASSES),)
+    place, key = str(settings.path), "detection.names_model"
+    raise ConfigError([Problem(file=place, key=key, line=None, message=told)])
 
 
 def accelerate_later(classifier: Classifier) -> None:
@@ -116,15 +139,16 @@ def assemble(settings: Settings, *, tracer_provider: TracerProvider | None = Non
     """Build the parts of a guard.
 
     Raises:
-        ConfigError: a class of the organisation has a pattern or a value that cannot be used.
+        ConfigError: the model of language cannot be loaded.
+        ValueError: a class of the organisation has a pattern or a value that cannot be used.
         StoreFailure: the store cannot be opened for writing.
     """
     policy = settings.policy
+    classifier = classifier_of(settings)
     store = SqliteStore(settings.deployment.store)
     journal = Journal(store, now)
     keeper = None if settings.vault is None else vault_keeper(settings.vault)
     identities = Identities(new_id, None if settings.vault is None else settings.vault.tenant)
-    classifier = classifier_of(settings)
     accelerate_later(classifier)
     core = Core(
         policy=policy,

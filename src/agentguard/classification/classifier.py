@@ -55,7 +55,7 @@ class Classifier:
     Build one with ``build_classifier``.
     """
 
-    __slots__ = ("__weakref__", "_known", "_looking", "_reach", "_recognised")
+    __slots__ = ("__weakref__", "_known", "_looking", "_reach", "_read", "_recognised")
 
     def __init__(
         self,
@@ -64,11 +64,14 @@ class Classifier:
         detectors: Iterable[Detector],
         broken: BrokenTokens | None = None,
         reach: Mapping[str, int] = MappingProxyType({}),
+        readers: Iterable[Detector] = (),
     ) -> None:
         self._known = tuple(values for values in known if values)
         self._looking = Looking(detectors, broken)
         self._recognised = Recognised(self._looking.look)
         self._reach = reach
+        reading = tuple(readers)
+        self._read = Recognised(Looking(reading).look) if reading else None
 
     def __repr__(self) -> str:
         return f"Classifier({self.engine} engine: {self._looking!r})"
@@ -77,6 +80,11 @@ class Classifier:
     def engine(self) -> Engine:
         """The engine that searches for patterns now; what is found is the same with each."""
         return self._looking.engine
+
+    @property
+    def reads(self) -> bool:
+        """Whether what is found depends on how sentences read: ``as_written`` matters."""
+        return self._read is not None
 
     def accelerate(self) -> None:
         """Compile the database of the fast engine, and use it from then on.
@@ -108,7 +116,11 @@ class Classifier:
         return openings(classes)
 
     def findings(
-        self, text: str, *known: KnownValues, over_blanks: bool = True
+        self,
+        text: str,
+        *known: KnownValues,
+        over_blanks: bool = True,
+        as_written: bool = True,
     ) -> tuple[Finding, ...]:
         """Return sorted findings that do not overlap.
 
@@ -121,6 +133,8 @@ class Classifier:
             known: the session's own known values, in any number of sets.
             over_blanks: whether to find what only somebody sees who leaves blanks out. A text that
                 still grows is cut at blanks, so it can be looked at only without.
+            as_written: whether somebody wrote the text as it is, so that models of language may
+                read it. They see other names where something was hidden or is missing.
 
         Raises:
             ValueError: a detector pointed outside the text.
@@ -130,6 +144,8 @@ class Classifier:
         found = list(seen.findings)
         if over_blanks:
             found += seen.over_blanks
+        if as_written and self._read is not None:
+            found += self._read.seen(text).findings
         sets = (*known, *self._known)
         for values in sets:
             found.extend(values.find(text))
@@ -164,6 +180,7 @@ def build_classifier(
     profile: Profile = Profile.BALANCED,
     named: Container[str] = (),
     rules: Iterable[Rule] = (),
+    readers: Iterable[Detector] = (),
 ) -> Classifier:
     """Build the engine: known values, documented formats, borrowed patterns, context, own classes.
 
@@ -174,6 +191,7 @@ def build_classifier(
         profile: how much is taken for sensitive.
         named: the classes that are looked for although only a name asks for them.
         rules: further rules, such as those of other scanners.
+        readers: detectors that read sentences, asked about texts as they were written alone.
 
     Raises:
         ValueError: a pattern or a value of an own class cannot be used; the message names the
@@ -200,6 +218,7 @@ def build_classifier(
         detectors=(together, ContextualDetector(profile), PersonalNumbers(profile), *detectors),
         broken=BrokenTokens(documented, together),
         reach=_reach(own, brought, (*known, *listed, *any_case), profile),
+        readers=readers,
     )
 
 

@@ -30,6 +30,7 @@ CLASS_OF_LABEL = MappingProxyType(
         "ORG": COMPANY,
     }
 )
+NAME_CLASSES = frozenset(CLASS_OF_LABEL.values())
 SHORTEST_NAME = 2
 
 

@@ -85,6 +85,7 @@ def load(path: str | os.PathLike[str], env: Mapping[str, str] | None = None) -> 
         path=place,
         vault=examined.vault,
         rules=examined.rules,
+        names_model=_names_model(examined.document, place.parent),
     )
 
 
@@ -162,6 +163,13 @@ def _detectors(examined: _Examined) -> tuple[Detector, ...]:
     return detectors
 
 
+def _names_model(document: PolicyDocument, folder: Path) -> str | None:
+    from agentguard.config.names import place_of
+
+    model = document.detection.names_model
+    return None if model is None else place_of(model, folder)
+
+
 def _narrow_names(document: PolicyDocument) -> Iterator[Flaw]:
     """Find names that do not count in a provider's request, since it has such members itself."""
     for index, source in enumerate(document.class_sources):
@@ -179,6 +187,7 @@ def _examine(
 ) -> _Examined:
     # Deferred: the models bring pydantic, which importing agentguard must not.
     from agentguard.config.detectors import offered
+    from agentguard.config.names import check_model, check_names
     from agentguard.config.reading import read
     from agentguard.config.rule_files import rule_files
     from agentguard.config.sources import fetch
@@ -203,6 +212,9 @@ def _examine(
     detection = reading.document.detection
     files, rules = rule_files(detection.rule_files, folder, report.add, with_rules=env is not None)
     document = replace(reading.document, detection=replace(detection, rule_files=files))
+    check_names(document, reading.classes, report.add)
+    if env is not None and detection.names_model is not None:
+        check_model(detection.names_model, folder, report.add)
     report.add_flaws(flaws_of(document))
     return _Examined(
         problems=report.problems,

@@ -75,6 +75,8 @@ class Settings:
         deployment: where the parts lie.
         path: the file that was read, absolute.
         vault: how the vault is kept beyond the process, None for not at all.
+        names_model: the package of a model of language, or the folder with one, absolute; None
+            for none.
     """
 
     policy: Policy
@@ -86,6 +88,7 @@ class Settings:
     path: Path
     vault: VaultSettings | None = None
     rules: tuple[Rule, ...] = ()
+    names_model: str | None = None
 
 
 class Severity(StrEnum):

@@ -15,7 +15,6 @@ from types import MappingProxyType
 from typing import Any, assert_never
 
 from agentguard.canonical import Frozen, NotCanonical, canonical_bytes, freeze
-from agentguard.classification import Classifier
 from agentguard.errors import AgentGuardError, ContentRefused, DeniedByPolicy, GuardFailure
 from agentguard.pipeline.explaining import explained
 from agentguard.pipeline.steps import Progress, Response, obligation, required
@@ -97,7 +96,7 @@ def cleaned(progress: Progress, call: Call, session: Session) -> tuple[Call, Fac
     if isinstance(call, ToolCall):
         required(progress, ReceiveOnly)
         classes = progress.core.policy.classes
-        progress.classes = _hidden(progress, call, session, session.finder, classes).counts
+        progress.classes = _hidden(progress, call, session, classes).counts
         shown = "" if obligation(progress, AskApproval) is None else _shown(progress, call, session)
         return call, Facts(counts=progress.classes), shown
     assert_never(call)
@@ -184,12 +183,15 @@ def _hidden(
     progress: Progress,
     call: ToolCall,
     session: Session,
-    finder: Callable[[Classifier], Find],
     classes: Mapping[str, DataClass],
+    of: Callable[[Find], Find] = lambda find: find,
 ) -> Redacted:
+    classifier = progress.core.classifier
+    again = session.second_finder(classifier)
     return redact_payload(
         call.resolved,
-        find=finder(progress.core.classifier),
+        find=of(session.finder(classifier)),
+        find_again=lambda: of(again()),
         actions=classes,
         vault=session.vault,
         placing=Placing(progress.core.placed, Area.CONTENT),
@@ -207,8 +209,7 @@ def _shown(progress: Progress, call: ToolCall, session: Session) -> str:
         for name, each in progress.core.policy.classes.items()
     }
 
-    def unseen(classifier: Classifier) -> Find:
-        find = session.finder(classifier)
+    def unseen(find: Find) -> Find:
         return lambda text: tuple(
             finding
             for finding in find(text)
@@ -217,7 +218,7 @@ def _shown(progress: Progress, call: ToolCall, session: Session) -> str:
             )
         )
 
-    payload = _hidden(progress, call, session, unseen, classes).payload
+    payload = _hidden(progress, call, session, classes, unseen).payload
     return canonical_bytes(payload).decode("utf-8")
 
 

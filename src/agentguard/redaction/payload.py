@@ -109,8 +109,9 @@ def redact_payload(  # noqa: PLR0913 - each is a fact about one payload
         find: returns sorted findings that do not overlap.
         actions: the class of each finding by name.
         vault: the session's.
-        find_again: asked at the start of a further round when the vault has grown; gives a function
-            like *find* that knows what went into the vault a moment ago.
+        find_again: asked at the start of a further round; gives what finds from then on. It knows
+            what went into the vault a moment ago, and may leave out what only *find* can judge: the
+            texts as they came.
         model_authored: JSON pointers below which placeholders of this vault stay.
         placing: what belongs to a class because of where it stands.
         source: what the payload is, put before the JSON pointer in ``Issued.source``.
@@ -125,7 +126,8 @@ def redact_payload(  # noqa: PLR0913 - each is a fact about one payload
     walk = _Walk(find, actions, vault, authored, source, placing)
     shown = walk.frozen(payload)
     if walk.secret or names_a_secret(walk.pieces):
-        across = found_across(walk.pieces, find)
+        # Pieces that are put together are no text that somebody wrote.
+        across = found_across(walk.pieces, find if find_again is None else find_again())
         if across:
             walk = _Walk(find, actions, vault, authored, source, placing, across)
             shown = walk.frozen(payload)
@@ -136,7 +138,7 @@ def redact_payload(  # noqa: PLR0913 - each is a fact about one payload
             return Redacted(payload=payload, counts=MappingProxyType(dict(counts)))
         payload = shown
         grown = vault.version != known
-        if grown and find_again is not None:
+        if find_again is not None:
             find = find_again()
         known = vault.version
         # What the vault learned may stand in a text that was harmless until now.

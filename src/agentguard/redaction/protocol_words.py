@@ -53,7 +53,7 @@ SPOKEN = frozenset(
 # What stands in such members: roles, kinds of parts and of results, and flags.
 _VALUES = frozenset(
     """
-    array assistant auto boolean chatbot completed developer false function high image_url
+    POST array assistant auto boolean chatbot completed developer false function high image_url
     in_progress incomplete input_audio input_file input_image input_text integer json_object
     json_schema latest low medium message none null number object output_text required string
     system text thinking tool tool_result tool_use true url user
