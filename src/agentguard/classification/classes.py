@@ -16,7 +16,6 @@ from agentguard.vocabulary import Action, DataClass, Finding
 
 SECRET = "secret"  # noqa: S105 - the name of a family of classes
 PII = "pii"
-ORGANISATION = "organisation"
 MEDIA = "media"
 ANSWER = "answer"
 

@@ -12,7 +12,7 @@ INVARIANT: what is pointed at is what a reader of JSON finds at the place
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from agentguard.redaction import Area, PlacedClasses
 from agentguard.redaction.json_text import parsed
@@ -31,7 +31,7 @@ class _Holder:
 
     standing: Standing
     is_object: bool
-    name: str | None = None
+    name: str | None = field(default=None, repr=False)
     index: int = 0
 
 

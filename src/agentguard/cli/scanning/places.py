@@ -11,7 +11,7 @@ are cut (tests/cli/test_scan_places.py).
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from agentguard.vocabulary import Finding
 
@@ -56,7 +56,7 @@ Mark = Callable[[str, str], str]
 class Window:
     """A part of a text; findings that begin behind ``owned`` are the next window's."""
 
-    text: str
+    text: str = field(repr=False)
     start: int
     owned: int
     line: int
