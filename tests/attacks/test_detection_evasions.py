@@ -6,11 +6,13 @@ Each test tells one way that was tried, by somebody who writes a part of the tex
 a page that groups digits with blanks of its own, a keyboard of another language, a word beside it.
 """
 
+import base64
 import unicodedata
 
 import pytest
 
 from agentguard.classification import Classifier, build_classifier
+from agentguard.vocabulary import KnownValue
 
 CARD = "4539578763621486"
 CARD_GROUPS = ("4539", "5787", "6362", "1486")
@@ -139,3 +141,44 @@ def test_a_rule_under_a_heading(finder: Classifier, rule: str) -> None:
 def test_a_token_as_wide_as_a_line(finder: Classifier, size: int) -> None:
     """A token near its name is hidden, also where it is as long as a line of base64."""
     assert _hidden(finder, (TOKEN[::-1] + TOKEN)[:size], "Your new token:\n{}\n")
+
+
+NAMED = "Zebra Falcon 77 of Project Nightjar"
+KEY = "Zk81-Wm40-Qp93-Tt"
+
+
+@pytest.fixture(scope="module")
+def keeper() -> Classifier:
+    """A classifier that knows two values and a project's name in composed letters."""
+    values = (NAMED, KEY, "D\u00e9j\u00e0 vu")
+    return build_classifier(known=[KnownValue(value=each, data_class="own") for each in values])
+
+
+@pytest.mark.parametrize("blank", ["\n", "\r\n", "  ", "\t", "\xa0", " \n"], ids=ascii)
+def test_a_known_value_over_lines(keeper: Classifier, blank: str) -> None:
+    """A known value is hidden where an e-mail or a page breaks it into lines between its words."""
+    assert _hidden(keeper, NAMED.replace(" ", blank))
+
+
+@pytest.mark.parametrize("blank", [" ", "\n", "\r\n\t", "\u2009"], ids=ascii)
+def test_a_known_value_in_pieces(keeper: Classifier, blank: str) -> None:
+    """A known value is hidden where blanks take it apart, plain, in hexadecimal or in base64."""
+    encoded = base64.b64encode(KEY.encode()).decode().rstrip("=")
+    for written in (KEY, KEY.encode().hex(), encoded):
+        assert _hidden(keeper, blank.join((written[:7], written[7:])))
+        assert _hidden(keeper, blank.join(written))
+
+
+def test_a_known_value_glued_together(keeper: Classifier) -> None:
+    """The words of a known value without the blanks between them are the value."""
+    assert _hidden(keeper, NAMED.replace(" ", ""))
+
+
+def test_a_known_value_in_decomposed_letters(keeper: Classifier) -> None:
+    """Letters and accents that stand apart, as file systems write them, are the same letters."""
+    assert _hidden(keeper, unicodedata.normalize("NFD", "D\u00e9j\u00e0 vu"))
+
+
+def test_words_are_not_glued_to_a_known_value(keeper: Classifier) -> None:
+    """What only becomes a known value together with parts of other words is left."""
+    assert keeper.findings("the D\u00e9j\u00e0 vulgar, and Zk81 - Wm40 - Qp9") == ()

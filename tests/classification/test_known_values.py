@@ -111,7 +111,7 @@ def test_a_very_long_value_is_covered_to_its_end() -> None:
     value = "".join(f"line {number:04} of a long key\n" for number in range(200)).strip()
     values = known(value)
     assert value in covered(values, f"<{value}>")
-    assert covered(values, f"<{value[:1000]}>") == [value[:256]]
+    assert value[:256] in covered(values, f"<{value[:1000]}>")
     encoded = base64.b64encode(value.encode()).decode()
     assert encoded.rstrip("=") in {one.rstrip("=") for one in covered(values, f"<{encoded}>")}
 

@@ -148,12 +148,13 @@ class Classifier:
             found += self._read.seen(text).findings
         sets = (*known, *self._known)
         for values in sets:
-            found.extend(values.find(text))
+            found.extend(values.find(text, over_blanks=over_blanks))
         if sets and seen.decodes:
             views = views_of(text)
             for view in views.over_blanks if over_blanks else views.plain:
                 for values in sets:
-                    found.extend(put_back(view, values.find(view.text)))
+                    held = values.find(view.text, over_blanks=over_blanks)
+                    found.extend(put_back(view, held))
         return merge(found, _rank, yields=_is_contextual) if found else ()
 
 

@@ -3,7 +3,8 @@
 """Where does a text hold a value that is known to be sensitive?
 
 Exact search for many values at once, as they are and in the encodings in which they travel:
-base64 at its three alignments, hexadecimal, URL, JSON and HTML escapes, and backwards.
+base64 at its three alignments, hexadecimal, URL, JSON and HTML escapes, and backwards; also where
+a line breaks inside a value, or other blanks stand between its words.
 It does not look for anything that resembles a value.
 
 INVARIANT: every occurrence is found, also where one value lies inside another
@@ -14,6 +15,7 @@ import base64
 import html
 import json
 import re
+import unicodedata
 import urllib.parse
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -26,12 +28,14 @@ SHORTEST_VALUE = 4
 # A value this long stands nowhere by chance.
 SHORTEST_INSIDE_WORD = 16
 SHORTEST_ENCODED = 8
+# What is shorter and has no words is not looked for over blanks.
+SHORTEST_OVER_BLANKS = 12
 # Of a longer value the beginning is looked for and the rest compared, so that a long key does not
 # make a large automaton. The beginning alone is hidden too.
 LONGEST_SEARCHED = 256
 
 # Forms in which a short value could be a part of a word.
-_AS_WORDS = ("plain", "reversed")
+_AS_WORDS = ("plain", "reversed", "joined")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=")
 # The characters at both ends of a base64 core share bits with what stands beside the value.
@@ -122,13 +126,51 @@ class KnownValues:
     def __len__(self) -> int:
         return self._count
 
-    def find(self, text: str) -> tuple[Finding, ...]:
-        """Return the places where a known value stands, unmerged; they may overlap."""
+    def find(self, text: str, *, over_blanks: bool = True) -> tuple[Finding, ...]:
+        """Return the places where a known value stands, unmerged; they may overlap.
+
+        Args:
+            text: where to look.
+            over_blanks: whether blanks may stand in a value that are none of its own.
+        """
         if not self._written or len(text) < self._shortest:
             return ()
         text = self._cased(inspectable(text))
         hits = self._find(text)
-        return tuple(self._found(text, hits)) if hits else ()
+        found = tuple(self._found(text, hits)) if hits else ()
+        if not over_blanks:
+            return found
+        joined = "".join(text.split())
+        if len(joined) in range(self._shortest, len(text)) and (hits := self._find(joined)):
+            known = {(each.start, each.end) for each in found}
+            broken = self._over_blanks(text, joined, hits)
+            return (*found, *(each for each in broken if (each.start, each.end) not in known))
+        return found
+
+    def _over_blanks(
+        self, text: str, joined: str, hits: Iterable[tuple[int, int, int]]
+    ) -> Iterator[Finding]:
+        places = [place for place, character in enumerate(text) if not character.isspace()]
+        for number, start, end in hits:
+            for whole, entry in self._written[number]:
+                long = len(whole) > LONGEST_SEARCHED and joined.startswith(whole, start)
+                stop = start + len(whole) if long else end
+                begin = start
+                if entry.encoding == "base64":
+                    begin, stop = _with_shared_bits(joined, begin, stop)
+                first, last = places[begin], places[stop - 1] + 1
+                if last - first == stop - begin or (
+                    entry.encoding != "joined" and end - start < SHORTEST_OVER_BLANKS
+                ):
+                    continue
+                if end - start < SHORTEST_INSIDE_WORD and _inside_word(text, first, last):
+                    continue
+                yield Finding(
+                    start=first,
+                    end=last,
+                    data_class=entry.data_class,
+                    detector=f"known_value:{entry.encoding}",
+                )
 
     def _found(self, text: str, hits: Iterable[tuple[int, int, int]]) -> Iterator[Finding]:
         for number, start, end in hits:
@@ -181,11 +223,22 @@ def _all_written(known: Iterable[KnownValue], *, encoded: bool) -> Iterator[_Wri
         if inspectable(value) != value:
             raise ValueError(f"a value of class {entry.data_class!r} holds a lone surrogate")
         forms = [("plain", value)]
+        joined = "".join(value.split())
+        if len(joined) in range(SHORTEST_VALUE, len(value)):
+            forms.append(("joined", joined))
+        forms.extend(("plain", form) for form in _composed(value))
         if encoded and len(value) >= SHORTEST_ENCODED:
             forms.extend(_encodings(value))
         for encoding, text in forms:
             word = encoding in _AS_WORDS and len(value) < SHORTEST_INSIDE_WORD
             yield _Written(text=text, data_class=entry.data_class, encoding=encoding, word=word)
+
+
+def _composed(value: str) -> Iterator[str]:
+    """Yield the other ways to write letters with accents, as one character and as several."""
+    if not value.isascii():
+        forms = {unicodedata.normalize(form, value) for form in ("NFC", "NFD")}
+        yield from sorted(forms - {value})
 
 
 def _encodings(value: str) -> Iterator[tuple[str, str]]:
