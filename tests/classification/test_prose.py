@@ -71,3 +71,16 @@ def test_long_paragraphs_are_cut_between_sentences() -> None:
     parts = list(prose_parts(text))
     assert max(last - first for first, last in parts) <= LONGEST_PART + 30
     assert "".join(text[first:last] for first, last in parts) == text
+
+
+@pytest.mark.parametrize("text", ["Anna went home and " * 40_000, "Anna went " + "a" * 90_000])
+def test_a_sentence_without_an_end_is_cut_all_the_same(text: str) -> None:
+    """No model gets more than it can take: neither words without a stop nor a word without an end."""
+    parts = list(prose_parts(text))
+    assert max(last - first for first, last in parts) <= 2 * LONGEST_PART
+    assert "".join(text[first:last] for first, last in parts) == text
+
+
+def test_blank_lines_of_any_kind_cost_no_more_than_their_length() -> None:
+    """Lines of blanks that are no ASCII are gone over once, not once for each of them."""
+    assert is_prose("Anna went home" + "\n\u00a0" * 200_000)

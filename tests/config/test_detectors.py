@@ -11,6 +11,7 @@ import pytest
 from agentguard import ContentRefused, Guard, GuardFailure
 from agentguard.config import check, load, load_policy
 from agentguard.errors import ConfigError
+from agentguard.wiring import classifier_of
 
 POLICY = """\
 version = 1
@@ -161,3 +162,19 @@ def test_no_detector_is_loaded_that_is_not_named_or_not_needed(write: Callable[.
     before = load_policy(write())[0].digest
     assert load_policy(write("as_class"))[0].digest != before
     assert "acme_detectors" not in sys.modules
+
+
+def test_detectors_combine_with_everything_else(write: Callable[..., Path]) -> None:
+    """What an own detector and others find in one place is one finding that covers both."""
+    path = write("as_class")
+    (path.parent / "acme.toml").write_text("[[rules]]\nid = 'c'\nregex = 'ary-[0-9]{6}'\n")
+    rule_file = '[[detection.rule_file]]\nfile = "acme.toml"\nformat = "gitleaks"\n'
+    path.write_text(f'{path.read_text()}\n{rule_file}class = "credential"\n')
+    classifier = classifier_of(load(path, {}))
+    text = "so a canary-123456 sings"
+    (found,) = classifier.findings(text)
+    assert text[found.start : found.end] == "canary-123456"
+    assert (found.data_class, found.detector) == ("credential", "gitleaks:c")
+    assert found.covers == {"acme_id"}
+    (encoded,) = classifier.findings(f"see {b'so a canary sings here'.hex()} there")
+    assert encoded.data_class == "acme_id"

@@ -23,18 +23,22 @@ _PARAGRAPH = re.compile(r"[^\n]+(?:\n(?![ \t]*\n)[^\n]+)*")
 _WORD = re.compile(r"[^\W\d_]{2,}(?:['\u2019-][^\W\d_]+)*|\b[^\W\d_]\b")
 # What programs, logs and tables are full of and sentences are not.
 _SYMBOL = re.compile(r"[{}<>=\[\]|\\`~^*_#@$%+/]|\w\(|->|[a-z]\.[a-z_]")
-_LOG_LINE = re.compile(r"(?m)^\s*(?:\[?\d{2,4}[-/:]\d{2}[-/:]\d{2}|(?:DEBUG|INFO|WARN|ERROR)\b)")
+_LOG_LINE = re.compile(
+    r"(?m)^[^\S\n]*(?:\[?\d{2,4}[-/:]\d{2}[-/:]\d{2}|(?:DEBUG|INFO|WARN|ERROR)\b)"
+)
 _SENTENCE_BREAK = re.compile(r"(?<=[.!?])\s+")
 
 
 def prose_parts(text: str) -> Iterator[tuple[int, int]]:
     """Yield start and end of the parts of a text that read like sentences.
 
-    A part has at most ``LONGEST_PART`` characters unless a sentence has more.
+    A part has about ``LONGEST_PART`` characters at most; where a sentence has more, it is cut at a
+    blank.
     """
     for paragraph in _PARAGRAPH.finditer(text):
         if is_prose(paragraph.group()):
-            yield from _pieces(text, *paragraph.span())
+            for start, end in _pieces(text, *paragraph.span()):
+                yield from _bounded(text, start, end)
 
 
 def is_prose(text: str) -> bool:
@@ -46,6 +50,16 @@ def is_prose(text: str) -> bool:
     wordy = sum(map(len, words)) >= _LEAST_WORDY * size
     symbols = len(_SYMBOL.findall(text))
     return wordy and symbols <= 1 + _MOST_SYMBOLS * size and _LOG_LINE.search(text) is None
+
+
+def _bounded(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Cut what is longer than two parts at blanks, or anywhere where there are none."""
+    while end - start > 2 * LONGEST_PART:
+        blank = text.rfind(" ", start + 1, start + LONGEST_PART)
+        cut = start + LONGEST_PART if blank < 0 else blank + 1
+        yield start, cut
+        start = cut
+    yield start, end
 
 
 def _pieces(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
