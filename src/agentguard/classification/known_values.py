@@ -38,6 +38,7 @@ LONGEST_SEARCHED = 256
 _AS_WORDS = ("plain", "reversed", "joined")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_=")
+_BLANKS = bytes(code for code in range(128) if chr(code).isspace())
 # The characters at both ends of a base64 core share bits with what stands beside the value.
 _SHARED = 2
 
@@ -140,7 +141,7 @@ class KnownValues:
         found = tuple(self._found(text, hits)) if hits else ()
         if not over_blanks:
             return found
-        joined = "".join(text.split())
+        joined = _joined(text)
         if len(joined) in range(self._shortest, len(text)) and (hits := self._find(joined)):
             known = {(each.start, each.end) for each in found}
             broken = self._over_blanks(text, joined, hits)
@@ -223,7 +224,7 @@ def _all_written(known: Iterable[KnownValue], *, encoded: bool) -> Iterator[_Wri
         if inspectable(value) != value:
             raise ValueError(f"a value of class {entry.data_class!r} holds a lone surrogate")
         forms = [("plain", value)]
-        joined = "".join(value.split())
+        joined = _joined(value)
         if len(joined) in range(SHORTEST_VALUE, len(value)):
             forms.append(("joined", joined))
         forms.extend(("plain", form) for form in _composed(value))
@@ -232,6 +233,13 @@ def _all_written(known: Iterable[KnownValue], *, encoded: bool) -> Iterator[_Wri
         for encoding, text in forms:
             word = encoding in _AS_WORDS and len(value) < SHORTEST_INSIDE_WORD
             yield _Written(text=text, data_class=entry.data_class, encoding=encoding, word=word)
+
+
+def _joined(text: str) -> str:
+    """Return a text without its blanks."""
+    if text.isascii():
+        return text.encode("ascii").translate(None, _BLANKS).decode("ascii")
+    return "".join(text.split())
 
 
 def _composed(value: str) -> Iterator[str]:
