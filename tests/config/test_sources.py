@@ -46,6 +46,8 @@ def fetched(
         ({"values_from_files": ["none/*"]}, "values_from_files[0] no file is called 'none/*'"),
         ({"values_from_files": ["short*"]}, "file 'short.key' holds a value that is shorter"),
         ({"values_from_files": ["binary"]}, "file 'binary' is not UTF-8"),
+        ({"values_file": "no\0name"}, "cannot be read"),
+        ({"values_from_files": ["link*"]}, "file 'link' is no file"),
         ({"values_from_dotenv": [".env"]}, "file '.env' holds nothing like a secret"),
         ({"values_from_dotenv": ["no.env"]}, "file 'no.env' does not exist"),
     ],
@@ -59,6 +61,7 @@ def test_a_value_that_cannot_be_used_is_told_by_place(
     (tmp_path / "short.key").write_text(CANARY)
     (tmp_path / "list.csv").write_text(f"a,b\n{CANARY},{CANARY}\n")
     (tmp_path / ".env").write_text(f"PASSWORD={CANARY}\n")
+    (tmp_path / "link").symlink_to(tmp_path / "nothing")
     (tmp_path / "binary").write_bytes(CANARY.encode() + b"\xff")
     _, _, told = fetched(tmp_path, {"SHORT": CANARY}, name="vip", **table)
     assert len(told) == 1
@@ -111,3 +114,13 @@ def test_a_long_list_is_taken_whole_and_its_mistakes_are_told_in_short(
     _, _, told = fetched(tmp_path, {}, name="vip", values_file="list.txt")
     assert len(told) == 6
     assert "995 more values" in told[-1]
+
+
+def test_a_folder_may_have_any_name(tmp_path: pathlib.Path) -> None:
+    """Only what the policy writes is a pattern, not the folder that the policy lies in."""
+    folder = tmp_path / "[live] *"
+    (folder / "keys").mkdir(parents=True)
+    (folder / "keys" / "one").write_text("first value")
+    _, known, told = fetched(folder, {}, name="credential", values_from_files=["keys/*"])
+    assert told == []
+    assert known == (KnownValue(value="first value", data_class="credential"),)

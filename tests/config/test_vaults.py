@@ -84,6 +84,7 @@ def test_approvers_need_no_key(write: Write) -> None:
         ('key_env = "EMPTY"', "key_env", "is not set"),
         ('key_env = "SHORT"', "key_env", "32 random bytes"),
         ('key_file = "not-here.key"', "key_file", "cannot be read"),
+        ('key_file = "no\\u0000name"', "key_file", "cannot be read"),
         ('key_env = "VAULT_KEY"\nold_key_envs = ["SHORT"]', "old_key_envs[0]", "32 random"),
         ('key_env = "VAULT_KEY"\nexpire_after = "soon"', "expire_after", "must be a duration"),
         ('key_env = "VAULT_KEY"\nexpire_after = "0d"', "expire_after", "must be a duration"),

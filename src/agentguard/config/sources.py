@@ -148,11 +148,12 @@ class _Fetching:
         values = []
         for place, pattern in enumerate(self._table.values_from_files or ()):
             path = (*self._path, "values_from_files", place)
-            paths = [each for each in _fitting(folder, pattern) if each.is_file()]
+            paths = [each for each in _fitting(folder, pattern) if not each.is_dir()]
             if not paths:
                 self._tell(path, f"no file is called {pattern!r}")
             for each in paths:
-                problem, text = text_of(each)
+                # A link that leads nowhere stands for a value, and a pipe would be waited for.
+                problem, text = text_of(each) if each.is_file() else ("is no file", "")
                 if problem is None and len(text.strip()) < SHORTEST_VALUE:
                     problem = f"holds a value that {_TOO_SHORT}"
                 if problem is not None:
@@ -175,8 +176,8 @@ class _Fetching:
 
 def _fitting(folder: Path, pattern: str) -> list[Path]:
     """Return the files that a pattern names, sorted; it is relative to a folder or absolute."""
-    whole = Path(pattern) if Path(pattern).is_absolute() else folder / pattern
-    return sorted(Path(each) for each in glob.glob(str(whole)))  # noqa: PTH207 - absolute patterns
+    whole = pattern if Path(pattern).is_absolute() else f"{glob.escape(str(folder))}/{pattern}"
+    return sorted(Path(each) for each in glob.glob(whole))  # noqa: PTH207 - absolute patterns
 
 
 def text_of(path: Path) -> tuple[str | None, str]:
@@ -188,5 +189,5 @@ def text_of(path: Path) -> tuple[str | None, str]:
         return "does not exist", ""
     except UnicodeDecodeError:
         return "is not UTF-8 text", ""
-    except OSError:
+    except (OSError, ValueError):  # the name may be none
         return "cannot be read", ""

@@ -130,7 +130,7 @@ class _Reading:
             text = file.read_bytes().decode("ascii")
         except UnicodeDecodeError:
             text, mode = "?", 0
-        except OSError as error:
+        except (OSError, ValueError) as error:  # the name may be none
             self._tell(path, f"file {name!r} cannot be read ({type(error).__name__})")
             return bytes(KEY_BYTES)
         if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
