@@ -31,7 +31,7 @@ def url_safe(content: str) -> str:
 def read(text: str) -> list[tuple[str, str]]:
     """The encoded runs of a text, and what they hold."""
     sites = run_sites(text, runs_of(shape_of(text)))
-    return [(text[site.start : site.end], site.instead) for site in sites]
+    return [(text[site.start : site.end], site.instead) for site in sites if site.instead.strip()]
 
 
 def read_over_blanks(text: str) -> list[tuple[str, str]]:
@@ -57,6 +57,23 @@ def test_a_run_that_holds_text_is_read(
     written = text.encode().hex()
     assert read(f"{before}{written} and") == [(written, text)]
     assert read(f"{before}0x{written.upper()} and") == [(f"0x{written.upper()}", text)]
+
+
+def test_bytes_beside_a_text_are_parted_from_it() -> None:
+    """What no text can be read from looks like no token beside the text that was read."""
+    run = b64(NOISE[:27] + b"\x80" * 3 + TEXT.encode() + b"\x80" * 3 + NOISE[30:57])
+    text = f"<{run}>"
+    sites = run_sites(text, runs_of(shape_of(text)))
+    assert [site.instead for site in sites] == ["\n", TEXT, "\n"]
+    assert "".join(text[site.start : site.end] for site in sites) == run.rstrip("=")
+
+
+def test_two_texts_in_one_run_are_both_read() -> None:
+    """A second text in base64, joined to another one, is read beside it."""
+    text = f"{b64(TEXT).rstrip('=')}_{b64(TEXT * 2)}"
+    first, second = (held for _, held in read(text))
+    assert first == TEXT
+    assert second.endswith(f"swordfish-77{TEXT}")
 
 
 @pytest.mark.parametrize("before", [0, 1, 2, 3, 8])

@@ -15,7 +15,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, TypeAlias
 
-from agentguard.classification.views.view import Site
+from agentguard.classification.views.view import PARTING, Site
 
 SHORTEST_RUN = 16
 # So many characters in a row that read as text seldom stand in random bytes, and so many never.
@@ -26,6 +26,8 @@ LONGEST_JUDGED = 4096
 # Only runs so long are tried at other alignments than that of their beginning.
 SHORTEST_SHIFTED = 32
 MOST_PADDING = 2
+# How often what stays beside a text is read again; a run has no more alignments.
+MOST_RESTS = 4
 
 _ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"
 _CONTROLS = bytes(code for code in (*range(32), 127) if code not in b"\t\n\v\f\r")
@@ -54,7 +56,7 @@ _READS_SURELY = b"a" * SURE_TEXT
 _HEX = re.compile(r"(?:0[xX])?([0-9a-fA-F]{24,})")
 _HEX_SHAPE = bytes(104 if code in b"0123456789abcdefABCDEF" else 32 for code in range(256))
 _HEX_GATE = b"h" * 2 * SHORTEST_TEXT
-_UNREADABLE = re.compile("[^\t\n\r -~\x85\xa0-\U0010ffff]")
+_UNREADABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f]")
 _LETTER = re.compile(rb"[\xc2-\xf4][\x80-\xbf]")
 _WIDE = re.compile(rb"(?:[\t\n\r -~]\x00){6}")
 
@@ -96,12 +98,31 @@ def run_sites(text: str, runs: Runs, escapes: Sequence[Site] = ()) -> list[Site]
             passed += 1
         if passed < len(escapes) and escapes[passed].start < start:
             start = escapes[passed].end
-        for held in held_in(text[start:end]):
-            last = start + held.end
-            if last == end:
-                last += padding_at(text, end)
-            sites.append(Site(start + held.start, last, held.text))
+        sites += _sites_in(text, start, end, MOST_RESTS)
     return sites
+
+
+def _sites_in(text: str, start: int, end: int, rests: int) -> Iterator[Site]:
+    behind = start
+    for held in held_in(text[start:end]):
+        yield from _rest(text, behind, start + held.start, rests)
+        behind = start + held.end
+        if behind == end:
+            behind += padding_at(text, end)
+        yield Site(start + held.start, behind, held.text)
+    if behind > start:
+        yield from _rest(text, behind, end, rests)
+
+
+def _rest(text: str, start: int, end: int, rests: int) -> Iterator[Site]:
+    """Yield what of a run stays beside what it holds: what that holds, too, or else nothing of it.
+
+    Otherwise the bytes beside a text would look like a token, with or without the letters of that
+    text. The text before this view has them still.
+    """
+    if start < end:
+        inside = list(_sites_in(text, start, end, rests - 1)) if rests else []
+        yield from inside or (Site(start, end, PARTING),)
 
 
 def padding_at(text: str, place: int) -> int:

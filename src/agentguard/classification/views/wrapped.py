@@ -52,7 +52,9 @@ _PIECE = re.compile(r"[A-Za-z0-9_+/.~-]{3,256}")
 _NAME = re.compile(r"(?i)key|token|secret|passw|pwd|auth|cred|bearer")
 # Most random tokens hold letters and digits beside one another, and few words and numbers do.
 _MIXED = re.compile(r"[0-9][A-Za-z]|[A-Za-z][0-9]")
-_PLAIN = re.compile(r"[.-]*(?:[A-Z]?[a-z]{1,15}|[A-Z]{1,9}|[0-9]{1,4}|[a-z]+(?:[_.-][a-z]+)+)[.-]*")
+_PLAIN = re.compile(
+    r"[.-]*(?:[A-Z]?[a-z]{1,15}|[A-Z]{1,9}|[0-9]{1,4}|[a-z]+(?:[_.-][a-z]+)+)[.-]*|[A-Z]+-----"
+)
 _TIME = re.compile(r"[0-9]{1,4}[-/:.]|[0-9]{1,2}[A-Z][a-z]{2}|[0-9]{2}T[0-9]")
 _SOFT_BREAK = re.compile(r"(?<=[!-~])=\r?\n(?=[!-~])")
 _SOFT = re.compile(r"=[\r\n]")
