@@ -12,6 +12,7 @@ INVARIANT: whatever the options, the output holds no value that was found
 import argparse
 import os
 import sys
+from collections.abc import Container
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from agentguard.classification import (
     Classifier,
     build_classifier,
 )
+from agentguard.classification.names import NAME_CLASSES
 from agentguard.cli.output import CommandFailed, print_json, visible
 from agentguard.cli.scanning.baseline import (
     Baseline,
@@ -156,6 +158,7 @@ def _looking(options: argparse.Namespace) -> _Looking:
     if options.config == DEFAULT_FILE and not os.path.lexists(DEFAULT_FILE):
         profile = Profile(options.profile or Profile.BALANCED)
         named = NAMED_ONLY.intersection(options.classes or ())
+        _refuse_names(options, "no policy names one")
         return _Looking(
             build_classifier(profile=profile, named=named),
             NOTHING_PLACED,
@@ -163,6 +166,7 @@ def _looking(options: argparse.Namespace) -> _Looking:
             f"the built-in classes, profile {profile}",
         )
     settings = load(options.config)
+    _refuse_names(options, "the policy has no [[class]] table for it", settings.named)
     detection = settings.policy.detection
     if options.profile is not None:
         detection = replace(detection, profile=Profile(options.profile))
@@ -177,6 +181,19 @@ def _looking(options: argparse.Namespace) -> _Looking:
         {known.name: known.family for known in settings.policy.classes.values()},
         f"the policy {visible(str(options.config))}, profile {detection.profile}",
     )
+
+
+def _refuse_names(
+    options: argparse.Namespace, why: str, named: Container[str] = frozenset()
+) -> None:
+    """Refuse to look for names where nothing would find any.
+
+    Raises:
+        CommandFailed: such a class is asked for.
+    """
+    for name in (*(options.classes or ()), *(options.fail_on or ())):
+        if name in NAME_CLASSES and name not in named:
+            raise CommandFailed(f"{name!r} is found by a model of language, and {why}")
 
 
 def _baseline(options: argparse.Namespace) -> Baseline | None:
