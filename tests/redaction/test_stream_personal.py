@@ -11,6 +11,7 @@ import itertools
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -85,6 +86,8 @@ SECRETS = (
     *(f"Authorization: Bearer {DRAWN}", f"curl -u admin:{DRAWN} https://a.example", "secret"),
     *(f"export TOKEN={DRAWN}", f"postgres://u:{DRAWN}@db.example/x", "token", f"key: {DRAWN}"),
     *(base64.b64encode(TOKEN.encode()).decode(), TOKEN.replace("g", "\\u0067"), f"pwd '{DRAWN}'"),
+    "<password>\nhunter2Qx9\n</password>",
+    f"密码是{DRAWN}谢谢",
     TOKEN.translate({code: code + 0xFEE0 for code in range(33, 127)}),
 )
 PROSE = (
@@ -150,3 +153,63 @@ def test_every_way_of_cutting_gives_the_whole(session: Any, text: str, cuts: lis
     expected = whole(here, text)
     assert streamed(here, pieces(text, cuts)) == expected
     assert streamed(here, text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "you can reach 555-0132 as my phone number today",
+        "das ist 4155550132 (mobile) und mehr",
+        "it is 943 476 5919, her NHS number, and so on",
+        "send it to GB82 WEST 1234 5698 7654 32 tomorrow",
+        "my SSN is\n078-05-1120 and hers is 536 90 4399 too",
+        "he lives at 12 Old Mill Road, Apt 4B, Springfield, IL 62704 with her",
+        "c'est au 12 bis, rue victor Hugo puis à droite",
+        "er wohnt Am Alten Weg 3 in der Stadt",
+        "born on March 3, 1975 in a town",
+        "date of birth: 12th of September 1980 it says",
+        "call (415) 555-0132 ext. 77 or write",
+        "passport no K 1234567 was lost, C01X00T47 is the (Reisepass)",
+        "<password>\nhunter2Qx9\n</password> it says",
+        f"your password:\n  {DRAWN} is new",
+        "here 1 2 3 4 5 6 7 8 9 1 2 3 4 5 6 7 8 9 555 0132 phone",
+    ],
+    ids=range(15),
+)
+def test_every_place_to_cut_gives_the_whole(session: Any, text: str) -> None:
+    """Cut once at every place, each text comes out as a whole one, and so do single letters."""
+    here = session(**PII)
+    expected = whole(here, text)
+    assert expected[0] != text
+    assert all(streamed(here, pieces(text, [cut])) == expected for cut in range(1, len(text)))
+    assert streamed(here, text) == expected
+
+
+def lags(here: Any, text: str) -> int:
+    """How many characters are held at most while a text comes letter by letter."""
+    check, shown, most = here.stream(), 0, 0
+    for came, letter in enumerate(text, 1):
+        released = check.feed(grown(letter))
+        shown += sum(len(each.shown.content["grow"]["c"]) for each in released)
+        most = max(most, came - shown)
+    return most
+
+
+@pytest.mark.parametrize(
+    ("text", "most"),
+    [
+        ("and so the old man went down to the sea again, it was late " * 4, 12),
+        ("we paid 250 for it, and then the others came along with theirs " * 4, 56),
+        ("Il était une fois, dans un pays lointain, quelques hommes très fatigués " * 4, 12),
+    ],
+    ids=["words", "a number", "accents"],
+)
+def test_what_is_not_open_is_not_held(session: Any, text: str, most: int) -> None:
+    """Words come at once although every class of personal data is looked for; numbers wait."""
+    assert lags(session(**PII), text) <= most
+
+
+def test_cards_and_mail_hold_no_words(session: Any) -> None:
+    """Where only cards and addresses of mail are looked for, not even a number waits for words."""
+    here = session(payment_card=Action.BLOCK, email=Action.REDACT)
+    assert lags(here, "we paid 250 for it, and then the others came along with Theirs " * 4) <= 12

@@ -28,9 +28,12 @@ LONGEST_TAG = 2048
 # Digits behind which no payment card goes on, and where to look for the last ones.
 MOST_DIGITS = 20
 DIGITS_SEEN = 128
+# As far as a word may stand behind the tag that names it.
+LONGEST_INDENT = 18
 # A line that begins or ends a key is shorter.
 LONGEST_KEY_LINE = 128
 
+_BLANKS = " \t\n\r\f"
 # Of the forms in full width only what ends a clause: letters may be those of a token.
 _WIDE = (
     "\u3001-\u303f\u3041-\u30ff\u3105-\u312f\u3400-\u9fff\uac00-\ud7a3"
@@ -71,7 +74,7 @@ def cut_places(text: str, start: int) -> Iterator[int]:
 
 def cut_before(text: str, place: int, base: int) -> int:
     """Return the last place up to *place* at which a text may be cut, *base* if there is none."""
-    blank = max(text.rfind(each, base, place) for each in " \t\n\r\f") + 1
+    blank = max(text.rfind(each, base, place) for each in _BLANKS) + 1
     start = max(blank, base)
     rest = text[start:place]
     if rest.isascii():
@@ -160,6 +163,14 @@ def _is_settled(text: str, start: int) -> bool:
     return False
 
 
+def _open_element(text: str, base: int) -> int:
+    """Hold the one word behind a tag: it is a value if the end of an element comes."""
+    end = len(text.rstrip("<").rstrip())
+    start = max(base, 1 + max(text.rfind(each, base, end) for each in _BLANKS))
+    before = text[max(0, start - LONGEST_INDENT) : start].rstrip()
+    return start if ">" in text[start:end] or before.endswith(">") else len(text)
+
+
 def _open_tag(text: str, base: int) -> int:
     for tag in _TAG.finditer(text, base):
         stop = tag.end() + LONGEST_TAG
@@ -186,6 +197,7 @@ _RULES: tuple[Opening, ...] = (
     _open_key,
     _open_image,
     _open_tag,
+    _open_element,
 )
 
 # By how many characters before a cut the values are told apart.

@@ -74,7 +74,7 @@ _WIDE_SIGNS = re.compile(_WIDE_SIGN)
 # A dash between blanks, and the edge of a column.
 _DASH = rb"[ \t](?:-{1,2}|\xe2\x80[\x93\x94]|~|\|)(?=[ \t])"
 _SIGN = (
-    rb"(?::=|=>|->|={1,3}|!={1,2}|:|\|\||\?\?|&quot;|&#61;|%3[DdAa]|"
+    rb"(?::=|=>|->|={1,3}|!={1,2}|:(?!:)|\|\||\?\?|&quot;|&#61;|%3[DdAa]|"
     + _WIDE_SIGN
     + rb"|"
     + _DASH
@@ -117,7 +117,9 @@ _QUOTED = re.compile(_WRAP + rb"(?P<quote>\\{0,3}(?:\"|'|`|&quot;|&#39;|%22))" +
 _SECOND = re.compile(
     rb"(?:\"[^\"\r\n]{0,80}\"|'[^'\r\n]{0,80}'|\w{1,40}),[ \t]{0,4}(?P<wrap>)(?P<quote>[\"'])"
 )
-_BARE = re.compile(_SCHEME + rb"(?P<value>[^\s\"'`<>]{1,4096})")
+# Scripts that put no blanks between words go on behind a value.
+_BARE = re.compile(_SCHEME + rb"(?P<value>[^\s\"'`<>\xe3-\xed\xef]{1,4096})")
+_TAGGED = re.compile(rb"\S{1,4096}?(?=\s{0,64}</)")
 # The next parameter of a query, or a quote in HTML.
 _MORE = re.compile(rb"&(?:quot;|#39;|amp;)|[&;,][ \t]?[\w.%-]{1,48}=")
 _GIVES = (b"=", b":")
@@ -205,7 +207,8 @@ def _span(data: bytes, place: int, quoted: re.Match[bytes] | None, *, tag: bool)
     if quoted is not None:
         return quoted.end(), _closing(data, quoted.end(), quoted["quote"])
     if tag:
-        return place, data.find(b"</", place, place + MOST_VALUE)
+        tagged = _TAGGED.match(data, place, place + MOST_VALUE)
+        return place, place if tagged is None else tagged.end()
     bare = _BARE.match(data, place, place + MOST_VALUE)
     if bare is None:
         return place, place

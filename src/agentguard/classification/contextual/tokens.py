@@ -53,6 +53,12 @@ _OWN_NAME = re.compile(
     rb"[-_.=:]{1,2}(?=[A-Za-z0-9]{8})"
 )
 _MARKED = re.compile(rb"[a-z]{2,12}(?:_[a-z]{2,8})?_[0-9a-fA-F]{32,128}\Z")
+# Identifiers that the providers of models give, and what Kubernetes calls the pods of a workload.
+_GIVEN = re.compile(
+    rb"(?:(?:asst|batch|call|chatcmpl|cmpl|conv|file|fc|fp|item|mcp|msg|msgbatch|req|resp|rs|run"
+    rb"|srvtoolu|step|thread|toolu|vs|ws)[-_][A-Za-z0-9]{6,64}"
+    rb"|[a-z][a-z0-9]*(?:-[a-z0-9]{1,20}){0,6}-[bcdf0-9]{6,10}-[bcdfghjklmnpqrstvwxz2456789]{5})\Z"
+)
 _NAME = re.compile(rb"[\w.-]{2,64}=(?=[^=])")
 _WORD_BACKWARDS = re.compile(rb"[\w.-]{1,48}")
 _URL = re.compile(rb"://[^\s\"'<>?=&]*\Z")
@@ -207,7 +213,8 @@ def _is_field(data: bytes, first: int, between: frozenset[bytes]) -> bool:
 def _is_harmless(data: bytes, first: int, last: int, body: bytes) -> bool:
     token = data[first:last]
     return (
-        harmless.is_address(token)
+        _GIVEN.match(token) is not None
+        or harmless.is_address(token)
         or harmless.is_file(token)
         or harmless.is_version(body)
         or not _LONG.search(body)
