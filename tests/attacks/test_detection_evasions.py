@@ -51,6 +51,13 @@ def test_digits_grouped_by_a_typesetter(finder: Classifier, separator: str) -> N
     assert _hidden(finder, separator.join(("536", "22", "8726")), "My SSN is {} today.")
 
 
+@pytest.mark.parametrize("separator", [".", "_", "  ", "   ", " - ", " | "])
+def test_a_card_in_a_table(finder: Classifier, separator: str) -> None:
+    """A card's groups are read together, whatever a table or a person puts between them."""
+    assert _hidden(finder, separator.join(CARD_GROUPS))
+    assert _hidden(finder, separator.join(("3782", "822463", "10005")))
+
+
 @pytest.mark.parametrize("blank", BLANKS, ids=unicodedata.name)
 def test_an_account_grouped_by_a_typesetter(finder: Classifier, blank: str) -> None:
     """Blanks of a web page between the groups of an account number do not hide it."""

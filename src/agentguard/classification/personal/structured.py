@@ -90,7 +90,9 @@ PERSONAL_FORMATS: tuple[TokenFormat, ...] = (
     TokenFormat(
         name="payment_card_number",
         data_class=PAYMENT_CARD,
-        pattern=r"[0-9](?:[ -]?[0-9]){11,}",
+        pattern=r"[0-9](?:[ -]?[0-9]){11,}"
+        r"|[2-6][0-9]{3}(?:(?:[._]| [|-] | {2,3})[0-9]{4}){3}"
+        r"|3[47][0-9]{2}(?:[._]| [|-] | {2,3})[0-9]{6}(?:[._]| [|-] | {2,3})[0-9]{5}",
         shortest=12,
         documentation="https://www.iso.org/standard/70484.html",
         confirm=cards.confirmed,
