@@ -6,7 +6,7 @@ import gc
 import itertools
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from agentguard import GuardFailure
 from agentguard.enforcement import Sessions
 from agentguard.enforcement import sessions as sessions_module
 from agentguard.identity import Identities
-from agentguard.redaction import VaultScope
+from agentguard.redaction import Issued, Vault, VaultScope
 from agentguard.session import Session
 from agentguard.stores import KeyRing, SqliteVaultStore, VaultKeeper, VaultKey
 from agentguard.vocabulary import Action, Caller, DataClass, KnownValue
@@ -115,6 +115,29 @@ def test_erased_and_expired_values_are_unknown_from_the_next_call_on(world: Worl
     world.keepers[0].erase(session="a")
     assert sessions.of(world.who("a")).vault.issued(young) is None
     assert sessions.of(world.who("b")).vault.issued(other) is not None
+
+
+def test_an_erasure_between_two_first_readings_is_not_lost(world: World) -> None:
+    """What one thread read before somebody erased is not known after another read it later.
+
+    Both opened the session for the first time, and the one that had read first was the last to
+    tell the session, which took what was erased for what had been there all along.
+    """
+    old = hide_and_keep(world.process(), world.who("a"))
+    sessions = world.process()
+    restore, waiting = Vault.restore, [True]
+
+    def slowly(vault: Vault, kept: Iterable[Issued], *, own: bool) -> None:
+        if waiting:
+            waiting.clear()
+            world.keepers[-1].erase(session="a")
+            assert sessions.of(world.who("a")).vault.issued(old) is None
+        restore(vault, kept, own=own)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Vault, "restore", slowly)
+        assert sessions.of(world.who("a")).vault.issued(old) is None
+    assert sessions.of(world.who("a")).vault.issued(old) is None
 
 
 @pytest.mark.parametrize("others_write", [False, True])

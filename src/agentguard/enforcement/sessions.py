@@ -191,12 +191,8 @@ class Sessions:
         """
         with self._lock:
             read = self._read[session]
-            last, expires_at = read.last, read.expires_at
+            last = read.last
         kept = keeper.read(read.place, last)
-        erased = read.erasures not in {None, kept.erasures}
-        if erased or (expires_at is not None and self._seconds() >= expires_at):
-            self._forget(caller, session)
-            return self._refreshed(keeper, caller, self._held(caller))
         try:
             session.vault.restore(kept.own, own=True)
             session.vault.restore(kept.others, own=False)
@@ -204,10 +200,18 @@ class Sessions:
             self._forget(caller, session)
             raise StoreFailure("two values share a placeholder") from None
         with self._lock:
+            # Asked behind the reading: another thread may have read it meanwhile, before or after
+            # somebody erased.
+            known_too_long = read.erasures not in {None, kept.erasures}
+            if read.expires_at is not None and self._seconds() >= read.expires_at:
+                known_too_long = True
             read.last = max(read.last, kept.last)
             read.erasures = kept.erasures if read.erasures is None else read.erasures
             read.expires_at = _first(read.expires_at, kept.expires_at)
-        return session
+        if not known_too_long:
+            return session
+        self._forget(caller, session)
+        return self._refreshed(keeper, caller, self._held(caller))
 
     def _seconds(self) -> float:
         return 0.0 if self._now is None else self._now().timestamp()
