@@ -6,6 +6,7 @@ A flaw is located by the path of keys in the policy file, so that whoever read t
 the line. Which flaws there are say the modules that look for them.
 """
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -29,13 +30,17 @@ class Flaw:
 
 
 def key_of(path: Path) -> str:
-    """Return a path as it is shown: ``rule[2].args.amount``, counted from 0."""
+    """Return a path as it is shown: ``rule[2].args.amount``, counted from 0.
+
+    A name that is more than letters and digits is written in quotes and in ASCII, as TOML takes
+    it: what a file calls a key is shown at terminals.
+    """
     key = ""
     for part in path:
         if isinstance(part, int):
             key += f"[{part}]"
         else:
-            name = part if _BARE_KEY.fullmatch(part) else f'"{part}"'
+            name = part if _BARE_KEY.fullmatch(part) else json.dumps(part)
             key += f".{name}" if key else name
     return key
 
