@@ -25,7 +25,7 @@ _PLACEHOLDER = re.compile(
     rb"|[_-]here\b|to[_-]?do\b|fake|mock|xxx|goes[_-]here|<|>"
 )
 _CODE = re.compile(
-    rb"\A[A-Za-z_$][\w$]*(?:\.|->|::|\[|\()|\(\)|\A[A-Za-z_]+\Z|\A[\[({&*!]|\A-|=>|\A[A-Z][A-Z0-9_]*_[A-Z0-9_]*\Z|\A[a-z]+(?:_[a-z0-9]+)+\Z"
+    rb"\A[A-Za-z_$][\w$]*(?:\.|->|::|\[|\()|\(\)|\A[A-Za-z_]+\Z|\A[\[({&*!]|\A-|\A@(?:[A-Z]+|_)\Z|=>|\A[A-Z][A-Z0-9_]*_[A-Z0-9_]*\Z|\A[a-z]+(?:_[a-z0-9]+)+\Z"
 )
 _PATH = re.compile(rb"\A(?:\.{0,2}/|~/|[A-Za-z]:\\)")
 _ADDRESS = re.compile(rb"\A(?:[a-z][a-z0-9+.-]{1,15}://|file:|data:)")

@@ -97,7 +97,7 @@ _ABOUT = re.compile(
     r"(?:s)?\Z"
 )
 _HARMLESS = re.compile(
-    r"public(?: [a-z]+){0,2}? (?:key|token|sig|signature)s?(?: token)?|(?<![a-z])pub ?key|(?<![a-z])(?:foreign|primary|partition|sort|hot|cache|composite|unique)"
+    r"public(?: [a-z]+){0,2}? (?:key|token|sig|signature)s?(?: token)?|(?<![a-z])pub ?key|(?<![a-z])(?:foreign|primary|partition|sort|hot|cache|composite|unique|idempotency|dedup\w*|shard|routing)"
     r" ?key|key ?(?:board|word|stroke|frame|note|ring)|(?<![a-z])(?:mon|don|tur|hoc|joc|whis)keys?(?![a-z])|compass"
     r"|passage|passenger|author(?!iz)|token ?(?:iz|is)|bypass|passed|passing|passive|accessib"
     r"|(?<![a-z])(?:next|page|paging|pagination|continuation|sync|idempotency|request|change|action|cancel\w*"

@@ -79,7 +79,10 @@ _FINGERPRINTS = (
     *(b"thumbprint", b"id", b"ids", b"trace", b"span", b"request", b"cursor", b"build", b"nonce"),
     *(b"resolved", b"rsa", b"dss", b"ed25519", b"nistp256", b"merge", b"parent", b"tree", b"crc"),
     *(b"object", b"blob", b"index", b"image", b"version", b"sum", b"head", b"base", b"ref"),
-    *(b"refs", b"tag", b"hashes"),
+    *(b"refs", b"tag", b"hashes", b"jti"),
+    # Where the next page begins.
+    *(b"page_token", b"pagetoken", b"page-token", b"next_token", b"nexttoken", b"sync_token"),
+    *(b"synctoken", b"continuation_token", b"continuationtoken", b"resume_token", b"marker"),
 )
 _SHORT_FINGERPRINTS = frozenset((b"to", b"from", b"at", b"by"))
 

@@ -39,6 +39,9 @@ _CARD_RANGES: tuple[tuple[str, str, frozenset[int]], ...] = (
 # A letter or digit that ends one of these belongs to the escape, not to what follows.
 _ESCAPE = re.compile(rb"(?:\\[bfnrt]|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2}|%[0-9A-Fa-f]{2})\Z")
 
+_PAIR = 2
+_BYTE_BEFORE = re.compile(rb"(?<![0-9A-Za-z])[0-9a-f]{2} {1,2}\Z")
+
 # What a doubled digit adds to the sum, for digits that are bytes 48 to 57.
 _DOUBLED = bytes.maketrans(b"0123456789", bytes((0, 2, 4, 6, 8, 1, 3, 5, 7, 9)))
 _SINGLE = bytes.maketrans(b"0123456789", bytes(range(10)))
@@ -69,11 +72,20 @@ def confirmed(data: bytes, start: int, end: int) -> Iterator[tuple[int, int]]:
     first = 0
     while first < len(groups):
         last = _card_from(data, groups, first)
+        if last is not None and _is_dump(data, groups[first : last + 1]):
+            last = None
         if last is None:
             first += 1
         else:
             yield groups[first][0], groups[last][1]
             first = last + 1
+
+
+def _is_dump(data: bytes, groups: list[tuple[int, int]]) -> bool:
+    """Say whether digits in pairs stand behind another pair, as bytes in hexadecimal do."""
+    pairs = all(last - first == _PAIR for first, last in groups)
+    start = groups[0][0]
+    return pairs and _BYTE_BEFORE.search(data, max(0, start - 5), start) is not None
 
 
 def _any_card(data: bytes, groups: list[tuple[int, int]]) -> bool:
