@@ -20,7 +20,7 @@ from agentguard.session import Session
 from agentguard.vocabulary import Finding
 
 CLASSES = {each.name: each for each in BUILT_IN_CLASSES}
-NAMES = ("Harriet", "Thornbury", "Paul", "Li", "Turin")
+NAMES = ("Harriet", "Thornbury", "Paul", "Li", "Turin", "PERSON", "PERSON:AAAAAAAA")
 SENTENCE = "yesterday Harriet met Paul and Li in Turin"
 
 
