@@ -52,7 +52,7 @@ from agentguard.redaction.replacing import (
     with_mixed,
 )
 from agentguard.redaction.spans import without
-from agentguard.redaction.telling import found_behind_key, names_a_credential
+from agentguard.redaction.telling import found_behind_key, name_of, tells
 from agentguard.redaction.vault import BY_PLACE, Vault
 from agentguard.vocabulary import Action, DataClass
 
@@ -217,12 +217,12 @@ class _Walk:
         if node is None or isinstance(node, bool):
             return self._flag(node, place)
         if isinstance(node, int | float):
-            return self._number(json_text.plain_digits(node, repr(node)), place) or node
+            return self._number(json_text.plain_digits(node, repr(node)), key, place) or node
         if place.depth >= DEEPEST_LEVEL:
             raise ValueError(f"nested deeper than {DEEPEST_LEVEL} levels")
-        return (
-            self._array(node, key, place) if isinstance(node, tuple) else self._object(node, place)
-        )
+        if isinstance(node, tuple):
+            return self._array(node, key, place)
+        return self._object(node, key, place)
 
     def _array(self, node: tuple[Frozen, ...], key: str, place: _Place) -> Frozen:
         changed = False
@@ -232,13 +232,13 @@ class _Walk:
             self._path.append(step)
             standing = self._below(place, step, item, named=False)
             below = _Place(place.marks.below(step), place.depth + 1, place.texts, standing)
-            shown = self._value(item, key, below)
+            shown = self._value(item, name_of(index, node, key), below)
             self._path.pop()
             changed = changed or shown is not item
             items.append(shown)
         return tuple(items) if changed else node
 
-    def _object(self, node: Mapping[str, Frozen], place: _Place) -> Frozen:
+    def _object(self, node: Mapping[str, Frozen], outer: str, place: _Place) -> Frozen:
         changed = False
         result: dict[str, Frozen] = {}
         for key, item in node.items():
@@ -246,7 +246,7 @@ class _Walk:
             standing = self._below(place, key, item, named=True)
             below = _Place(place.marks.below(key), place.depth + 1, place.texts, standing)
             shown = self._key(key, below._replace(standing=place.standing))
-            value = self._value(item, key, below)
+            value = self._value(item, name_of(key, node.items(), outer), below)
             self._path.pop()
             if shown in result:
                 raise ValueError("two keys of an object become the same")
@@ -294,7 +294,7 @@ class _Walk:
         if isinstance(node, str):
             return self._text(node, key, place)
         if isinstance(node, NumberText):
-            return self._number(node.digits, place) or node
+            return self._number(node.digits, key, place) or node
         if node is None or isinstance(node, bool):
             return self._flag(node, place)
         if place.depth >= DEEPEST_LEVEL:
@@ -302,7 +302,7 @@ class _Walk:
         below = place._replace(depth=place.depth + 1)
         if isinstance(node, list):
             items = [
-                self._tree(item, key, self._at(below, str(index), item, named=False))
+                self._tree(item, name_of(index, node, key), self._at(below, index, item))
                 for index, item in enumerate(node)
             ]
             return node if _unchanged(items, node) else items
@@ -310,7 +310,7 @@ class _Walk:
             pairs = tuple(
                 (
                     self._key(name, below),
-                    self._tree(item, name, self._at(below, name, item, named=True)),
+                    self._tree(item, name_of(name, node.pairs, key), self._at(below, name, item)),
                 )
                 for name, item in node.pairs
             )
@@ -318,10 +318,11 @@ class _Walk:
             return node if same else Members(pairs)
         return node
 
-    def _at(self, place: _Place, step: str, node: object, *, named: bool) -> _Place:
+    def _at(self, place: _Place, step: str | int, node: object) -> _Place:
         if not self._placed:
             return place
-        return place._replace(standing=self._below(place, step, node, named=named))
+        named = isinstance(step, str)
+        return place._replace(standing=self._below(place, str(step), node, named=named))
 
     def _flag(self, flag: bool | None, place: _Place) -> bool | str | None:  # noqa: FBT001 - a JSON value
         name = place.standing.data_class
@@ -329,24 +330,26 @@ class _Walk:
             return flag
         return self._hidden(name, json.dumps(flag), by_place=True) or flag
 
-    def _number(self, digits: str, place: _Place) -> str | None:
-        name = place.standing.data_class
-        if digits in self.harmless and not name:
+    def _number(self, digits: str, key: str, place: _Place) -> str | None:
+        name, telling = place.standing.data_class, self._is_telling(key)
+        if digits in self.harmless and not name and not telling:
             return None
-        found = self._find(digits)
-        if not found and not name:
+        names = [finding.data_class for finding in self._find(digits)]
+        if not names and not name and not telling:
             self.harmless.add(digits)
             return None
-        if self._vault.surrogates.issued(digits):
+        if telling:
+            names += [span[2] for span in found_behind_key(key, digits, self._find)]
+        names += [name] if name else []
+        if not names or self._vault.surrogates.issued(digits):
             return None
-        names = [*(finding.data_class for finding in found), *([name] if name else [])]
         deciding = deciding_class(names, self._actions, action_of)
         return self._hidden(deciding, digits, by_place=bool(name))
 
     def _is_telling(self, key: str) -> bool:
         telling = self._telling.get(key)
         if telling is None:
-            telling = self._telling[key] = names_a_credential(key)
+            telling = self._telling[key] = tells(key)
         return telling
 
     def _plain(self, text: str, key: str, place: _Place, *, piece: bool = True) -> str:

@@ -109,12 +109,15 @@ _LESS = {
     Worth.KEY: Worth.HINT,
     Worth.PASSWORD: Worth.HINT,
 }
+# PassWord is written as two words.
+_PASS_WORD = re.compile(r"(?<![a-z])pass (?=(?:word|phrase|code|wd)s?(?![a-z]))")
 _MOST = 96
 
 
 def split(name: str) -> str:
     """Return a name as words in small letters with blanks between."""
-    return " ".join(_WORD.findall(_HUMP.sub(" ", name))).lower()
+    words = " ".join(_WORD.findall(_HUMP.sub(" ", name))).lower()
+    return _PASS_WORD.sub("pass", words)
 
 
 @lru_cache(maxsize=2048)
