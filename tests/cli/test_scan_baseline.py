@@ -70,7 +70,8 @@ def test_nothing_can_be_read_from_it(path: Path, key: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["", "[]", "{}", '{"form": "other", "marks": []}', '{"marks": 1}', "\xff"]
+    "content",
+    ["", "[]", "{}", '{"form": "other", "marks": []}', '{"marks": 1}', "\xff", "[" * 200_000],
 )
 def test_what_is_no_baseline_is_refused(path: Path, key: Path, content: str) -> None:
     """A file of another form is no baseline that knows nothing, but an error."""

@@ -55,7 +55,7 @@ def read_baseline(path: Path, key_path: Path) -> Baseline:
         usable = content["form"] == FORM and all(isinstance(mark, str) for mark in known)
     except OSError as error:
         raise CommandFailed(f"{path} cannot be read ({type(error).__name__})") from None
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         usable, known = False, frozenset()
     if not usable:
         raise CommandFailed(f"{path} is no baseline; write one with --write-baseline")
