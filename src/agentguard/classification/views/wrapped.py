@@ -54,6 +54,8 @@ _NAME = re.compile(r"(?i)key|token|secret|passw|pwd|auth|cred|bearer")
 _MIXED = re.compile(r"[0-9][A-Za-z]|[A-Za-z][0-9]")
 _PLAIN = re.compile(
     r"[.-]*(?:[A-Z]?[a-z]{1,15}|[A-Z]{1,9}|[0-9]{1,4}|[a-z]+(?:[_.-][a-z]+)+)[.-]*|[A-Z]+-----"
+    # What Kubernetes calls a pod.
+    r"|[a-z]+(?:-[a-z0-9]+){1,6}-[bcdfghjklmnpqrstvwxz2456789]{5}"
 )
 _TIME = re.compile(r"[0-9]{1,4}[-/:.]|[0-9]{1,2}[A-Z][a-z]{2}|[0-9]{2}T[0-9]")
 _SOFT_BREAK = re.compile(r"(?<=[!-~])=\r?\n(?=[!-~])")
