@@ -155,7 +155,8 @@ def _is_told_by_its_beginning(rule: Rule) -> bool:
 
 
 def _is_distinctive(word: str) -> bool:
-    if not word.isascii():
+    # Addresses begin like one another, and their signs stand in no group.
+    if not word.isascii() or not any(map(str.isalnum, word)):
         return False
     if not word.isalpha():
         return len(word) >= SHORTEST_BEGINNING
