@@ -17,7 +17,7 @@ from agentguard.enforcement import Sessions
 from agentguard.enforcement import sessions as sessions_module
 from agentguard.identity import Identities
 from agentguard.redaction import Issued, Vault, VaultScope
-from agentguard.session import Session
+from agentguard.session import Labels, Session
 from agentguard.stores import KeyRing, SqliteVaultStore, VaultKeeper, VaultKey
 from agentguard.vocabulary import Action, Caller, DataClass, KnownValue
 
@@ -207,6 +207,25 @@ def test_labels_outlive_what_was_erased(world: World) -> None:
     after = sessions.of(world.who())
     assert after is not before
     assert after.labels.version == 1
+
+
+def test_a_label_is_not_lost_when_the_session_is_replaced(world: World) -> None:
+    """A value that is labelled while others erase is known to the session that follows."""
+    sessions = world.process()
+    hide_and_keep(sessions, world.who("a"))
+    add, waiting = Labels.add, [True]
+
+    def slowly(labels: Labels, values: Iterable[KnownValue]) -> None:
+        if waiting:
+            waiting.clear()
+            world.keepers[-1].erase(session="a")
+            sessions.of(world.who("a"))
+        add(labels, values)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Labels, "add", slowly)
+        sessions.label(world.who("a"), [KnownValue(value="labelled", data_class="email")])
+    assert sessions.of(world.who("a")).labels.version == 1
 
 
 def test_many_threads_keep_everything(world: World) -> None:

@@ -100,12 +100,19 @@ class Sessions:
                 place in the vault.
             ValueError: a value is too short to be looked for.
         """
+        values = tuple(values)
+        if caller is None:
+            self.everywhere.add(values)
+            return
+        labels = None
         try:
-            labels = self.everywhere if caller is None else self._held(caller).labels
+            # The session may be replaced meanwhile, since something of it was erased.
+            while labels is not (current := self._held(caller).labels):
+                labels = current
+                labels.add(values)
         except StoreFailure as error:
             problem = str(error)
         else:
-            labels.add(values)
             return
         raise GuardFailure(f"the vault cannot be read: {problem}", part="vault")
 
