@@ -99,7 +99,7 @@ def test_a_telephone_number_from_a_full_width_keyboard(finder: Classifier) -> No
 
 
 PASSWORD = "Tr0ub4dor&3x"
-TOKEN = "q7Xw2ZpL9vKd4RtB8nMh3JfG6sYc1TuE5aQo0WiN"
+TOKEN = "q7Xw2ZpL9vKd7RtB8nMh2JfGpsYc9TuEKaQo8WiM"
 
 
 @pytest.mark.parametrize(
@@ -189,3 +189,10 @@ def test_a_known_value_in_decomposed_letters(keeper: Classifier) -> None:
 def test_words_are_not_glued_to_a_known_value(keeper: Classifier) -> None:
     """What only becomes a known value together with parts of other words is left."""
     assert keeper.findings("the D\u00e9j\u00e0 vulgar, and Zk81 - Wm40 - Qp9") == ()
+
+
+@pytest.mark.parametrize("before", ["x", "key", "example", "0", "\xe9"])
+def test_a_token_glued_to_a_word(finder: Classifier, before: str) -> None:
+    """What is glued to the beginning of a long key does not leave the second half of it."""
+    key = "sk-" + "proj-" + (TOKEN * 2)[:74] + "T3Blbk" + "FJ" + (TOKEN[::-1] * 2)[:74]
+    assert _hidden(finder, key, before + "{}")

@@ -144,6 +144,9 @@ def _run(length: int) -> Pattern:
     return linear(rf"[A-Za-z0-9_-]{{{length}}}")
 
 
+_REST = re.compile(rb"[A-Za-z0-9_-]{0,512}")
+
+
 def _over_bytes(pattern: re.Pattern[str]) -> Pattern:
     """Compile a pattern for bytes: with re2 when it can, since that is linear, else with re.
 
@@ -182,4 +185,8 @@ def _not_a_sample(data: bytes, start: int, end: int) -> Iterable[tuple[int, int]
         or heuristic.is_not_alphanumeric_string(value)
         or heuristic.is_prefixed_with_dollar_sign(value)
     )
-    return NOTHING if sample else validators.not_a_sample(data, start, end)
+    if sample:
+        return NOTHING
+    # A newer form of the token may be longer than the pattern.
+    rest = _REST.match(data, end)
+    return validators.not_a_sample(data, start, rest.end() if rest else end)
