@@ -479,3 +479,13 @@ def test_no_placeholder_comes_to_light_by_hiding_what_kept_a_text_from_being_jso
     with pytest.raises(ValueError, match="second look") as caught:
         redact({"c": flawed % hidden}, vault)
     assert MAIL not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["5551234567", '"5551234567"'], ids=["number", "text"])
+@pytest.mark.parametrize("shape", ["member", "member in text"])
+def test_digits_are_personal_behind_a_name_that_says_so(value: str, shape: str) -> None:
+    """Ten digits are a phone behind ``phone``, then wherever they stand, and else nothing."""
+    written = f'{{"phone": {value}, "id": {value}}}'
+    result = redact(written if "text" in shape else json.loads(written))
+    assert result.counts == {"phone": 2}
+    assert redact(json.loads(f'{{"id": {value}}}')).counts == {}

@@ -5,7 +5,8 @@
 import pytest
 
 from agentguard.classification import build_classifier
-from agentguard.redaction.telling import found_behind_key, names_a_credential
+from agentguard.classification.personal import speaks_of_personal_data
+from agentguard.redaction.telling import found_behind_key, names_a_credential, tells
 
 ENGINE = build_classifier()
 AWS_SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYzzEXAMPLKE"[:40]
@@ -28,3 +29,35 @@ def test_what_is_found_lies_inside_the_value(key: str) -> None:
 def test_a_secret_in_the_name_is_not_one_of_the_value() -> None:
     """What is found in the name alone points nowhere."""
     assert found_behind_key("gh" + "p_" + "0aB" * 12, "word", ENGINE.findings) == []
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("phone", "homePhone", "PHONE_NUMBER", "ssn", "userSSN", "date_of_birth", "zip_code"),
+        *("account_number", "accountNo", "taxId", "passportNumber", "steuer-id", "bankAccount"),
+        *("api_key", "password"),
+    ],
+)
+def test_names_of_personal_data_tell(key: str) -> None:
+    """What such a name says of its value is said in every spelling of names."""
+    assert tells(key)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        *("city", "hotel", "description", "intel", "account", "id", "created", "zipper"),
+        *("signature", "encrypted_content", "thought_signature", "encrypted_index"),
+    ],
+)
+def test_other_names_tell_nothing(key: str) -> None:
+    """Words that only hold another, and what a provider sealed, are looked at by themselves."""
+    assert not tells(key)
+
+
+@pytest.mark.parametrize("word", ["phone", "ssn", "tax id", "birth", "account number", "passport"])
+def test_the_names_are_those_that_detection_knows(word: str) -> None:
+    """A name that tells is one of which the detector of personal data knows the topic."""
+    assert tells(word)
+    assert speaks_of_personal_data(word)

@@ -3,6 +3,7 @@
 """A vault issues one placeholder for each value, and no two values share one."""
 
 import dataclasses
+import itertools
 import hmac
 import threading
 
@@ -176,6 +177,34 @@ def test_a_value_that_became_one_way_is_kept_anew() -> None:
     vault.keep(vault.unkept)
     assert not vault.has_unkept
     issue(vault, "value", back=True)
+    assert not vault.has_unkept
+
+
+def test_one_way_outlives_a_thread_that_began_before() -> None:
+    """What becomes one-way while another thread hides it again is kept as one-way.
+
+    The other thread put what it had read before among what was to be kept.
+    """
+    vault = Vault(b"k" * 32, durable=True)
+    compared = itertools.count()
+
+    class Late(str):
+        """A text that is made one-way when it is compared behind having been looked up."""
+
+        __slots__ = ()
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            if next(compared) == 1:
+                issue(vault, "value", back=False)
+            return super().__eq__(other)
+
+    issue(vault, "value")
+    vault.keep(vault.unkept)
+    issue(vault, Late("value"), back=True)
+    (left,) = vault.unkept
+    assert not left.reversible
+    vault.keep(vault.unkept)
     assert not vault.has_unkept
 
 

@@ -34,7 +34,7 @@ from agentguard.redaction.pieces import Span, found_across
 from agentguard.redaction.placeholders import PLACEHOLDER, find_placeholders
 from agentguard.redaction.replacing import Find, action_in_answers, deciding, united
 from agentguard.redaction.spans import without
-from agentguard.redaction.telling import found_behind_key, names_a_credential
+from agentguard.redaction.telling import found_behind_key, tells
 from agentguard.redaction.vault import Vault
 from agentguard.vocabulary import Action, DataClass
 
@@ -192,7 +192,7 @@ class AnswerText:
         whole = paired(text)
         spans = self.spans(whole)
         further = list(across or ())
-        if key and names_a_credential(key):
+        if key and tells(key):
             further += found_behind_key(key, whole, self._find)
         if further:
             spans = self._settled(whole, [*spans, *further], [])

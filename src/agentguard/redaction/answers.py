@@ -17,7 +17,7 @@ from agentguard.redaction import json_text
 from agentguard.redaction.answer_text import AnswerText
 from agentguard.redaction.json_text import DEEPEST_LEVEL
 from agentguard.redaction.replacing import Find
-from agentguard.redaction.telling import names_a_credential
+from agentguard.redaction.telling import tells
 from agentguard.redaction.vault import Vault
 from agentguard.vocabulary import DataClass
 
@@ -137,7 +137,7 @@ class AnswerWalk:
         return crossed, shown if differs else crossed
 
     def _string(self, text: str, key: str) -> str:
-        telling = key != "" and names_a_credential(key)
+        telling = key != "" and tells(key)
         if text in self._harmless and not telling:
             return text
         before = self._check.counts.total()

@@ -14,7 +14,9 @@ cutting the text (tests/redaction/test_json_position.py).
 import re
 
 _OUTSIDE = re.compile(r"[\s\[\]{}:,0-9eE+.\-truefalsn]*")
-_INSIDE = re.compile(r'(?:[^"\\]+|\\u[0-9A-Fa-f]{4}|\\(?!u).|\\u(?![0-9A-Fa-f]{0,3}\Z))*', re.DOTALL)
+_INSIDE = re.compile(
+    r'(?:[^"\\]+|\\u[0-9A-Fa-f]{4}|\\(?!u).|\\u(?![0-9A-Fa-f]{0,3}\Z))*', re.DOTALL
+)
 _ESCAPE = re.compile(r"\\(?:u([0-9A-Fa-f]{4})|(.))", re.DOTALL)
 _MEANING = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 # Deeper texts are not taken apart before they leave either.

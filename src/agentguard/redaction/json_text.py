@@ -77,6 +77,19 @@ def parsed(text: str) -> Members | list[Tree] | None:
     return tree
 
 
+def strings_in(tree: Tree) -> Iterator[str]:
+    """Yield the strings of a tree, keys included, in no order."""
+    leaves = [tree]
+    while leaves:
+        node = leaves.pop()
+        if isinstance(node, str):
+            yield node
+        elif isinstance(node, list):
+            leaves += node
+        elif isinstance(node, Members):
+            leaves += [part for pair in node.pairs for part in pair]
+
+
 def _members(pairs: list[tuple[str, Tree]]) -> Members:
     return Members(tuple(pairs))
 

@@ -31,6 +31,7 @@ from agentguard.redaction.json_text import (
     Members,
     NumberText,
     Tree,
+    strings_in,
 )
 from agentguard.redaction.pieces import Span, found_across, names_a_secret
 from agentguard.redaction.placed import NOT_PLACED, Placing, Standing, names_a_part
@@ -40,7 +41,7 @@ from agentguard.redaction.placeholders import (
     escaped,
     find_placeholders,
 )
-from agentguard.redaction.recalled import UNCHANGED, Became, Edit, RecallingFind, mark_of
+from agentguard.redaction.recalled import UNCHANGED, Became, Edit, RecallingFind, edited, mark_of
 from agentguard.redaction.replacing import (
     KEPT_LAST,
     Find,
@@ -272,7 +273,9 @@ class _Walk:
         if place.texts >= DEEPEST_JSON_TEXT:
             raise ValueError(f"JSON inside strings is nested deeper than {DEEPEST_JSON_TEXT} times")
         if self._again:
-            _refuse_late_placeholders(tree, text)
+            late = (found.group() for found in PLACEHOLDER.finditer("\n".join(strings_in(tree))))
+            if any(placeholder not in text for placeholder in late):
+                raise ValueError("a placeholder shows itself only on a second look")
         marks = place.marks.inside_text()
         standing = self._placed.inside_text(place.standing) if self._placed else place.standing
         shown = self._tree(tree, key, _Place(marks, place.depth, place.texts + 1, standing))
@@ -374,7 +377,7 @@ class _Walk:
         if became is not None:
             for name in became.classes:
                 self._count(self._class_of(name))
-            return _edited(text, became.edits) if became.edits else text
+            return edited(text, became.edits) if became.edits else text
         shown, became = self._looked_at(text, "", across, authored=authored)
         if became is not None:
             self._recalled.keep(mark, became)
@@ -404,7 +407,7 @@ class _Walk:
             kept = find_placeholders(safe) if authored else []
             left = without(without(found, kept), self._vault.surrogates.within(safe, found))
             edits = self._edits(safe, left)
-            shown = _edited(safe, edits)
+            shown = edited(safe, edits)
             became = Became(edits, tuple(name for _, _, name in left)) if safe == text else None
             return text if shown == text else shown, became
         if safe != text:
@@ -470,32 +473,5 @@ class _Walk:
         return "".join(parts)
 
 
-def _edited(text: str, edits: tuple[Edit, ...]) -> str:
-    parts: list[str] = []
-    behind = 0
-    for start, end, instead in edits:
-        parts += (text[behind:start], instead)
-        behind = end
-    return "".join((*parts, text[behind:]))
-
-
 def _unchanged(new: Iterable[object], old: Iterable[object]) -> bool:
     return all(one is other for one, other in zip(new, old, strict=True))
-
-
-def _refuse_late_placeholders(tree: Tree, text: str) -> None:
-    """Refuse a text that only became JSON because something in it was hidden, to show a placeholder.
-
-    Raises:
-        ValueError: a string in it holds a placeholder that the text itself does not show.
-    """
-    leaves = [tree]
-    while leaves:
-        node = leaves.pop()
-        if isinstance(node, str):
-            if any(match.group() not in text for match in PLACEHOLDER.finditer(node)):
-                raise ValueError("a placeholder shows itself only on a second look")
-        elif isinstance(node, list):
-            leaves += node
-        elif isinstance(node, Members):
-            leaves += [part for pair in node.pairs for part in pair]

@@ -86,3 +86,13 @@ def mark_of(text: str, *, authored: bool) -> bytes:
     """Return the digest of a text, and of whether the model's placeholders may stand in it."""
     own = b"\1" if authored else b"\0"
     return hashlib.sha256(own + text.encode("utf-8", "surrogatepass")).digest()
+
+
+def edited(text: str, edits: tuple[Edit, ...]) -> str:
+    """Return a text with its edits made; they are sorted and do not overlap."""
+    parts: list[str] = []
+    behind = 0
+    for start, end, instead in edits:
+        parts += (text[behind:start], instead)
+        behind = end
+    return "".join((*parts, text[behind:]))

@@ -85,9 +85,10 @@ class Vault:
         self.surrogates = Surrogates(hmac.digest(key, b"surrogates", "sha256"))
         self._issued: dict[str, Issued] = {}
         self._placeholders: dict[tuple[str, str], str] = {}
-        # Both None where nothing is kept beyond this process.
-        self._kept: set[str] | None = set() if durable else None
-        self._unkept: dict[str, Issued] = {}
+        # By placeholder and whether it is reversible, so that a thread that writes what another
+        # one has just made one-way takes nothing of that away. None where nothing is kept.
+        self._kept: set[tuple[str, bool]] | None = set() if durable else None
+        self._unkept: dict[tuple[str, bool], None] = {}
 
     def __repr__(self) -> str:
         return f"Vault({len(self._issued)} values)"
@@ -125,10 +126,8 @@ class Vault:
         self._placeholders[data_class.name, value] = placeholder
         if issued.reversible and not reversible:
             self._issued[placeholder] = issued = replace(issued, reversible=False)
-            if self._kept is not None:
-                self._kept.discard(placeholder)
-        if self._kept is not None and placeholder not in self._kept:
-            self._unkept[placeholder] = issued
+        if self._kept is not None and (placeholder, issued.reversible) not in self._kept:
+            self._unkept[placeholder, issued.reversible] = None
         return placeholder
 
     @property
@@ -139,7 +138,8 @@ class Vault:
     @property
     def unkept(self) -> tuple[Issued, ...]:
         """What was issued here and is to be kept, but was not yet."""
-        return tuple(self._unkept.values())
+        placeholders = dict.fromkeys(placeholder for placeholder, _ in tuple(self._unkept))
+        return tuple(self._issued[placeholder] for placeholder in placeholders)
 
     def keep(self, kept: Iterable[Issued]) -> None:
         """Note what is kept now; one that turned out to be one-way is so from now on.
@@ -151,14 +151,12 @@ class Vault:
             raise ValueError("nothing of this vault is kept")
         for each in kept:
             mine = self._known(each)
-            if mine.reversible is each.reversible:
-                self._kept.add(each.placeholder)
-                self._unkept.pop(each.placeholder, None)
-            # Another thread may have made it one-way while it was written.
-            now = self._issued[each.placeholder]
-            if now.reversible is not each.reversible:
-                self._kept.discard(each.placeholder)
-                self._unkept[each.placeholder] = now
+            self._kept.add((each.placeholder, each.reversible))
+            if mine.reversible is not each.reversible:  # made one-way while it was written
+                self._unkept[each.placeholder, mine.reversible] = None
+            self._unkept.pop((each.placeholder, each.reversible), None)
+            if not each.reversible:
+                self._unkept.pop((each.placeholder, True), None)
 
     def restore(self, kept: Iterable[Issued], *, own: bool) -> None:
         """Take in what was kept by another process, or in another session.
@@ -173,7 +171,7 @@ class Vault:
         for each in kept:
             mine = self._known(each)
             if own and self._kept is not None and mine.reversible is each.reversible:
-                self._kept.add(each.placeholder)
+                self._kept.add((each.placeholder, each.reversible))
 
     def _known(self, kept: Issued) -> Issued:
         """Return what is known of something kept, one-way if it is so in either place."""
