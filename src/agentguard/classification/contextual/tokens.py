@@ -68,7 +68,10 @@ _FEWEST_IN_LINE = 16
 _OPENING_LINE = re.compile(rb"-----BEGIN [A-Z0-9 ]{1,60}-----\Z")
 # The widths at which programs wrap base64.
 _WIDTHS = frozenset((60, 64, 70, 72, 73, 76))
-_SIGNS = b" \t\r\n\"'`:=@>,([{-"
+_SIGNS = b" \t\r\n\"'`:=@>,([{-\\"
+# In the strings of programs and in JSON; the letter is no part of what follows.
+_ESCAPED_BLANK = re.compile(rb"\\[nrt]")
+_ESCAPED_LINE = re.compile(rb"(?:\\+r)?\\+n")
 _ASSIGNS = frozenset((b"=", b":", b":=", b"=>"))
 _ASSIGNS_OR_BLANK = _ASSIGNS | {b""}
 _BEFORE_FIELD = frozenset((b"", b"-", b"*", b"export"))
@@ -126,6 +129,8 @@ def _token(
 ) -> Drawn | None:
     while last > first and data[last - 1] in b".-_/":
         last -= 1
+    if first and _ESCAPED_BLANK.match(data, first - 1):
+        first += 1
     name = _NAME.match(data, first, last)
     if name is not None:
         first = name.end()
@@ -204,6 +209,7 @@ def _before(data: bytes, first: int) -> tuple[bytes, bytes, bytes]:
     match = _WORD_BACKWARDS.match(stripped[::-1])
     word = stripped[len(stripped) - (match.end() if match else 0) :]
     line = stripped[: len(stripped) - len(word)]
+    line = _ESCAPED_LINE.sub(b"\n", line)
     return line[line.rfind(b"\n") + 1 :], word, head[len(stripped) :]
 
 
@@ -241,6 +247,7 @@ def _is_fingerprint(data: bytes, first: int) -> bool:
 def _is_part(data: bytes, first: int) -> bool:
     """Say whether a token is a part of an address, or a line of something longer."""
     head = data[max(0, first - LINE) : first]
+    head = _ESCAPED_LINE.sub(b"\n", head)
     if head.endswith(b";base64,") or (b"://" in head and _URL.search(head)):
         return True
     lines = head.rstrip(b" \t")

@@ -35,12 +35,16 @@ _SHORT_RUN = re.compile(
     rb"(?=[a-z]*[0-9]+[a-z]+[0-9]|[a-zA-Z]*[0-9]+[a-zA-Z]+[0-9])[A-Za-z0-9]{8,}\Z"
 )
 _DIGIT = re.compile(rb"[0-9]")
+# In the strings of programs and in JSON a value ends there, with what ends the line.
+_ESCAPED_BLANK = re.compile(rb"[,;)]{0,4}\\{1,4}[nrt]")
 _FEWEST_DIGITS = 2
 
 
 def is_secret(value: bytes, given: Assigned, limits: Limits) -> bool:
     """Say whether an assigned value is a secret."""
     value = value[:MOST_READ]
+    if not given.quoted and b"\\" in value:
+        value = _ESCAPED_BLANK.split(value, 1)[0]
     if len(value) < SHORTEST or _is_harmless(value):
         return False
     bits = surprise(value)
