@@ -46,6 +46,15 @@ PARANOID = ContextualDetector(Profile.PARANOID)
         "Enter your API key to continue.",
         "token expires 2024-01-01",
         "keyboard = qwertz",
+        "Author: Seed 1f0a77cc maintainers",
+        "options to pass to ssh/rsync2/tar4",
+        "a flag that you pass to :class:`Reader`",
+        "token = ok?make(kind,7)",
+        "x={key:e,arg:t,next:n7};r=r.next=u:o(e,t9)",
+        'NAMES = ["clarinet-f-key", "clarinet-f-key-2x-outline"]',
+        "'cipher-key3-mode',\n  'cipherWithMode40BitMD2-X'",
+        "public_key = MCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=",
+        "host key AAAAC3NzaC1lZDI1NTE5AAAAIGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE",
     ],
 )
 def test_what_only_stands_for_a_secret_is_left_alone(text: str) -> None:
@@ -58,3 +67,9 @@ def test_a_plain_word_is_a_password_in_the_loudest_profile() -> None:
     text = 'password = "sunshine"'
     assert DETECTOR.detect(text) == []
     assert [text[spot.start : spot.end] for spot in PARANOID.detect(text)] == ["sunshine"]
+
+
+def test_a_password_that_somebody_sets_is_one() -> None:
+    """A verb before the word says that something is passed on, and nothing else does."""
+    text = "set the pass to kx77wq"
+    assert [text[spot.start : spot.end] for spot in DETECTOR.detect(text)] == ["kx77wq"]

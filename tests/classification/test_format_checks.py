@@ -68,6 +68,13 @@ def test_chance_changes_between_letters_and_digits(text: str, expected: bool) ->
     assert confirmed(validators.random_tail, text) is expected
 
 
+@pytest.mark.parametrize("written", ["password)", "{self.password}'", '{pw}"', "([^:>"])
+def test_what_closes_the_text_around_a_template_makes_it_no_password(written: str) -> None:
+    """Templates in programs stay templates before a quote, and a part of a pattern is none."""
+    assert not confirmed(validators.not_templated, written)
+    assert confirmed(validators.not_templated, f"k7Q{written[-1]}")
+
+
 @pytest.mark.parametrize(
     "password",
     ["{password}", "<pw>", "$PW", "${PW}", "$(PW)", "%PW%", "***", "xxx", "YOUR_PASSWORD"],

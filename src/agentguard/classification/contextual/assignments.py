@@ -121,7 +121,12 @@ _SECOND = re.compile(
 _BARE = re.compile(_SCHEME + rb"(?P<value>[^\s\"'`<>\xe3-\xed\xef]{1,4096})")
 _TAGGED = re.compile(rb"\S{1,4096}?(?=\s{0,64}</)")
 # The next parameter of a query, or a quote in HTML.
-_MORE = re.compile(rb"&(?:quot;|#39;|amp;)|[&;,][ \t]?[\w.%-]{1,48}=")
+_MORE = re.compile(rb"&(?:quot;|#39;|amp;)|[&;,][ \t]?[\w.%-]{1,48}=|,[A-Za-z_$][\w$]{0,48}:(?!//)")
+# Whoever can pass something to somebody speaks of no password.
+_TO_PASS = re.compile(
+    rb"(?i)\b(?:to|will|would|can|could|may|must|should|not|and|or|we|you|they|then)\s{1,4}pass\Z"
+)
+_LONGEST_TO_PASS = 16
 _GIVES = (b"=", b":")
 # The rest of a placeholder or a mark: its label promises nothing.
 _HIDDEN = re.compile(rb"[:#][A-Z2-7]{8}\]\]")
@@ -165,6 +170,8 @@ def assigned(data: bytes, name: Named, following: Named | None) -> Assigned | No
     """
     between = _BETWEEN.match(data, name.end, name.end + MOST_BETWEEN)
     if between is None:
+        return None
+    if between["prose"] and _TO_PASS.search(data, max(0, name.end - _LONGEST_TO_PASS), name.end):
         return None
     promised = name.worth
     if between["call"] is not None:

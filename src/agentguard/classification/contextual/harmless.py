@@ -14,7 +14,7 @@ import re
 _TEMPLATE = re.compile(
     rb"\$\{|\{\{|\$\(|<[A-Za-z_][^>]*>|%\(\w+\)|#\{|\{\d*\}|\{[A-Za-z_][\w.\[\]'\":!]*\}|\*{3}|\.{3}"
     rb"|\A\$[A-Za-z_{(]|\A%\w+%\Z|\A%[sdrv@]\Z|\A\[.*\]\Z|\A__\w+__\Z|\A@\w+@\Z|x{5}|X{5}"
-    rb"|\xe2\x80[\xa6\xa2]"
+    rb"|\xe2\x80[\xa6\xa2]|\A:[a-z]+\Z"
 )
 _PLACEHOLDER = re.compile(
     rb"(?i)\A(?:null|none|nil|undefined|true|false|yes|no|on|off|empty|n/?a|tbd|todo|void|self"
@@ -27,13 +27,15 @@ _PLACEHOLDER = re.compile(
 _CODE = re.compile(
     rb"\A[A-Za-z_$][\w$]*(?:\.|->|::|\[|\()|\(\)|\A[A-Za-z_]+\Z|\A[\[({&*!]|\A-|\A@(?:[A-Z]+|_)\Z|=>|\A[A-Z][A-Z0-9_]*_[A-Z0-9_]*\Z|\A[a-z]+(?:_[a-z0-9]+)+\Z"
 )
-_PATH = re.compile(rb"\A(?:\.{0,2}/|~/|[A-Za-z]:\\)")
+_PATH = re.compile(rb"\A(?:\.{0,3}/|~/|[A-Za-z]:\\)")
 _ADDRESS = re.compile(rb"\A(?:[a-z][a-z0-9+.-]{1,15}://|file:|data:)")
-_CALL = re.compile(rb"[A-Za-z_$][\w.$]*\(|\A[A-Za-z_$][\w$]*(?:\.[A-Za-z_]\w*)+\Z")
+_CALL = re.compile(
+    rb"(?:[!\w.$]{1,40}(?:\?|&&|\|\|))?[A-Za-z_$][\w.$]*\(|\A[A-Za-z_$][\w$]*(?:\.[A-Za-z_]\w*)+\Z"
+)
 _LETTER_OR_DIGIT = re.compile(rb"[A-Za-z0-9\x80-\xff]")
 _FILE = re.compile(
     rb"(?i)\.(?:py|js|ts|json|ya?ml|toml|xml|html?|css|md|txt|pem|crt|cer|key|pub|png|jpe?g|gif|svg"
-    rb"|conf|cfg|ini|sh|go|rs|java|rb|php|cs|cpp|com|org|net|io|dev|log|lock|gz|zip|jar|exe|dll|so)\Z"
+    rb"|conf|cfg|ini|sh|go|rs|java|rb|php|cs|cpp|com|org|net|io|dev|log|lock|gz|xz|bz2|tgz|zip|jar|exe|dll|so|deb|rpm|apk|whl)\Z"
 )
 _ALGORITHM = re.compile(
     rb"(?i)\A(?:utf-?(?:8|16|32)(?:-?[bl]e)?|base-?(?:16|32|58|64)(?:url)?|(?:scram-)?sha-?\d+(?:[-_/]\d+)?"
@@ -42,6 +44,17 @@ _ALGORITHM = re.compile(
 )
 _HOST = re.compile(rb"[a-z0-9-]{1,20}(?:\.[a-z0-9-]{1,20}){2,}\Z")
 _PATTERN = re.compile(rb"\\\\[wdsSWDb]|\(\?[:=!P]|\[\^|[\])][*+]|\.\*")
+# How public keys begin in base64: RFC 3110, RFC 4253, RFC 5280.
+_PUBLIC_KEY = re.compile(
+    rb"AwEAA|AAAA(?:B3NzaC1|C3NzaC1lZDI1NTE5|E2VjZHNhLX)|MII[A-F][A-Za-z]jANBgkqhkiG9w0BAQ"
+    rb"|MIGfMA0GCSqGSIb3DQEB|M(?:FkwEw|FYwEA|HYwEA)YHKoZIzj0C|MIGbMBAGByqGSM49|MCowBQYDK2V[uw]AyEA"
+)
+# One name of several words, the last of which is one.
+_IDENTIFIER = re.compile(
+    rb"[A-Za-z]{2,16}[_-](?:[A-Za-z]{1,16}[_-]){0,6}(?:[A-Za-z0-9]{1,24}[_-])?[A-Za-z]{3,16}\Z"
+)
+# So many characters, none of them twice, are not drawn one after the other.
+_SHORTEST_ALPHABET = 30
 _VERSION = re.compile(rb"v?\d+\.\d+")
 _WORDS = re.compile(rb"\A[A-Za-z]+(?:[ _\-.,:;!?'/]+[A-Za-z]+)*[.,:;!?]*\Z")
 _NUMBER = re.compile(
@@ -96,6 +109,21 @@ def is_words(value: bytes) -> bool:
 def is_number(value: bytes) -> bool:
     """Say whether a value is a number, a date or a size."""
     return _NUMBER.match(value) is not None
+
+
+def is_public_key(value: bytes) -> bool:
+    """Say whether a value begins as public keys do, and no other ones."""
+    return _PUBLIC_KEY.match(value) is not None
+
+
+def is_alphabet(value: bytes) -> bool:
+    """Say whether a value lists the characters of an alphabet."""
+    return len(value) >= _SHORTEST_ALPHABET and len(set(value)) == len(value)
+
+
+def is_identifier(value: bytes) -> bool:
+    """Say whether a value is written as a name of several words is."""
+    return _IDENTIFIER.match(value) is not None
 
 
 def is_version(value: bytes) -> bool:

@@ -66,6 +66,7 @@ _WRAPPED_LINE = re.compile(rb"[A-Za-z0-9+/]{48,80}\Z")
 # A rule under a heading is made of fewer.
 _FEWEST_IN_LINE = 16
 _OPENING_LINE = re.compile(rb"-----BEGIN [A-Z0-9 ]{1,60}-----\Z")
+_LAST_WORD = re.compile(rb"[\s\"'(]")
 # The widths at which programs wrap base64.
 _WIDTHS = frozenset((60, 64, 70, 72, 73, 76))
 _SIGNS = b" \t\r\n\"'`:=@>,([{-\\"
@@ -146,7 +147,7 @@ def _token(
     least = _least(data, first, last, body, near=near, limits=limits)
     if not _looks_drawn(data, first, body, least, near=near, limits=limits):
         return None
-    if _is_harmless(data, first, last, body):
+    if _is_harmless(data, first, last, body) or (not near and harmless.is_alphabet(body)):
         return None
     return Drawn(start=first, end=last, near=near)
 
@@ -225,6 +226,8 @@ def _is_harmless(data: bytes, first: int, last: int, body: bytes) -> bool:
         _GIVEN.match(token) is not None
         or harmless.is_address(token)
         or harmless.is_file(token)
+        or harmless.is_public_key(token)
+        or harmless.is_identifier(token)
         or harmless.is_version(body)
         or not _LONG.search(body)
         or len(set(body)) < FEWEST_KINDS
@@ -255,6 +258,6 @@ def _is_part(data: bytes, first: int) -> bool:
         return False
     line = lines.rstrip(b"\r\n")
     before = line[line.rfind(b"\n") + 1 :].strip()
-    if _OPENING_LINE.search(before):
+    if _OPENING_LINE.search(before) or harmless.is_public_key(_LAST_WORD.split(before)[-1]):
         return True
     return _WRAPPED_LINE.match(before) is not None and len(set(before)) >= _FEWEST_IN_LINE

@@ -8,6 +8,7 @@ INVARIANT: what a quieter profile takes for a secret, a louder one does, too
 (tests/classification/test_contextual_values.py).
 """
 
+import math
 import re
 
 from agentguard.classification.contextual import harmless
@@ -47,6 +48,8 @@ def is_secret(value: bytes, given: Assigned, limits: Limits) -> bool:
         value = _ESCAPED_BLANK.split(value, 1)[0]
     if len(value) < SHORTEST or _is_harmless(value):
         return False
+    if given.indirect and harmless.is_identifier(value):
+        return False
     bits = surprise(value)
     typed = looks_typed(value)
     if not typed and _is_program(value, given, dense=bits >= DENSE * len(value)):
@@ -63,6 +66,7 @@ def _is_harmless(value: bytes) -> bool:
         b" " in value
         or harmless.is_template(value)
         or harmless.is_address(value)
+        or harmless.is_public_key(value)
         or (len(value) < SHORTEST_NUMBER and harmless.is_number(value))
     )
 
@@ -76,7 +80,9 @@ def _is_program(value: bytes, given: Assigned, *, dense: bool) -> bool:
 
 def _least(given: Assigned, limits: Limits) -> float:
     if given.blank:
-        return limits.blank
+        return limits.blank if given.worth >= Worth.HINT else math.inf
+    if given.indirect and given.worth < Worth.KEY:
+        return limits.near
     if given.worth is Worth.PASSWORD:
         return limits.password
     return limits.key if given.worth is Worth.KEY else limits.hint
@@ -84,9 +90,9 @@ def _least(given: Assigned, limits: Limits) -> float:
 
 def _is_run(value: bytes, given: Assigned, limits: Limits, bits: float, *, typed: bool) -> bool:
     """Say whether a value is one run that may have been typed in behind its name."""
-    if bits < limits.typed:
-        return False
     key = given.worth >= Worth.KEY
+    if bits < limits.typed or (given.indirect and not key):
+        return False
     if _RUN.match(value):
         digits = len(_DIGIT.findall(value))
         if typed or _FEWEST_DIGITS <= digits < len(value) or digits >= SHORTEST_NUMBER:

@@ -137,6 +137,7 @@ CONNECTIONS: tuple[TokenFormat, ...] = (
         width=384,
         group=1,
         documentation="https://www.gnu.org/software/inetutils/manual/html_node/The-_002enetrc-file.html",
+        confirm=validators.not_templated,
         example="machine example[.]org login app password ([A-Za-z0-9_.!~*-]{8,24})",
     ),
 )

@@ -82,15 +82,19 @@ def has_digit(data: bytes, start: int, end: int) -> Iterable[tuple[int, int]]:
 
 
 def not_templated(data: bytes, start: int, end: int) -> Iterable[tuple[int, int]]:
-    """Confirm a password that is not the name of one: ``{password}``, ``<password>``, ``$NAME``, ``YOUR_PASSWORD``."""
+    """Confirm a password that is not the name of one: ``{password}``, ``<password>``, ``$NAME``, ``YOUR_PASSWORD``.
+
+    Nor a part of a pattern: ``[^@]+``. What closes the text around it does not make it one.
+    """
     value = data[start:end]
-    named = (
-        _VARIABLE.fullmatch(value)
-        or _STANDS_FOR_ONE.fullmatch(value)
-        or _HIDDEN.fullmatch(value)
-        or (value[:1] in (b"{", b"<", b"%") and value[-1:] in (b"}", b">", b"%"))
-    )
-    return NOTHING if named or not value.strip(b"*#xX.-") else ((start, end),)
+    stands = _stands_for_one(value) or _stands_for_one(value.rstrip(b"\"'`),;"))
+    return NOTHING if stands or not value.strip(b"*#xX.-") else ((start, end),)
+
+
+def _stands_for_one(value: bytes) -> bool:
+    named = _VARIABLE.fullmatch(value) or _STANDS_FOR_ONE.fullmatch(value)
+    braced = value[:1] in (b"{", b"<", b"%") and value[-1:] in (b"}", b">", b"%")
+    return bool(named or braced or _HIDDEN.fullmatch(value) or b"[^" in value)
 
 
 def connection(data: bytes, start: int, end: int) -> Iterable[tuple[int, int]]:
