@@ -55,6 +55,10 @@ def test_a_drawn_token_is_found_without_a_name(prefix: str, frame: str) -> None:
         "AbstractSingletonProxyFactoryBean2 extends HttpServletRequestWrapper3",
         "2024-01-15T12:33:00Z 2024-01-15T12:33:01Z 1.2.3-rc.4+build.5",
         TOKEN,
+        "SYMBOLS = '23456789abcdefghkmnpqrstuvwxyzACDEFGHJKLMNPQRSTUVWXYZ'",
+        "Unpacking .../07-libfoo12_2%3a2.6.1-4~deb12u2_amd64.deb ...",
+        f'initial-key 257 3 8 "AwEAA{WRAPPED[5:56]}\n    {BLOB[:56]}"',
+        '["secret_stream_init", "crypto_secret_stream_xchacha20poly1305_keygen"]',
     ],
 )
 def test_what_is_drawn_and_no_secret_is_left_alone(text: str) -> None:
