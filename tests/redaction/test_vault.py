@@ -3,8 +3,8 @@
 """A vault issues one placeholder for each value, and no two values share one."""
 
 import dataclasses
-import itertools
 import hmac
+import itertools
 import threading
 
 import pytest
