@@ -67,7 +67,7 @@ _TELLING = re.compile(
 _GATE = deferred(
     re.sub(
         r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8}))",
-        lambda code: rf"\x{{{code[1] or code[2] or code[3]}}}",
+        lambda code: rf"\x{{{int(code[1] or code[2] or code[3], 16):x}}}",
         _TELLING.pattern.replace("(?=", "(?:"),
     )
 )
