@@ -193,10 +193,8 @@ def test_what_cannot_be_used_is_told(text: str, told: str) -> None:
     ],
 )
 def test_what_cannot_be_used_of_yaml_is_told(text: str, told: str) -> None:
-    """The same holds for the other format.
-
-    A few hundred bytes of anchors that name one another took all memory.
-    """
+    """The same holds for the other format."""
+    # A few hundred bytes of anchors that name one another took all memory.
     with pytest.raises(RuleFileFlawed, match=told):
         kingfisher_rules(text, data_class="own")
 

@@ -277,10 +277,8 @@ def test_what_cannot_be_read_is_no_success(scan: Scan) -> None:
 
 @pytest.mark.parametrize("form", ["--json", "--sarif", "--fail-on=secret"])
 def test_no_name_and_no_text_ends_a_scan(scan: Scan, form: str) -> None:
-    """What follows a name that is no UTF-8, a broken text or a path too long is scanned as well.
-
-    Each of them ended the scan before it had said what it found.
-    """
+    """What follows a name that is no UTF-8, a broken text or a path too long is scanned as well."""
+    # Each of them ended the scan before it had said what it found.
     broken = f"{KEY}\n".encode("utf-16-le")
     Path("a-half.txt").write_bytes(b"\xff\xfe" + broken + b"A")
     Path("b-alone.txt").write_bytes(b"\xff\xfe" + b"\x00\xd8A\x00" + broken)

@@ -38,10 +38,8 @@ def test_unicode_is_read(encoding: str) -> None:
 
 @given(st.sampled_from([b"\xff\xfe", b"\xfe\xff", b"\xff\xfe\0\0"]), st.binary(max_size=40))
 def test_broken_unicode_ends_no_reading(mark: bytes, content: bytes) -> None:
-    """A text that says it is UTF-16 or UTF-32 and is not is read as far as it is, in any pieces.
-
-    One half of a character at the end of a file ended the whole scan.
-    """
+    """A text that says it is UTF-16 or UTF-32 and is not is read as far as it is, in any pieces."""
+    # One half of a character at the end of a file ended the whole scan.
     whole = mark + content
     assert "".join(pieces(Slow(whole))) == read(whole)
     assert "key=1" in read(b"\xff\xfe" + "key=1\n".encode("utf-16-le") + b"A")

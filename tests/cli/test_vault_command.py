@@ -142,10 +142,9 @@ def test_a_value_is_read_from_standard_input(config: Path, run: Run) -> None:
 def test_an_unclear_erasure_is_refused(
     config: Path, run: Run, arguments: tuple[str, ...], problem: str
 ) -> None:
-    """Nothing is erased that was not asked for clearly.
-
-    An empty ``--tenant``, such as that of a variable that is not set, erased every tenant's values.
-    """
+    """Nothing is erased that was not asked for clearly."""
+    # An empty ``--tenant``, such as that of a variable that is not set, erased every tenant's
+    # values.
     keep(config, "conv-1", 0, age=1)
     code, _, err = run("erase", *arguments)
     assert code == 2

@@ -55,10 +55,8 @@ def test_numbers_of_an_array_are_values() -> None:
 def test_a_list_that_cannot_be_read_is_told_without_its_values(
     name: str, column: str | None, text: str, problem: str
 ) -> None:
-    """What is wrong with a list names no value of it.
-
-    A comma or a quote too many put another value in the place of the one that was meant.
-    """
+    """What is wrong with a list names no value of it."""
+    # A comma or a quote too many put another value in the place of the one that was meant.
     found = listed_values(name, text, column)
     assert found.values == ()
     assert found.problem is not None

@@ -118,11 +118,9 @@ def test_erased_and_expired_values_are_unknown_from_the_next_call_on(world: Worl
 
 
 def test_an_erasure_between_two_first_readings_is_not_lost(world: World) -> None:
-    """What one thread read before somebody erased is not known after another read it later.
-
-    Both opened the session for the first time, and the one that had read first was the last to
-    tell the session, which took what was erased for what had been there all along.
-    """
+    """What one thread read before somebody erased is not known after another read it later."""
+    # Both opened the session for the first time, and the one that had read first was the last
+    # to tell the session, which took what was erased for what had been there all along.
     old = hide_and_keep(world.process(), world.who("a"))
     sessions = world.process()
     restore, waiting = Vault.restore, [True]
@@ -144,11 +142,9 @@ def test_an_erasure_between_two_first_readings_is_not_lost(world: World) -> None
 def test_what_a_session_hid_and_never_read_again_expires(
     world: World, *, others_write: bool
 ) -> None:
-    """A value that only the process that hid it knows expires there as it does on disk.
-
-    A process hid a value and had no further call until it had expired: the row was passed over
-    when the session was read, or was gone, so the session went on knowing the value.
-    """
+    """A value that only the process that hid it knows expires there as it does on disk."""
+    # A process hid a value and had no further call until it had expired: the row was passed
+    # over when the session was read, or was gone, so the session went on knowing the value.
     sessions = world.process(expire_after=timedelta(days=30))
     old = hide_and_keep(sessions, world.who("a"))
     world.now += timedelta(days=31)

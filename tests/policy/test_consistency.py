@@ -133,10 +133,9 @@ def test_a_sound_policy_has_no_flaw() -> None:
 
 
 def test_a_key_cannot_write_to_a_terminal() -> None:
-    """A name with control or direction characters in it is shown as TOML escapes it.
-
-    Whoever scanned a folder that a stranger had put a policy file in had its keys on the terminal.
-    """
+    """A name with control or direction characters in it is shown as TOML escapes it."""
+    # Whoever scanned a folder that a stranger had put a policy file in had its keys on the
+    # terminal.
     path = ("groups", "\x1b]0;x\x07\u202e", 3, 'a"b', "plain-name_1")
     assert key_of(path) == 'groups."\\u001b]0;x\\u0007\\u202e"[3]."a\\"b".plain-name_1'
 

@@ -181,10 +181,8 @@ def test_a_value_that_became_one_way_is_kept_anew() -> None:
 
 
 def test_one_way_outlives_a_thread_that_began_before() -> None:
-    """What becomes one-way while another thread hides it again is kept as one-way.
-
-    The other thread put what it had read before among what was to be kept.
-    """
+    """What becomes one-way while another thread hides it again is kept as one-way."""
+    # The other thread put what it had read before among what was to be kept.
     vault = Vault(b"k" * 32, durable=True)
     compared = itertools.count()
 
