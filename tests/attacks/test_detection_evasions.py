@@ -196,3 +196,29 @@ def test_a_token_glued_to_a_word(finder: Classifier, before: str) -> None:
     """What is glued to the beginning of a long key does not leave the second half of it."""
     key = "sk-" + "proj-" + (TOKEN * 2)[:74] + "T3Blbk" + "FJ" + (TOKEN[::-1] * 2)[:74]
     assert _hidden(finder, key, before + "{}")
+
+
+CLOUD_KEY = "AK" + "IAQ3ZXPLOTMW7YV5K4"
+
+
+@pytest.mark.parametrize("blank", [" ", "\n", "\t", "\xa0", "\u2009", "."], ids=ascii)
+def test_a_token_letter_by_letter(finder: Classifier, blank: str) -> None:
+    """A token with a blank behind each of its letters is one."""
+    assert _hidden(finder, blank.join(CLOUD_KEY))
+    assert _hidden(finder, blank.join(CLOUD_KEY), "key={}\n")
+
+
+@pytest.mark.parametrize("entity", ["&shy;", "&zwnj;", "&ZeroWidthSpace;", "&NoBreak;", "&#8203;"])
+def test_an_entity_that_nobody_sees(finder: Classifier, entity: str) -> None:
+    """An entity that a page does not show takes no token apart."""
+    assert _hidden(finder, entity.join((CLOUD_KEY[:9], CLOUD_KEY[9:])))
+
+
+def test_entities_between_digits(finder: Classifier) -> None:
+    """The entity of a blank between the digits of a card does not hide it."""
+    assert _hidden(finder, "&nbsp;".join(CARD_GROUPS))
+
+
+def test_a_token_in_markdown(finder: Classifier) -> None:
+    """A backslash that keeps Markdown from reading an underline does not hide a token's start."""
+    assert _hidden(finder, ("sk_live_" + TOKEN[:24]).replace("_", "\\_"))

@@ -10,6 +10,7 @@ INVARIANT: every character of an escape belongs to what it stands for
 """
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterator
 from html.entities import html5
 
@@ -23,7 +24,7 @@ _ESCAPE = re.compile(
     r"|\\[0-3][0-7]{2}(?:\\[0-3][0-7]{2})*"
     rf"|\\u\{{{_HEX}{{1,6}}\}}"
     rf"|\\U{_HEX}{{8}}"
-    r"|\\[\\/\"'nrtbf](?:\\[\\/\"'nrtbf])*"
+    r"|\\[\\/\"'nrtbf_](?:\\[\\/\"'nrtbf_])*"
     rf"|&#[xX]0{{0,8}}{_HEX}{{1,6}};?(?:&#[xX]0{{0,8}}{_HEX}{{1,6}};?)*"
     r"|&#0{0,8}[0-9]{1,7};?(?:&#0{0,8}[0-9]{1,7};?)*"
     r"|&[A-Za-z]{2,16};"
@@ -31,7 +32,13 @@ _ESCAPE = re.compile(
     r"|=3D"
 )
 _ENTITY = re.compile(r"&#(?:[xX]([0-9A-Fa-f]+)|([0-9]+));?")
-_NAMED = {f"&{name}": each for name, each in html5.items() if name[-1] == ";" and each.isascii()}
+# ASCII characters, blanks, and what nobody sees.
+_NAMED = {
+    f"&{name}": each
+    for name, each in html5.items()
+    if name[-1] == ";"
+    and (each.isascii() or each.isspace() or unicodedata.category(each[0]) == "Cf")
+}
 # A break of a line alone hides nothing that a pattern does not read as it is.
 _HARMLESS = frozenset("nrtbf'")
 _SHORT_LETTERS = str.maketrans({"n": "\n", "r": "\r", "t": "\t", "b": "\b", "f": "\f"})

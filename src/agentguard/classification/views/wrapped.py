@@ -3,7 +3,7 @@
 """Which encoded runs of a text are broken into lines or groups?
 
 Base64 in lines, bytes in hexadecimal with blanks, colons or commas between them, and lines that end
-in the soft break of quoted-printable.
+in the soft break of quoted-printable; also tokens that are written letter by letter.
 
 INVARIANT: the work grows with the text alone (tests/classification/test_views_runs.py).
 """
@@ -60,6 +60,9 @@ _PLAIN = re.compile(
 _TIME = re.compile(r"[0-9]{1,4}[-/:.]|[0-9]{1,2}[A-Z][a-z]{2}|[0-9]{2}T[0-9]")
 _SOFT_BREAK = re.compile(r"(?<=[!-~])=\r?\n(?=[!-~])")
 _SOFT = re.compile(r"=[\r\n]")
+# Letter by letter, always with the same between them.
+_SPELLED = re.compile(r"(?<![A-Za-z0-9])[!-~](\s|\.)(?:[!-~]\1){14,}[!-~](?![A-Za-z0-9])")
+_SPELLED_GATES = (b"a a a a a a", b"nananananana")
 # A line break before what a run may hold, in a shape.
 _BROKEN = re.compile(rb"na")
 
@@ -72,13 +75,22 @@ def wrapped_sites(text: str, shape: bytes, runs: Runs) -> list[Site]:
         shape: of the text.
         runs: of the text.
     """
-    sites = [*_spaced(text), *_halves(text, shape)]
+    sites = [*_spaced(text), *_halves(text, shape), *_spelled(text, shape)]
     if runs:
         sites += _lines(text, runs)
     # Padding at the end of a line looks the same.
     if _SOFT.search(text) and _QUOTED_PRINTABLE.search(text):
         sites += (Site(*match.span(), "") for match in _SOFT_BREAK.finditer(text))
     return sites
+
+
+def _spelled(text: str, shape: bytes) -> Iterator[Site]:
+    """Yield what stands between the letters of a token that is written letter by letter."""
+    if any(gate in shape for gate in _SPELLED_GATES):
+        for match in _SPELLED.finditer(text):
+            size = len(match[1])
+            for place in range(match.start() + 1, match.end() - 1, size + 1):
+                yield Site(place, place + size, "")
 
 
 def _halves(text: str, shape: bytes) -> Iterator[Site]:
