@@ -71,6 +71,9 @@ def test_codes_are_found_behind_their_word(text: str) -> None:
         "section 12 Main Lane",
         "IP address 42",
         "return 0;",
+        "The module has been moved to Python 3 as well.",
+        "Copyright Calle Muster, 2017",
+        "(c) 2014-2016 Via Verdi, 2016",
     ],
 )
 def test_words_for_streets_without_a_house_are_none(text: str) -> None:
@@ -81,3 +84,9 @@ def test_words_for_streets_without_a_house_are_none(text: str) -> None:
 def test_the_strict_profile_looks_for_no_addresses() -> None:
     """Addresses carry no check, so the quietest profile leaves them out."""
     assert build_classifier(profile=Profile.STRICT).findings("221B Baker Street") == ()
+
+
+def test_people_move_to_addresses_that_are_more_than_a_name_and_a_number() -> None:
+    """Behind a word for moving, a town or a street of several words tells a house from a release."""
+    assert found("we moved to Long Meadow 12") == ["Long Meadow 12"]
+    assert found("we moved to Meadow 12, Smallville") == ["Meadow 12, Smallville"]

@@ -84,6 +84,7 @@ def test_a_number_is_found_whatever_stands_next_to_it(number: str, frame: str) -
         "ISO/IEC 27001:2013, RFC 5321, 99-22-123456-12",
         "SKU 4006381333931 lot 20240131-17",
         "integrity sha512-1234567890abcdef==",
+        "in main.cf daemon_timeout (18000s), or identity 250000ms",
     ],
 )
 def test_other_numbers_are_not_found(text: str) -> None:

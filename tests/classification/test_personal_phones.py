@@ -111,6 +111,9 @@ def test_other_numbers_take_a_word(number: str, frame: str) -> None:
         "/item/0123456789/view",
         "ISBN 978-3-16-148410-0",
         "EAN 4006381333931",
+        "Springfield, ZZ 02110-1301 USA",
+        'DIGITS = "0123456789"',
+        "XX\t-0803-03454\tSomewhere",
     ],
 )
 def test_other_runs_of_digits_are_no_numbers_to_dial(text: str) -> None:

@@ -280,13 +280,20 @@ _NO_STREET = re.compile(rb"\b(?:the|of|and|to|for|in|on|a|is|was|are|it)\b")
 _PLACE_IN_A_TEXT = rb"step|chapter|section|page|version|figure|table|line|part|item|no|vol"
 _NUMBERED = re.compile(rb"(?i)\b(?:%b)\b" % _PLACE_IN_A_TEXT)
 _NUMBERED_BEFORE = re.compile(rb"(?i)\b(?:%b)\.?\s\Z" % _PLACE_IN_A_TEXT)
+_FARTHEST_BEFORE = 32
+_COPYRIGHT = re.compile(rb"(?i)(?:copyright|\(c\)|\xc2\xa9|&copy;)[\s0-9,-]{0,16}\Z")
+# Programs are moved to Python 3 more often than people to a street that is called so.
+_MOVED = re.compile(rb"(?i)moved\s(?:over\s)?to\s{1,4}\Z")
+_NAME_AND_NUMBER = re.compile(rb"[^\s,]+\s[0-9]{1,3}")
 
 
 def confirmed(data: bytes, start: int, end: int) -> Iterable[tuple[int, int]]:
     """Confirm an address: not a part of a text that is numbered, nor a year behind a name."""
     written = data[start:end]
     is_text = _NO_STREET.search(written) or _NUMBERED.search(written)
-    is_year = _YEAR.search(written) and b"," not in written
-    if is_text or is_year or _NUMBERED_BEFORE.search(data[max(0, start - 12) : start]):
+    before = data[max(0, start - _FARTHEST_BEFORE) : start]
+    is_year = _YEAR.search(written) and (b"," not in written or _COPYRIGHT.search(before))
+    is_release = _MOVED.search(before) and _NAME_AND_NUMBER.fullmatch(written)
+    if is_text or is_year or is_release or _NUMBERED_BEFORE.search(before):
         return NOTHING
     return ((start, end),)

@@ -79,6 +79,7 @@ _FIRST_WORD = re.compile(rb"[^A-Za-z0-9]*[A-Za-z0-9]+")
 _IN_WORD = re.compile(rb"(?:[A-Za-z0-9]|[A-Za-z0-9][./]|[0-9]-)\Z")
 _ESCAPE = re.compile(rb"(?:\\[bfnrt]|\\u[0-9A-Fa-f]{4}|\\x[0-9A-Fa-f]{2})\Z")
 _PLACEHOLDER = re.compile(rb"[A-Z0-9]+\]\]")
+_MEASURE = re.compile(rb"[0-9]+(?:m?s|m|h|d|px|pt|em|rem|k|[kmg]i?b|b|hz|bps)")
 _GOES_ON = re.compile(rb"[A-Za-z0-9]|[.,][0-9]|[%@]|\+[A-Za-z0-9]")
 
 _NO_WORD = 99
@@ -180,7 +181,7 @@ class PersonalNumbers:
     def _named(self, data: bytes, start: int, end: int, around: "_Around") -> _Found | None:
         written = data[start:end]
         rows = self._layouts.get(outline(written), ())
-        paper = self._balanced and around.tells and _PAPER_WHOLE.fullmatch(written)
+        paper = self._balanced and around.tells and _is_paper(written)
         if not rows and not paper:
             return None
         near = around.near(start, end)
@@ -264,7 +265,7 @@ class PersonalNumbers:
             if goes_on
             else self._listed(stretch.rows if near else stretch.lonely, written, start, near)
         )
-        if one is None and stretch.phone:
+        if one is None and stretch.phone and (Topic.PHONE in near or not _is_negative(data, start)):
             extended = phones.extension_end(data, end)
             if extended > end or not goes_on:
                 one = self._phone(written, stretch, near, (start, end, extended))
@@ -312,6 +313,16 @@ class _Around:
 
 def _digits(data: bytes) -> int:
     return len(data) - len(data.translate(None, _DIGITS))
+
+
+def _is_paper(written: bytes) -> bool:
+    """Say whether a token has the outline of a paper's number, and is no measure with its unit."""
+    return _PAPER_WHOLE.fullmatch(written) is not None and not _MEASURE.fullmatch(written)
+
+
+def _is_negative(data: bytes, start: int) -> bool:
+    """Say whether a sign stands before a number, and nothing before that: a coordinate."""
+    return data[start - 1 : start] == b"-" and data[start - 2 : start - 1] in b" \t\r\n,;="
 
 
 def _machines(data: bytes, start: int, end: int) -> Iterator[_Found]:

@@ -61,6 +61,7 @@ _MOBILE_REGIONS = (
     "NG",
 )
 _MOBILE_LENGTHS = frozenset({10, 11})
+_COUNTED = "01234567890"
 _NEVER = r"(?!)"
 
 # Outlines, in which every digit is a 9.
@@ -73,6 +74,8 @@ _TRUNK = re.compile(
     rb"(?:9{2,6}|\(9{2,6}\))(?: 9{2,8}){1,4}|9{2,6}(?:-9{2,8}){1,4}|9{2,4}(?:\.9{2,8}){2,4}"
     rb"|\(9{2,5}\) ?9{2,8}(?:[ -]?9{2,8}){0,3}|9{2,5}[-/] ?9{3,4} 9{3,4}"
 )
+# Of a town: five digits and the four of a part of it.
+_AMERICAN_CODE = b"99999-9999"
 _INTERNATIONAL = re.compile(rb"\+9[9 ().-]*")
 
 _AMERICAN_DIGITS = re.compile(r"1?[2-9]\d{9}")
@@ -103,6 +106,8 @@ def is_written(written: str, outline: bytes) -> bool:
     if written[0] == "+" or written.startswith("00"):
         return is_international(written)
     digits = digits_of(written)
+    if outline == _AMERICAN_CODE:
+        return False
     if digits[0] == "0":
         fewest, most = FEWEST_DIGITS + 2, MOST_DIGITS - 3
         trunk = _TRUNK.fullmatch(outline) is not None
@@ -137,6 +142,7 @@ def is_mobile(written: str) -> bool:
     return (
         written.isdigit()
         and written[0] == "0" != written[1]
+        and written not in _COUNTED
         and len(written) in _MOBILE_LENGTHS
         and any(_mobile(region).fullmatch(written[1:]) for region in _MOBILE_REGIONS)
     )
