@@ -146,8 +146,8 @@ def assemble(settings: Settings, *, tracer_provider: TracerProvider | None = Non
     policy = settings.policy
     classifier = classifier_of(settings)
     store = SqliteStore(settings.deployment.store)
-    journal = Journal(store, now)
     keeper = None if settings.vault is None else vault_keeper(settings.vault)
+    journal = Journal(store, now)
     identities = Identities(new_id, None if settings.vault is None else settings.vault.tenant)
     accelerate_later(classifier)
     core = Core(

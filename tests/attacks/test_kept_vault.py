@@ -8,6 +8,7 @@ its request is at the provider is a process of its own.
 
 import asyncio
 import base64
+import gc
 import re
 import signal
 import sqlite3
@@ -23,6 +24,7 @@ import pytest
 from openai import AsyncOpenAI, OpenAI
 
 from agentguard import ConfigError, ContentRefused, Guard, GuardFailure, IdentityRequired
+from agentguard.stores import Journal
 from agentguard.testing import Answer, LoopbackProvider, echo
 from agentguard.wiring import now
 
@@ -249,6 +251,22 @@ def test_a_wrong_key_starts_no_guard(deployment: Deployment) -> None:
     old.chmod(0o600)
     guard = deployment.guard('old_key_files = ["old.key"]', key=OTHER_KEY)
     assert deployment.ask(guard, "go on", said=mark) == f"I wrote to {MAIL}"
+
+
+def test_a_guard_that_did_not_start_leaves_nothing_open(deployment: Deployment) -> None:
+    """A vault that cannot be opened starts no guard, and no audit log is left to write at exit."""
+    path = deployment.file()
+    (deployment.folder / "agentguard-vault.db").write_bytes(b"no vault at all" * 100)
+    opened = journals()
+    with pytest.raises(ConfigError):
+        Guard.from_file(path)
+    assert journals() == opened
+
+
+def journals() -> int:
+    """Count the audit logs that this process has open."""
+    gc.collect()
+    return sum(isinstance(each, Journal) for each in gc.get_objects())
 
 
 def test_a_row_that_was_changed_refuses(deployment: Deployment) -> None:
