@@ -222,3 +222,21 @@ def test_entities_between_digits(finder: Classifier) -> None:
 def test_a_token_in_markdown(finder: Classifier) -> None:
     """A backslash that keeps Markdown from reading an underline does not hide a token's start."""
     assert _hidden(finder, ("sk_live_" + TOKEN[:24]).replace("_", "\\_"))
+
+
+@pytest.mark.parametrize(
+    "decoy",
+    [
+        CLOUD_KEY[:4] + "0" * 16 + " ",
+        "password=x ",
+        "eyJ. ",
+        "4111111111111112 ",
+        "[[API_KEY:AAAAAAAA]] ",
+        "\u200b\u200b",
+        "&#65;",
+    ],
+    ids=ascii,
+)
+def test_a_thousand_decoys(finder: Classifier, decoy: str) -> None:
+    """However many decoys stand before a token, it is hidden."""
+    assert _hidden(finder, CLOUD_KEY, decoy * 2000 + " {} ")
