@@ -113,6 +113,7 @@ def test_other_numbers_take_a_word(number: str, frame: str) -> None:
         "EAN 4006381333931",
         "Springfield, ZZ 02110-1301 USA",
         'DIGITS = "0123456789"',
+        "callback.h Copyright: 2010-2015, A. Person",
         "XX\t-0803-03454\tSomewhere",
     ],
 )

@@ -15,6 +15,8 @@ _TEMPLATE = re.compile(
     rb"\$\{|\{\{|\$\(|<[A-Za-z_][^>]*>|%\(\w+\)|#\{|\{\d*\}|\{[A-Za-z_][\w.\[\]'\":!]*\}|\*{3}|\.{3}"
     rb"|\A\$[A-Za-z_{(]|\A%\w+%\Z|\A%[sdrv@]\Z|\A\[.*\]\Z|\A__\w+__\Z|\A@\w+@\Z|x{5}|X{5}"
     rb"|\xe2\x80[\xa6\xa2]|\A:[a-z]+\Z"
+    rb"|\A(?:%[sdrvi](?:\\[nt]|[ :/,-]){0,4}){1,16}\Z|\A--[a-z]+-[a-z]|\A[Uu]?[Ii]nt\d{1,3}(?:Array|_t)?\Z"
+    rb"|\A#[0-9A-Fa-f]{3,8}\Z|\A(?:rgb|hsl)a?\("
 )
 _PLACEHOLDER = re.compile(
     rb"(?i)\A(?:null|none|nil|undefined|true|false|yes|no|on|off|empty|n/?a|tbd|todo|void|self"
@@ -26,9 +28,12 @@ _PLACEHOLDER = re.compile(
 )
 _CODE = re.compile(
     rb"\A[A-Za-z_$][\w$]*(?:\.|->|::|\[|\()|\(\)|\A[A-Za-z_]+\Z|\A[\[({&*!]|\A-|\A@(?:[A-Z]+|_)\Z|=>|\A[A-Z][A-Z0-9_]*_[A-Z0-9_]*\Z|\A[a-z]+(?:_[a-z0-9]+)+\Z"
+    rb"|\A[a-z_]{1,32}(?:\+[a-z_]{1,32}){1,8}\Z"
 )
 _PATH = re.compile(rb"\A(?:\.{0,3}/|~/|[A-Za-z]:\\)")
-_ADDRESS = re.compile(rb"\A(?:[a-z][a-z0-9+.-]{1,15}://|file:|data:)")
+_ADDRESS = re.compile(
+    rb"\A(?:[a-z][a-z0-9+.-]{1,15}://|file:|data:|\.{1,2}/|xn--[a-z0-9-]{1,60}\.)"
+)
 _CALL = re.compile(
     rb"(?:[!\w.$]{1,40}(?:\?|&&|\|\|))?[A-Za-z_$][\w.$]*\(|\A[A-Za-z_$][\w$]*(?:\.[A-Za-z_]\w*)+\Z"
 )
@@ -44,6 +49,8 @@ _ALGORITHM = re.compile(
 )
 _HOST = re.compile(rb"[a-z0-9-]{1,20}(?:\.[a-z0-9-]{1,20}){2,}\Z")
 _PATTERN = re.compile(rb"\\\\[wdsSWDb]|\(\?[:=!P]|\[\^|[\])][*+]|\.\*")
+# The strokes of a drawing: numbers, and letters alone or in pairs between them.
+_STROKES = re.compile(rb"-?\d[\d.,-]*(?:[AaCcHhLlMmQqSsTtVvZz]{1,2}[-.,]?\d[\d.,-]*){4,}\Z")
 # How public keys begin in base64: RFC 3110, RFC 4253, RFC 5280.
 _PUBLIC_KEY = re.compile(
     rb"AwEAA|AAAA(?:B3NzaC1|C3NzaC1lZDI1NTE5|E2VjZHNhLX)|MII[A-F][A-Za-z]jANBgkqhkiG9w0BAQ"
@@ -114,6 +121,11 @@ def is_number(value: bytes) -> bool:
 def is_public_key(value: bytes) -> bool:
     """Say whether a value begins as public keys do, and no other ones."""
     return _PUBLIC_KEY.match(value) is not None
+
+
+def is_drawing(value: bytes) -> bool:
+    """Say whether a value is a part of a drawing in SVG."""
+    return _STROKES.match(value) is not None
 
 
 def is_alphabet(value: bytes) -> bool:

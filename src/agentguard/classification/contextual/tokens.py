@@ -55,7 +55,7 @@ _OWN_NAME = re.compile(
 _MARKED = re.compile(rb"[a-z]{2,12}(?:_[a-z]{2,8})?_[0-9a-fA-F]{32,128}\Z")
 # Identifiers that the providers of models give, and what Kubernetes calls the pods of a workload.
 _GIVEN = re.compile(
-    rb"(?:(?:asst|batch|call|chatcmpl|cmpl|conv|file|fc|fp|item|mcp|msg|msgbatch|req|resp|rs|run"
+    rb"(?:(?:asst|batch|call|checksum|digest|hash|chatcmpl|cmpl|conv|file|fc|fp|item|mcp|msg|msgbatch|req|resp|rs|run"
     rb"|srvtoolu|step|thread|toolu|vs|ws)[-_][A-Za-z0-9]{6,64}"
     rb"|[a-z][a-z0-9]*(?:-[a-z0-9]{1,20}){0,6}-[bcdf0-9]{6,10}-[bcdfghjklmnpqrstvwxz2456789]{5})\Z"
 )
@@ -147,7 +147,9 @@ def _token(
     least = _least(data, first, last, body, near=near, limits=limits)
     if not _looks_drawn(data, first, body, least, near=near, limits=limits):
         return None
-    if _is_harmless(data, first, last, body) or (not near and harmless.is_alphabet(body)):
+    if _is_harmless(data, first, last, body) or (
+        not near and (harmless.is_alphabet(body) or harmless.is_drawing(data[first:last]))
+    ):
         return None
     return Drawn(start=first, end=last, near=near)
 

@@ -78,6 +78,7 @@ _TRUNK = re.compile(
 _AMERICAN_CODE = b"99999-9999"
 _INTERNATIONAL = re.compile(rb"\+9[9 ().-]*")
 
+_YEARS = re.compile(r"(?:19|20)\d\d ?[-/] ?(?:19|20)\d\d")
 _AMERICAN_DIGITS = re.compile(r"1?[2-9]\d{9}")
 _EXTENSION = re.compile(rb"(?:,? ?(?:x|X|ext\.?|Ext\.?|EXT\.?|extension) ?|;ext=| ?# ?)\d{1,6}\b")
 
@@ -160,6 +161,8 @@ def could_be(written: str, outline: bytes) -> bool:
 
 def is_named(written: str, topics: Container[Topic]) -> bool:
     """Say whether the words near a run of digits make it a telephone number."""
+    if _YEARS.fullmatch(written):
+        return False
     return Topic.PHONE in topics or (
         Topic.CALL in topics and not written.isdigit() and "/" not in written
     )
