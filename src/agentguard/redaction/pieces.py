@@ -22,6 +22,13 @@ Span = tuple[int, int, str]
 
 # What names a secret in a member of its own, such as ``{"name": "AWS_SECRET_ACCESS_KEY", ...``.
 _NAMED = re.compile(r"(?i)(?:secret|account)[_\-. ]?(?:access)?[_\-. ]?key")
+# What these find depends on words nearby, and texts that have nothing to do with one another lie
+# side by side. A name counts that stands in one of the members before.
+_NEAR = frozenset({"contextual:near_name", "phone_number"})
+_NAME = re.compile(
+    r"(?i)[\w .:/-]{0,48}(?:key|token|secret|passw|pwd|auth|cred|phone|tel)[\w .:/-]{0,48}"
+)
+_MEMBERS = 3
 # A piece that is a line of a key, and one that holds a whole key's lines between other text.
 _LINE = re.compile(r"\s*(?:[A-Za-z0-9+/=]{16,}|(?![a-z]+\s*\Z)[A-Za-z0-9+/=]{1,15})\s*")
 _LONG_RUN = re.compile(r"[A-Za-z0-9+/=]{40}|PRIVATE KEY|PuTTY-User-Key-File-|Private-(?:MAC|Hash)")
@@ -51,9 +58,19 @@ def found_across(
         for index in range(first, last + 1):
             begin = max(finding.start - starts[index], 0)
             end = min(finding.end - starts[index], len(pieces[index]))
-            if begin < end and (first == last or _is_material(pieces[index][begin:end])):
+            if begin < end and (
+                (first == last and _is_named(finding, pieces, index))
+                or _is_material(pieces[index][begin:end])
+            ):
                 spans.setdefault(index, []).append((begin, end, finding.data_class))
     return spans
+
+
+def _is_named(finding: Finding, pieces: Sequence[str], index: int) -> bool:
+    """Say whether what was found near a word of another piece stands behind a mere name."""
+    if finding.detector not in _NEAR:
+        return True
+    return any(map(_NAME.fullmatch, pieces[max(0, index - _MEMBERS) : index]))
 
 
 def _is_material(covered: str) -> bool:
