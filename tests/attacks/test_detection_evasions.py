@@ -240,3 +240,14 @@ def test_a_token_in_markdown(finder: Classifier) -> None:
 def test_a_thousand_decoys(finder: Classifier, decoy: str) -> None:
     """However many decoys stand before a token, it is hidden."""
     assert _hidden(finder, CLOUD_KEY, decoy * 2000 + " {} ")
+
+
+@pytest.mark.parametrize("line", ["ssh-rsa AAAAB3NzaC1yc2E", "MCowBQYDK2VwAyEA", "AwEAA"])
+def test_the_beginning_of_a_public_key_before_a_token(finder: Classifier, line: str) -> None:
+    """A few letters that begin public keys do not make the next line a part of one."""
+    assert _hidden(finder, TOKEN, f"{line}\n{{}}\n")
+
+
+def test_a_token_between_two_words(finder: Classifier) -> None:
+    """A word on either side of a long drawn token does not make a name of it."""
+    assert _hidden(finder, f"prod_{TOKEN[:24]}_live")

@@ -58,7 +58,7 @@ _PUBLIC_KEY = re.compile(
 )
 # One name of several words, the last of which is one.
 _IDENTIFIER = re.compile(
-    rb"[A-Za-z]{2,16}[_-](?:[A-Za-z]{1,16}[_-]){0,6}(?:[A-Za-z0-9]{1,24}[_-])?[A-Za-z]{3,16}\Z"
+    rb"[A-Za-z]{2,16}[_-](?:[A-Za-z]{1,16}[_-]){0,6}(?:(?:[A-Z]?[a-z]{0,12}[0-9]{0,4}){1,2}[_-])?[A-Za-z]{3,16}\Z"
 )
 # So many characters, none of them twice, are not drawn one after the other.
 _SHORTEST_ALPHABET = 30

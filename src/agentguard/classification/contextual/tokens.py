@@ -65,6 +65,7 @@ _URL = re.compile(rb"://[^\s\"'<>?=&]*\Z")
 _WRAPPED_LINE = re.compile(rb"[A-Za-z0-9+/]{48,80}\Z")
 # A rule under a heading is made of fewer.
 _FEWEST_IN_LINE = 16
+_SHORTEST_LINE = 48
 _OPENING_LINE = re.compile(rb"-----BEGIN [A-Z0-9 ]{1,60}-----\Z")
 _LAST_WORD = re.compile(rb"[\s\"'(]")
 # The widths at which programs wrap base64.
@@ -260,6 +261,9 @@ def _is_part(data: bytes, first: int) -> bool:
         return False
     line = lines.rstrip(b"\r\n")
     before = line[line.rfind(b"\n") + 1 :].strip()
-    if _OPENING_LINE.search(before) or harmless.is_public_key(_LAST_WORD.split(before)[-1]):
+    word = _LAST_WORD.split(before)[-1]
+    if _OPENING_LINE.search(before) or (
+        len(word) >= _SHORTEST_LINE and harmless.is_public_key(word)
+    ):
         return True
     return _WRAPPED_LINE.match(before) is not None and len(set(before)) >= _FEWEST_IN_LINE
