@@ -100,7 +100,7 @@ def assert_nothing_found(room: Any) -> None:
     assert not set().union(*counted) & {"credential", "api_key", "private_key", "jwt"}
 
 
-WAYS = {"whole": 0, "by letters": 1, "by words": 11}
+WAYS = {"whole": 0, "in pieces": 7}
 WRITTEN: dict[str, Callable[[str], str]] = {
     "plain": lambda text: text,
     "in JSON": lambda text: json.dumps({"file": "notes", "text": text}),
