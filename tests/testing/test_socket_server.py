@@ -5,6 +5,7 @@
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -186,7 +187,10 @@ def test_closing_leaves_no_thread_and_the_frames() -> None:
         server.wait_for(1)
         server.close()
         server.close()
-    # Only now have the threads of the client ended too.
+    # Only now do the threads of the client end too, each in its own time.
+    deadline = time.monotonic() + 30
+    while threading.active_count() > before and time.monotonic() < deadline:
+        time.sleep(0.01)
     assert threading.active_count() <= before
     assert [frame.content for frame in server.frames] == ["x"]
 
