@@ -181,3 +181,17 @@ def test_no_text_takes_more_looks_than_it_has_characters(text: str) -> None:
 def test_formats_name_their_pages() -> None:
     """Every row of data says which page it was written from."""
     assert all(row.documentation.startswith("https://") for row in PERSONAL_FORMATS)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "delete_account for ORD-00012345",
+        '{"account": "ORD-00012345"}',
+        "INV-20031122 holds the tax",
+        "the policy of ticket OPS-48213",
+    ],
+)
+def test_the_number_of_a_record_is_no_paper(text: str) -> None:
+    """What orders, invoices and tickets are called by is nobody's account, tax or policy number."""
+    assert list(PersonalNumbers().detect(text)) == []

@@ -29,6 +29,7 @@ from agentguard.classification.engine import to_characters
 from agentguard.classification.personal import networks, phones, wallets
 from agentguard.classification.personal.context import (
     Topic,
+    speaks_of_personal_data,
     topics_near,
     windows,
 )
@@ -91,6 +92,10 @@ _OF_PAPERS = {
     Topic.IDENTITY: (NATIONAL_ID, "identity_number"),
     Topic.TAX: (TAX_ID, "taxpayer_number"),
 }
+_RECORD = re.compile(rb"[A-Za-z]{2,8}-[0-9]+")
+# Most numbers of persons have more digits.
+_LONGEST_RECORD = 8
+_WITH_PREFIX = (Topic.PASSPORT, Topic.LICENCE)
 
 _Found = tuple[int, int, str, str]
 _Topics = Callable[[bytes, int, int], dict[Topic, int]]
@@ -158,7 +163,7 @@ class PersonalNumbers:
                 yield from _machines(data, start, end)
             else:
                 one = self._token(data, start, end, around)
-                place = _first_word_end(data, start, end) if one is None else one[1]
+                place = _behind(data, start, end) if one is None else one[1]
                 if one is not None:
                     yield one
 
@@ -187,7 +192,7 @@ class PersonalNumbers:
         near = around.near(start, end)
         one = self._listed(rows, written, start, near)
         if one is None and near and paper:
-            named = [topic for topic in _OF_PAPERS if topic in near]
+            named = [topic for topic in _may_be(written) if topic in near]
             if named:
                 return (
                     start,
@@ -313,6 +318,23 @@ class _Around:
 
 def _digits(data: bytes) -> int:
     return len(data) - len(data.translate(None, _DIGITS))
+
+
+def _behind(data: bytes, start: int, end: int) -> int:
+    """Return where to look on behind a token that is no number itself.
+
+    The few digits of a record are not those of a person, unless the word before them says so.
+    """
+    prefix, _, digits = data[start:end].partition(b"-")
+    is_record = prefix.isalpha() and digits.isdigit() and len(digits) <= _LONGEST_RECORD
+    if is_record and not speaks_of_personal_data(prefix.decode("ascii", "replace")):
+        return end
+    return _first_word_end(data, start, end)
+
+
+def _may_be(written: bytes) -> Iterable[Topic]:
+    """Return of which papers a token may be the number: ``ORD-00012345`` is that of a record."""
+    return _WITH_PREFIX if _RECORD.fullmatch(written) else _OF_PAPERS
 
 
 def _is_paper(written: bytes) -> bool:
