@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from agentguard.classification.views import views_of
 from agentguard.classification.views.chain import DEEPEST
+from agentguard.classification.views.runs import Held
 from agentguard.classification.views.view import Copy, Site
 from agentguard.classification.views.windows import AROUND, view_around
 
@@ -251,3 +252,8 @@ def test_a_view_shows_no_text_in_its_repr() -> None:
     """The repr of a view says how long it is and nothing of what it says."""
     (view,) = views_of(f"see {base64_of(SECRET)}").plain
     assert SECRET not in repr(view)
+
+
+def test_what_a_view_is_made_of_shows_no_text_in_its_repr() -> None:
+    """The repr of a decoded place says where it is and nothing of what it says."""
+    assert SECRET not in f"{Site(0, 9, SECRET)!r} {Held(0, 9, SECRET)!r}"

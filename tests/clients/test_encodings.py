@@ -79,3 +79,8 @@ def test_a_data_uri_has_two_parts() -> None:
 def test_a_charset_may_make_another_text(prefix: str, *, plain: bool) -> None:
     """Charsets in which the same bytes say something else are known as such."""
     assert Encoded(prefix, "").has_plain_charset is plain
+
+
+def test_what_is_encoded_is_not_in_its_repr() -> None:
+    """The repr of a text in two parts holds neither."""
+    assert "c2VjcmV0" not in repr(Encoded("data:text/plain;base64,", "c2VjcmV0"))

@@ -392,3 +392,9 @@ def test_padding_is_not_taken_for_a_secret(session: Any) -> None:
     (released,) = check.feed(event)
     assert released.shown.content == {"grow": {"c": "it "}, "obfuscation": ""}
     assert not check.counts
+
+
+def test_an_event_shows_no_text_in_its_repr() -> None:
+    """The repr of an event, checked or not, holds nothing of its content."""
+    event = Event("said", {"text": "jane@customers.example"})
+    assert "jane" not in f"{event!r} {Released(event, event)!r}"

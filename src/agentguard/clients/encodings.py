@@ -38,6 +38,9 @@ class Encoded(NamedTuple):
     prefix: str
     body: str
 
+    def __repr__(self) -> str:
+        return f"Encoded({len(self.body)} characters)"
+
     @property
     def is_base64(self) -> bool:
         """Whether the body is base64, as every body without a prefix is."""

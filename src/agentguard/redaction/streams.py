@@ -43,6 +43,9 @@ class Event(NamedTuple):
     name: str | None
     content: dict[str, Any]
 
+    def __repr__(self) -> str:
+        return f"Event({len(self.content)} members)"
+
 
 class Slot(NamedTuple):
     """A text inside an event.

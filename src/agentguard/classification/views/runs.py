@@ -71,6 +71,9 @@ class Held(NamedTuple):
     end: int
     text: str
 
+    def __repr__(self) -> str:
+        return f"Held({self.start}, {self.end})"
+
 
 def shape_of(text: str) -> bytes:
     """Return a byte for each character: whether a run may hold it, and whether it is a control."""

@@ -32,6 +32,9 @@ class Site(NamedTuple):
     stride: int = 0
     offsets: tuple[int, ...] = ()
 
+    def __repr__(self) -> str:
+        return f"Site({self.start}, {self.end})"
+
 
 _NOWHERE = Site(0, 0, PARTING)
 
