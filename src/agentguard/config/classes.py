@@ -35,6 +35,7 @@ def classes_of(
             action=table.action or base.action,
             in_answers=table.in_answers or base.in_answers,
             approvers_see=see,
+            environments=frozenset(table.environments or ()),
         )
     return tuple(classes.values())
 

@@ -9,14 +9,23 @@ This is the only module that knows pydantic.
 """
 
 from collections.abc import Callable, Mapping
+from datetime import date
 from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from agentguard.config.settings import VaultPlace
-from agentguard.policy import HostedDenial, Idempotency, Path, RuleFileFormat
+from agentguard.policy import HostedDenial, Idempotency, IssuerKind, Path, RuleFileFormat
 from agentguard.redaction import VaultScope
-from agentguard.vocabulary import Action, Effect, Impact, Profile, Reference
+from agentguard.vocabulary import (
+    Action,
+    Assurance,
+    Effect,
+    Impact,
+    PrincipalKind,
+    Profile,
+    Reference,
+)
 
 Tell = Callable[[Path, str], None]
 
@@ -28,6 +37,7 @@ def _one_or_many(value: object) -> object:
 Name = Annotated[str, Field(min_length=1)]
 Names = list[Name]
 OneOrMany = Annotated[Names, BeforeValidator(_one_or_many)]
+Impacts = Annotated[list[Annotated[Impact, Field(strict=False)]], BeforeValidator(_one_or_many)]
 _Spelled = Field(default=None, strict=False)
 
 
@@ -45,9 +55,15 @@ class File(Table):
     version: int | None = None
     name: Name | None = None
     deployment: Any = None
+    environments: Names | None = None
     identity: Any = None
     groups: Any = None
+    issuer: Any = None
     tool: Any = None
+    tool_groups: Any = None
+    limit: Any = None
+    secret_store: Any = None
+    decider: Any = None
     rule: Any = None
     approval: Any = None
     class_: Any = Field(default=None, alias="class")
@@ -55,6 +71,7 @@ class File(Table):
     hosted_tools: Any = None
     coverage: Any = None
     vault: Any = None
+    facts: Any = None
     detection: Any = None
     labels: Any = None
     external_label: Any = None
@@ -72,6 +89,29 @@ class IdentityTable(Table):
     needed = ("id",)
     id: Name | None = None
     owner: Name | None = None
+    environments: OneOrMany | None = None
+    claims: dict[Name, Any] | None = None
+    keys: Names | None = None
+    spiffe: Name | None = None
+
+
+class IssuerTable(Table):
+    """``[issuer.NAME]``."""
+
+    needed = ("issuer", "audience")
+    kind: IssuerKind = Field(default=IssuerKind.JWT, strict=False)
+    issuer: Name | None = None
+    audience: OneOrMany | None = None
+    algorithms: OneOrMany | None = None
+    keys_url: Name | None = None
+    keys_file: Name | None = None
+    keys_max_age: Name | None = None
+    token_max_age: Name | None = None
+    leeway: Name | None = None
+    subject: Name | None = None
+    subject_kind: PrincipalKind | None = _Spelled
+    actor: Name | None = None
+    claims: Names | None = None
 
 
 class GroupTable(Table):
@@ -90,6 +130,10 @@ class ToolTable(Table):
     definition: Name | None = None
     idempotency: Idempotency | None = _Spelled
     hosted: Names | None = Field(default=None, min_length=1)
+    environments: OneOrMany | None = None
+    schema_: dict[str, Any] | None = Field(default=None, alias="schema")
+    schema_file: Name | None = None
+    resource: Name | None = None
 
 
 class RuleTable(Table):
@@ -100,7 +144,9 @@ class RuleTable(Table):
     who: OneOrMany | None = None
     persons: OneOrMany | None = Field(default=None, alias="for")
     tool: OneOrMany | None = None
+    impact: Impacts | None = None
     args: dict[str, Any] | None = None
+    resource: dict[str, Any] | None = None
     provider: OneOrMany | None = None
     model: OneOrMany | None = None
     operation: OneOrMany | None = None
@@ -108,8 +154,13 @@ class RuleTable(Table):
         Annotated[list[Annotated[Reference, Field(strict=False)]], BeforeValidator(_one_or_many)]
         | None
     ) = None
+    environments: OneOrMany | None = None
+    assurance: Assurance | None = _Spelled
+    limits: OneOrMany | None = None
     then: Effect | None = _Spelled
     approval: Name | None = None
+    shadow_until: date | None = None
+    shadow_irreversible: bool = False
 
 
 class ArgumentTable(Table):
@@ -165,6 +216,7 @@ class ClassTable(Table):
     values_from_dotenv: Names | None = None
     keys: Names | None = None
     paths: Names | None = None
+    environments: OneOrMany | None = None
 
 
 class ProviderTable(Table):
@@ -175,6 +227,36 @@ class ProviderTable(Table):
     hosts: Names | None = None
     extra_fields: Names | None = None
     headers: Names | None = None
+    environments: OneOrMany | None = None
+
+
+class LimitTable(Table):
+    """``[limit.NAME]``."""
+
+    calls: int | None = None
+    sum: Name | None = None
+    most: Any = None
+
+
+class SecretStoreTable(Table):
+    """``[[secret_store]]``."""
+
+    needed = ("name",)
+    name: Name | None = None
+    hosts: OneOrMany | None = None
+    paths: OneOrMany | None = None
+    addresses: OneOrMany | None = None
+
+
+class DeciderTable(Table):
+    """``[[decider]]``."""
+
+    needed = ("name",)
+    name: Name | None = None
+    options: dict[Name, Any] | None = None
+    tool: OneOrMany | None = None
+    models: bool = False
+    within: Name | None = None
 
 
 class HostedToolsTable(Table):
@@ -191,6 +273,16 @@ class VaultTable(Table):
     store: VaultPlace = Field(default=VaultPlace.SQLITE, strict=False)
     file: Name | None = None
     dsn_env: Name | None = None
+    key_env: Name | None = None
+    key_file: Name | None = None
+    old_key_envs: Names | None = None
+    old_key_files: Names | None = None
+    expire_after: Name | None = None
+
+
+class FactsTable(Table):
+    """``[facts]``."""
+
     key_env: Name | None = None
     key_file: Name | None = None
     old_key_envs: Names | None = None
@@ -250,6 +342,7 @@ _EXPECTED = {
     "too_short": "must not be empty",
     "dict_type": "must be a table",
     "model_type": "must be a table",
+    "date_type": "must be a date, such as 2026-12-31",
 }
 
 

@@ -9,28 +9,34 @@ Opens nothing: values from files and from the environment are fetched by ``sourc
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
 from agentguard.config.arguments import argument
 from agentguard.config.classes import classes_of, destinations_of, labels_of, source_of
+from agentguard.config.confines import decider_of, limit_of, secret_store_of
 from agentguard.config.document import (
     ApprovalTable,
     ApproverTable,
     ClassTable,
     CoverageTable,
+    DeciderTable,
     DeploymentTable,
     DetectionTable,
     ExternalLabelTable,
+    FactsTable,
     File,
     GroupTable,
     HostedToolsTable,
     IdentityTable,
+    IssuerTable,
     LabelsTable,
+    LimitTable,
     ProviderTable,
     RuleFileTable,
     RuleTable,
+    SecretStoreTable,
     Table,
     Tell,
     ToolTable,
@@ -38,12 +44,12 @@ from agentguard.config.document import (
     read_table,
 )
 from agentguard.config.durations import EXPECTED, duration
+from agentguard.config.identities import frozen_table, identity_of, issuer_of
 from agentguard.operations import closest, is_operation_name, needs_pairs
 from agentguard.policy import (
     DetectionSpec,
     HostedDenial,
     Idempotency,
-    IdentitySpec,
     Path,
     PolicyDocument,
     ProviderSpec,
@@ -79,12 +85,14 @@ class Reading:
         classes: the class tables, in the order of the file.
         store: where the store lies, as written; None for the default.
         vault: how the vault is kept beyond the process, None for not at all.
+        facts: how the facts of decisions are kept for replays, None for not at all.
     """
 
     document: PolicyDocument
     classes: tuple[ClassTable, ...]
     store: str | None
     vault: VaultTable | None
+    facts: FactsTable | None
 
 
 def read(tables: Mapping[str, Any], built_in: tuple[DataClass, ...], tell: Tell) -> Reading:
@@ -103,11 +111,13 @@ def read(tables: Mapping[str, Any], built_in: tuple[DataClass, ...], tell: Tell)
     document = PolicyDocument(
         name=file.name or "",
         identities=tuple(
-            IdentitySpec(id=table.id or "", owner=table.owner)
-            for _, table in _each(IdentityTable, file.identity, "identity", tell)
+            identity_of(table, path, tell)
+            for path, table in _each(IdentityTable, file.identity, "identity", tell)
         ),
-        groups=_groups(file.groups, tell),
-        tools=tuple(_tool(table) for _, table in _each(ToolTable, file.tool, "tool", tell)),
+        groups=_groups(file.groups, "groups", tell),
+        tools=tuple(
+            _tool(table, path, tell) for path, table in _each(ToolTable, file.tool, "tool", tell)
+        ),
         rules=tuple(
             _rule(table, path, tell) for path, table in _each(RuleTable, file.rule, "rule", tell)
         ),
@@ -135,8 +145,41 @@ def read(tables: Mapping[str, Any], built_in: tuple[DataClass, ...], tell: Tell)
             ],
         ),
     )
+    document = _confined(document, file, tell)
     vault = None if file.vault is None else _one(VaultTable, file.vault, "vault", tell)
-    return Reading(document=document, classes=classes, store=deployment.store, vault=vault)
+    facts = None if file.facts is None else _one(FactsTable, file.facts, "facts", tell)
+    return Reading(
+        document=document, classes=classes, store=deployment.store, vault=vault, facts=facts
+    )
+
+
+def _confined(document: PolicyDocument, file: File, tell: Tell) -> PolicyDocument:
+    """Return a document with what confines its rules and says whose word counts."""
+    return replace(
+        document,
+        environments=tuple(file.environments or ()),
+        tool_groups=_groups(file.tool_groups, "tool_groups", tell),
+        limits=tuple(
+            limit_of(
+                name, read_table(LimitTable, value, ("limit", name), tell), ("limit", name), tell
+            )
+            for name, value in _named(file.limit, "limit", tell).items()
+        ),
+        secret_stores=tuple(
+            secret_store_of(table)
+            for _, table in _each(SecretStoreTable, file.secret_store, "secret_store", tell)
+        ),
+        issuers=tuple(
+            issuer_of(
+                name, read_table(IssuerTable, value, ("issuer", name), tell), ("issuer", name), tell
+            )
+            for name, value in _named(file.issuer, "issuer", tell).items()
+        ),
+        deciders=tuple(
+            decider_of(table, path, tell)
+            for path, table in _each(DeciderTable, file.decider, "decider", tell)
+        ),
+    )
 
 
 def _one(model: type[T], table: object, name: str, tell: Tell) -> T:
@@ -191,19 +234,20 @@ def _named(tables: object, name: str, tell: Tell) -> dict[str, Any]:
     return {}
 
 
-def _groups(tables: object, tell: Tell) -> dict[str, tuple[str, ...]]:
+def _groups(tables: object, key: str, tell: Tell) -> dict[str, tuple[str, ...]]:
     groups = {}
-    for name, members in _named(tables, "groups", tell).items():
+    for name, members in _named(tables, key, tell).items():
 
         def told(path: Path, message: str, name: str = name) -> None:
-            tell(("groups", name, *path[1:]), message)
+            tell((key, name, *path[1:]), message)
 
         table = read_table(GroupTable, {"members": members}, (), told)
         groups[name] = tuple(table.members or ())
     return groups
 
 
-def _tool(table: ToolTable) -> ToolSpec:
+def _tool(table: ToolTable, path: Path, tell: Tell) -> ToolSpec:
+    schema = table.schema_
     return ToolSpec(
         name=table.name or "",
         impact=table.impact or Impact.IRREVERSIBLE,
@@ -211,6 +255,9 @@ def _tool(table: ToolTable) -> ToolSpec:
         definition=table.definition,
         idempotency=table.idempotency or Idempotency.NONE,
         hosted=frozenset(table.hosted or ()),
+        environments=frozenset(table.environments or ()),
+        schema=None if schema is None else frozen_table(schema, (*path, "schema"), tell),
+        resource=table.resource,
     )
 
 
@@ -225,6 +272,7 @@ def _rule(table: RuleTable, path: Path, tell: Tell) -> RuleSpec:
         persons=tuple(table.persons or ()),
         effect=table.then or stand_in,
         tools=tuple(table.tool or ()),
+        impacts=tuple(table.impact or ()),
         arguments=tuple(
             argument(name, value, (*path, "args", name), tell)
             for name, value in (table.args or {}).items()
@@ -234,6 +282,14 @@ def _rule(table: RuleTable, path: Path, tell: Tell) -> RuleSpec:
         operations=None if table.operation is None else tuple(table.operation),
         references=tuple(table.references or ()),
         approval=table.approval,
+        environments=frozenset(table.environments or ()),
+        assurance=table.assurance,
+        limits=tuple(table.limits or ()),
+        resource=None
+        if table.resource is None
+        else argument("resource", table.resource, (*path, "resource"), tell).constraint,
+        shadow_until=table.shadow_until,
+        shadow_irreversible=table.shadow_irreversible,
     )
 
 
@@ -294,4 +350,5 @@ def _provider(table: ProviderTable, path: Path, tell: Tell) -> ProviderSpec:
         hosts=tuple(hosts),
         extra_fields=frozenset(table.extra_fields or ()),
         headers=frozenset(header.lower() for header in table.headers or ()),
+        environments=frozenset(table.environments or ()),
     )

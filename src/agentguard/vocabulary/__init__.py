@@ -3,8 +3,8 @@
 """Which nouns does agentguard speak in?
 
 Every value that passes from one stage of a call to the next, as frozen dataclasses, in the order
-in which a call meets them: ``who``, ``calls``, ``content``, ``decisions``, ``approvals``,
-``entries``, ``counts``. Import the nouns from here.
+in which a call meets them: ``who``, ``calls``, ``circumstances``, ``content``, ``decisions``,
+``approvals``, ``entries``, ``counts``. Import the nouns from here.
 They hold no behaviour beyond what can be read off the values themselves.
 
 INVARIANT: fields that hold payload do not appear in a repr (tests/test_vocabulary.py).
@@ -32,6 +32,7 @@ from agentguard.vocabulary.calls import (
     Reference,
     ToolCall,
 )
+from agentguard.vocabulary.circumstances import Circumstances
 from agentguard.vocabulary.content import (
     Action,
     DataClass,
@@ -43,6 +44,8 @@ from agentguard.vocabulary.content import (
 from agentguard.vocabulary.counts import CallCount
 from agentguard.vocabulary.decisions import (
     AskApproval,
+    Charge,
+    ChargeLimits,
     Decision,
     Effect,
     HideClasses,
@@ -53,6 +56,7 @@ from agentguard.vocabulary.decisions import (
     ReceiveOnly,
     RecordBeforeDispatch,
     ReferOnly,
+    Shadow,
     WithoutTools,
 )
 from agentguard.vocabulary.entries import (
@@ -65,6 +69,7 @@ from agentguard.vocabulary.who import (
     Assurance,
     Caller,
     Chain,
+    Grant,
     Lifetime,
     Principal,
     PrincipalKind,
@@ -87,6 +92,9 @@ __all__ = [
     "CallCount",
     "Caller",
     "Chain",
+    "Charge",
+    "ChargeLimits",
+    "Circumstances",
     "DataClass",
     "Decision",
     "Effect",
@@ -94,6 +102,7 @@ __all__ = [
     "EntryType",
     "Facts",
     "Finding",
+    "Grant",
     "HideClasses",
     "HostedTool",
     "Impact",
@@ -115,6 +124,7 @@ __all__ = [
     "RecordBeforeDispatch",
     "ReferOnly",
     "Reference",
+    "Shadow",
     "ToolCall",
     "Vote",
     "WithoutTools",

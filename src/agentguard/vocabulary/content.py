@@ -50,6 +50,7 @@ class DataClass:
         action: what happens to a finding of this class before anything leaves.
         in_answers: what happens to one in an answer of a model: label, redact or block.
         approvers_see: whether an approver is shown the value itself.
+        environments: those in which it may occur; empty for every one.
     """
 
     name: str
@@ -57,6 +58,7 @@ class DataClass:
     action: Action
     in_answers: Action = Action.LABEL
     approvers_see: bool = False
+    environments: frozenset[str] = frozenset()
 
     @property
     def label(self) -> str:

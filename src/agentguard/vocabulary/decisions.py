@@ -4,6 +4,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from enum import StrEnum
 
 from agentguard.vocabulary.calls import Reference
@@ -25,6 +26,14 @@ class Reason(StrEnum):
     DENIED_BY_RULE = "denied_by_rule"
     UNKNOWN_IDENTITY = "unknown_identity"
     IDENTITY_REQUIRED = "identity_required"
+    IDENTITY_EXPIRED = "identity_expired"
+    ASSURANCE_TOO_LOW = "assurance_too_low"
+    WRONG_ENVIRONMENT = "wrong_environment"
+    GRANT_EXCEEDED = "grant_exceeded"
+    LIMIT_REACHED = "limit_reached"
+    RESOURCE_DENIED = "resource_denied"
+    SECRET_STORE = "secret_store"  # noqa: S105 - the name of a reason
+    DENIED_BY_DECIDER = "denied_by_decider"
     UNKNOWN_PROVIDER = "unknown_provider"
     UNGUARDED_PATH = "unguarded_path"
     CLASS_BLOCKED = "class_blocked"
@@ -104,6 +113,28 @@ class RecordBeforeDispatch:
     """Obligation: the intent entry is durable before dispatch, not merely accepted."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Charge:
+    """What a call uses up of one limit.
+
+    Attributes:
+        key: what is counted together: ``limit:NAME`` or ``grant:ID:...``.
+        amount: how much the call uses.
+        most: how much the session may use in all.
+    """
+
+    key: str
+    amount: Decimal
+    most: Decimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeLimits:
+    """Obligation: count the call under these limits in the act that records it, or refuse."""
+
+    charges: tuple[Charge, ...]
+
+
 Obligation = (
     HideClasses
     | OfferOnly
@@ -112,7 +143,19 @@ Obligation = (
     | ReceiveOnly
     | AskApproval
     | RecordBeforeDispatch
+    | ChargeLimits
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shadow:
+    """What would have been decided, had every rule in shadow been in force.
+
+    ``rule`` is None where none would have allowed the call.
+    """
+
+    effect: Effect
+    rule: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,6 +171,7 @@ class Decision:
         hint: the line of the policy that would allow the call, if one can be named; it holds
             nothing of the call that the policy or a shipped table does not hold.
         obligations: what the guard must do, or else refuse.
+        shadow: what rules in shadow would have made of it, None where they change nothing.
     """
 
     effect: Effect
@@ -137,3 +181,4 @@ class Decision:
     nearest: Nearest | None = None
     hint: str | None = None
     obligations: tuple[Obligation, ...] = ()
+    shadow: Shadow | None = None

@@ -1,11 +1,14 @@
 # SPDX-FileCopyrightText: The agentguard authors
 # SPDX-License-Identifier: Apache-2.0
-"""Who acts, for whom, and in which session?"""
+"""Who acts, for whom, in which session, and how far was that narrowed?"""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 
-from agentguard.canonical import canonical_bytes, digest
+from agentguard.canonical import Frozen, canonical_bytes, digest
 
 
 class PrincipalKind(StrEnum):
@@ -24,14 +27,31 @@ class Assurance(StrEnum):
     TOKEN = "token"  # noqa: S105 - the name of a kind of evidence
     ATTESTED = "attested"
 
+    def is_at_least(self, other: "Assurance") -> bool:
+        """Say whether this is as sure as *other* or surer."""
+        order = list(Assurance)
+        return order.index(self) >= order.index(other)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Principal:
-    """Who is responsible for a call: a person, an agent or a service."""
+    """Who is responsible for a call: a person, an agent or a service.
+
+    Attributes:
+        id: such as ``agent:support``.
+        kind: what it is.
+        assurance: how it was established.
+        claims: what the same evidence says about it.
+        expires_at: when the evidence ends, None where it does not.
+        source: what vouched for it: the name of an issuer, or empty.
+    """
 
     id: str
     kind: PrincipalKind
     assurance: Assurance = Assurance.DECLARED
+    claims: Mapping[str, Frozen] = field(default_factory=dict, repr=False, compare=False)
+    expires_at: datetime | None = field(default=None, compare=False)
+    source: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +90,32 @@ class Lifetime:
     """As long as this lives, somebody can come back to a session that has no name."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Grant:
+    """What an agent hands to another one, at most; a rule must allow each call as well.
+
+    Attributes:
+        id: unique.
+        holder: the id of the principal that it is for.
+        tools: the tools that may be called, each with what tells of the first argument that is
+            not covered and what is demanded of it; None where all are.
+        calls: how many calls of tools in all, None for as many as may be.
+        sums: what an argument, over all calls, may add up to.
+        depth: how many further agents the holder may put behind itself.
+        expires_at: when it ends.
+    """
+
+    id: str
+    holder: str
+    tools: Mapping[str, Callable[[Mapping[str, Frozen]], tuple[str, str] | None]] = field(
+        repr=False
+    )
+    calls: int | None = None
+    sums: Mapping[str, Decimal] = field(default_factory=dict)
+    depth: int = 0
+    expires_at: datetime
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
     """A chain in a session: what the vault, approvals and budgets hang on.
@@ -78,18 +124,28 @@ class Caller:
         chain: the principals.
         session: the session's id.
         tenant: on whose behalf the host keeps what it keeps, None where it names no tenant.
+        environment: the environment of the policy that the call is made in, None where the
+            policy has none.
+        grants: what the call must keep within, the first one handed out first.
         lifetime: shared by all callers of a session that the host gave no id, None for a
             session that has one.
-        session_key: a digest of chain, session and tenant; another chain is another session.
+        session_key: a digest of chain, session, tenant and environment; another chain is another
+            session.
     """
 
     chain: Chain
     session: str
     tenant: str | None = None
+    environment: str | None = None
+    grants: tuple[Grant, ...] = field(default=(), compare=False)
     lifetime: Lifetime | None = field(default=None, repr=False, compare=False)
     session_key: str = field(init=False)
 
     def __post_init__(self) -> None:
-        named = (*self.chain.ids, self.session)
-        key = digest(canonical_bytes(named if self.tenant is None else (named, self.tenant)))
+        named: Frozen = (*self.chain.ids, self.session)
+        if self.tenant is not None:
+            named = (named, self.tenant)
+        if self.environment is not None:
+            named = {"environment": self.environment, "session": named}
+        key = digest(canonical_bytes(named))
         object.__setattr__(self, "session_key", key)

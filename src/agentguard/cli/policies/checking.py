@@ -9,10 +9,8 @@ from agentguard.cli.output import print_json
 from agentguard.config import Remark, Severity, check
 
 
-def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
+def add_command(verbs: Any, shared: argparse.ArgumentParser) -> None:
     """Add ``policy check``."""
-    group = commands.add_parser("policy", help="work on policy files")
-    verbs = group.add_subparsers(required=True, metavar="COMMAND")
     command = verbs.add_parser(
         "check", parents=[shared], help="report everything that is wrong or doubtful"
     )

@@ -1,0 +1,18 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which command on policy files was asked for?"""
+
+import argparse
+from typing import Any
+
+from agentguard.cli.policies import checking
+
+_COMMANDS = (checking,)
+
+
+def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
+    """Add ``policy`` with its commands."""
+    group = commands.add_parser("policy", help="work on policy files")
+    verbs = group.add_subparsers(required=True, metavar="COMMAND")
+    for module in _COMMANDS:
+        module.add_command(verbs, shared)

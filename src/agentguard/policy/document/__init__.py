@@ -1,0 +1,73 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""What does a policy say?
+
+The tables of a policy file as values: parsed, not yet compiled. ``whole`` holds them together,
+``forms`` says how they enter the digest.
+"""
+
+from agentguard.policy.document.classes import (
+    ClassSource,
+    DestinationSpec,
+    DetectionSpec,
+    LabelsSpec,
+    RuleFileFormat,
+    RuleFileSpec,
+    value_digest,
+)
+from agentguard.policy.document.providers import ProviderSpec
+from agentguard.policy.document.rules import ArgumentSpec, DeciderSpec, RuleSpec
+from agentguard.policy.document.tools import (
+    HostedDenial,
+    Idempotency,
+    LimitSpec,
+    SecretStoreSpec,
+    ToolSpec,
+)
+from agentguard.policy.document.who import IdentitySpec, IssuerKind, IssuerSpec
+from agentguard.policy.document.whole import PolicyDocument
+from agentguard.policy.document.words import (
+    ANSWER,
+    ANYBODY,
+    DEFAULT_OPERATIONS,
+    EVERY_CLASS,
+    FAMILIES,
+    GROUP,
+    MEDIA,
+    SECRET,
+    SURFACES,
+    TEXT_FAMILIES,
+)
+
+__all__ = [
+    "ANSWER",
+    "ANYBODY",
+    "DEFAULT_OPERATIONS",
+    "EVERY_CLASS",
+    "FAMILIES",
+    "GROUP",
+    "MEDIA",
+    "SECRET",
+    "SURFACES",
+    "TEXT_FAMILIES",
+    "ArgumentSpec",
+    "ClassSource",
+    "DeciderSpec",
+    "DestinationSpec",
+    "DetectionSpec",
+    "HostedDenial",
+    "Idempotency",
+    "IdentitySpec",
+    "IssuerKind",
+    "IssuerSpec",
+    "LabelsSpec",
+    "LimitSpec",
+    "PolicyDocument",
+    "ProviderSpec",
+    "RuleFileFormat",
+    "RuleFileSpec",
+    "RuleSpec",
+    "SecretStoreSpec",
+    "ToolSpec",
+    "value_digest",
+]

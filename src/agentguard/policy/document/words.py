@@ -1,0 +1,14 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which words have a meaning of their own in a policy file?"""
+
+ANYBODY = "user:*"
+GROUP = "group:"
+EVERY_CLASS = "*"
+SECRET = "secret"  # noqa: S105 - the name of a family of classes
+TEXT_FAMILIES = frozenset({SECRET, "pii", "organisation"})
+MEDIA = "media"
+ANSWER = "answer"
+FAMILIES = TEXT_FAMILIES | {MEDIA, ANSWER}
+DEFAULT_OPERATIONS = ("chat",)
+SURFACES = frozenset({"openai", "anthropic"})
