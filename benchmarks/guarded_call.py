@@ -28,9 +28,9 @@ from openai import AsyncOpenAI, OpenAI
 from paired_rounds import CHUNKS, CUSTOMER, ORDER, Rounds, alternating, provider, texts
 
 from agentguard import Guard
-from agentguard.approvals import new_approver_key
 from agentguard.classification import build_classifier
 from agentguard.config import starter
+from agentguard.signing import new_key
 
 THINKING = timedelta(milliseconds=10)
 TURNS = 100
@@ -249,7 +249,7 @@ def main() -> None:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         policy = folder / "agentguard.toml"
-        policy.write_text(starter(new_approver_key()[1]) + MORE, encoding="utf-8")
+        policy.write_text(starter(new_key()[1]) + MORE, encoding="utf-8")
         base_url = stack.enter_context(provider())
         thinking = stack.enter_context(provider(THINKING))
         guard = stack.enter_context(Guard.from_file(policy))

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 
 from agentguard import Guard
-from agentguard.approvals import new_approver_key
 from agentguard.config import starter
+from agentguard.signing import new_key
 from agentguard.stores import Journal
 from agentguard.testing import LoopbackProvider, echo
 from agentguard.vocabulary import AuditEntry
@@ -68,7 +68,7 @@ def provider() -> Iterator[LoopbackProvider]:
 @pytest.fixture(scope="session")
 def approver_key() -> tuple[bytes, str]:
     """The key of user:carol, private and public."""
-    return new_approver_key()
+    return new_key()
 
 
 @pytest.fixture

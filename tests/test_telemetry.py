@@ -17,8 +17,8 @@ from opentelemetry.sdk.trace.sampling import Sampler, SamplingResult
 from opentelemetry.trace import SpanKind, StatusCode
 
 from agentguard import AgentGuardError, Guard
-from agentguard.approvals import new_approver_key
 from agentguard.config import starter
+from agentguard.signing import new_key
 from agentguard.testing import Answer, LoopbackProvider, ToolRequest
 
 TO = "jane.doe@customers.example"
@@ -61,7 +61,7 @@ class Traced:
 def traced(tmp_path: Path) -> Iterator[Traced]:
     """A traced guard of the starter policy."""
     path = tmp_path / "agentguard.toml"
-    path.write_text(starter(new_approver_key()[1]), encoding="utf-8")
+    path.write_text(starter(new_key()[1]), encoding="utf-8")
     made = Traced(path)
     yield made
     made.guard.close()
@@ -228,7 +228,7 @@ def test_no_global_provider_and_no_baggage_is_touched(traced: Traced) -> None:
 def test_the_guard_works_without_an_sdk(tmp_path: Path) -> None:
     """With the API alone, calls are guarded and written down as ever."""
     path = tmp_path / "agentguard.toml"
-    path.write_text(starter(new_approver_key()[1]), encoding="utf-8")
+    path.write_text(starter(new_key()[1]), encoding="utf-8")
     with Guard.from_file(path) as guard:
 
         @guard.tool
@@ -279,7 +279,7 @@ class Refusing(Sampler):
 def test_broken_telemetry_costs_the_span_and_not_the_call(tmp_path: Path, broken: str) -> None:
     """A processor or a sampler that raises neither stops a call nor lets one through."""
     path = tmp_path / "agentguard.toml"
-    path.write_text(starter(new_approver_key()[1]), encoding="utf-8")
+    path.write_text(starter(new_key()[1]), encoding="utf-8")
     tracing = TracerProvider(sampler=Refusing()) if broken == "sampler" else TracerProvider()
     if broken == "processor":
         tracing.add_span_processor(Broken())

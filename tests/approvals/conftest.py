@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from agentguard.approvals import new_approver_key, new_request, sign_vote
+from agentguard.approvals import new_request, sign_vote
+from agentguard.signing import new_key
 from agentguard.vocabulary import (
     Answer,
     ApprovalProfile,
@@ -35,7 +36,7 @@ def now() -> datetime:
 @pytest.fixture(scope="session")
 def keyring() -> Mapping[str, tuple[bytes, str]]:
     """Give every approver a key, and a stranger too."""
-    return {name: new_approver_key() for name in (*APPROVERS, "user:mallory")}
+    return {name: new_key() for name in (*APPROVERS, "user:mallory")}
 
 
 @pytest.fixture(scope="session")

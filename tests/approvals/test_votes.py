@@ -10,15 +10,11 @@ from datetime import datetime, timedelta
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from agentguard.approvals import (
     PAYLOAD_TYPE,
     binding,
-    new_approver_key,
-    public_key,
     rejected_votes,
-    sign_vote,
     valid_votes,
     vote_statement,
 )
@@ -201,39 +197,3 @@ def test_an_approver_with_a_broken_key_never_counts(
     """A key in the profile that cannot be read lets nobody vote and raises nothing."""
     broken = replace(profile, approvers=(Approver(id="user:carol", key=key),))
     assert _problem(request_, broken, vote("user:carol"))
-
-
-def test_a_key_can_be_protected_by_a_passphrase(request_: ApprovalRequest, now: datetime) -> None:
-    """A protected key signs with its passphrase and with nothing else."""
-    pem, public = new_approver_key(b"open sesame")
-    assert b"ENCRYPTED" in pem
-    assert public_key(pem, b"open sesame") == public
-    for passphrase in (None, b"wrong"):
-        with pytest.raises(ValueError, match="cannot be read"):
-            sign_vote(
-                request_,
-                approver="user:carol",
-                answer=Answer.APPROVE,
-                at=now,
-                private_key=pem,
-                passphrase=passphrase,
-            )
-
-
-def test_a_key_in_clear_is_plain_pkcs8() -> None:
-    """A key without passphrase is PEM that other tools read, and two are never the same."""
-    (pem, public), (_, other) = new_approver_key(), new_approver_key()
-    assert load_pem_private_key(pem, None) is not None
-    assert public.startswith("ed25519:")
-    assert len(base64.b64decode(public.removeprefix("ed25519:"))) == 32
-    assert public != other
-
-
-@pytest.mark.parametrize(
-    "pem", [b"", b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"]
-)
-def test_what_is_no_key_is_refused(pem: bytes) -> None:
-    """Bytes that are no key are refused without being shown."""
-    with pytest.raises(ValueError, match="cannot be read") as caught:
-        public_key(pem)
-    assert "AAAA" not in str(caught.value)

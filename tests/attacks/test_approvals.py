@@ -23,8 +23,9 @@ from agentguard import (
     DeniedByPolicy,
     Guard,
 )
-from agentguard.approvals import new_approver_key, sign_vote
+from agentguard.approvals import sign_vote
 from agentguard.canonical import instant
+from agentguard.signing import new_key
 from agentguard.stores import SqliteReader
 from agentguard.vocabulary import (
     Answer,
@@ -104,7 +105,7 @@ def test_a_vote_by_an_unknown_key_does_not_hold(desk: "Desk") -> None:
         approver="user:carol",
         answer=Answer.APPROVE,
         at=now(),
-        private_key=new_approver_key()[0],
+        private_key=new_key()[0],
     )
     after = replace(
         request,

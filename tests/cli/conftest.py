@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from agentguard import ApprovalPending, Guard
-from agentguard.approvals import new_approver_key
 from agentguard.cli import main
+from agentguard.signing import new_key
 
 ORDER = "ORD-00012345"
 CUSTOMER = "jane.doe@customers.example"
@@ -137,7 +137,7 @@ def carol(tmp_path: Path, approver_key: tuple[bytes, str]) -> Path:
 def stranger(tmp_path: Path) -> Path:
     """The file of a key that no profile lists."""
     path = tmp_path / "stranger.pem"
-    path.write_bytes(new_approver_key()[0])
+    path.write_bytes(new_key()[0])
     return path
 
 

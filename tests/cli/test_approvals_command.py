@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from agentguard import ApprovalRejected, Guard
-from agentguard.approvals import new_approver_key, public_key
+from agentguard.signing import new_key, public_key
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Ask, Ran, Shell
@@ -204,7 +204,7 @@ def test_an_unknown_approver_does_not_answer(shell: "Shell", ask: "Ask", carol: 
 
 def test_the_requester_does_not_answer(shell: "Shell", ask: "Ask", tmp_path: Path) -> None:
     """The person whom the call is made for is refused, though the profile lists them."""
-    private, public = new_approver_key()
+    private, public = new_key()
     key = tmp_path / "alice.pem"
     key.write_bytes(private)
     listed = f'approvers = [{{ id = "user:alice", key = "{public}" }}, '
@@ -218,7 +218,7 @@ def test_the_requester_does_not_answer(shell: "Shell", ask: "Ask", tmp_path: Pat
 
 def test_nobody_votes_twice(shell: "Shell", ask: "Ask", carol: Path) -> None:
     """Where two must agree, a second vote of the same approver is refused."""
-    another = new_approver_key()[1]
+    another = new_key()[1]
     listed = f'approvers = [{{ id = "user:dave", key = "{another}" }}, '
     edit(shell.policy, "approvers = [", listed)
     edit(shell.policy, "need = 1 ", "need = 2 ")

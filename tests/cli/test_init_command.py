@@ -11,8 +11,8 @@ import pytest
 from openai import OpenAI
 
 from agentguard import Guard
-from agentguard.approvals import new_approver_key, public_key
 from agentguard.config import check, load
+from agentguard.signing import new_key, public_key
 from agentguard.testing import LoopbackProvider
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def test_an_existing_key_is_used_and_not_overwritten(shell: "Shell", tmp_path: P
 def test_an_existing_key_with_a_passphrase_is_named(shell: "Shell", tmp_path: Path) -> None:
     """Init does not ask for a key's passphrase: it says how to name the public part."""
     path = tmp_path / "locked.pem"
-    path.write_bytes(new_approver_key(b"a passphrase")[0])
+    path.write_bytes(new_key(b"a passphrase")[0])
     ran = shell("init", "--key", str(path))
     assert ran.code == 2
     assert "--public-key" in ran.err
@@ -79,7 +79,7 @@ def test_an_existing_key_with_a_passphrase_is_named(shell: "Shell", tmp_path: Pa
 
 def test_a_given_public_key_makes_no_private_one(shell: "Shell", tmp_path: Path) -> None:
     """With --public-key the policy trusts that key, and no private key is made."""
-    public = new_approver_key()[1]
+    public = new_key()[1]
     ran = shell("init", "--public-key", public, "--approver", "user:dave", "--json")
     assert ran.json == {"policy": str(shell.policy), "key": None}
     approver = load(shell.policy).policy.profiles["leads"].approvers[0]

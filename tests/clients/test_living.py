@@ -17,11 +17,11 @@ from anthropic import Anthropic, AnthropicBedrock
 from openai import AsyncOpenAI, AzureOpenAI, OpenAI
 
 from agentguard import Guard
-from agentguard.approvals import new_approver_key
 from agentguard.clients.living import Standing, class_name, living
 from agentguard.config import starter
 from agentguard.integrations.anthropic import SURFACE as ANTHROPIC
 from agentguard.integrations.openai import SURFACE
+from agentguard.signing import new_key
 
 KEY = "canary-key-4711"
 
@@ -47,7 +47,7 @@ def other(tmp_path: Path) -> Iterator[Guard]:
     """A second guard in the process."""
     folder = tmp_path / "other"
     folder.mkdir()
-    (folder / "agentguard.toml").write_text(starter(new_approver_key()[1]))
+    (folder / "agentguard.toml").write_text(starter(new_key()[1]))
     with Guard.from_file(folder / "agentguard.toml") as made:
         yield made
 
@@ -130,7 +130,7 @@ with Guard.from_file(sys.argv[1]) as guard:
     clients = guard.coverage().surfaces[0].clients
     print(clients.guarded, clients.unguarded, guard.coverage().hidden_objects)
 """
-    (tmp_path / "p.toml").write_text(starter(new_approver_key()[1]))
+    (tmp_path / "p.toml").write_text(starter(new_key()[1]))
     done = subprocess.run(
         [sys.executable, "-c", code, str(tmp_path / "p.toml")],
         capture_output=True,

@@ -8,8 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from agentguard.approvals import new_approver_key
 from agentguard.config import load, starter
+from agentguard.signing import new_key
 
 README = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
 LONGEST = 150
@@ -23,7 +23,7 @@ def block(language: str, holding: str) -> str:
 
 def test_the_example_prints_what_the_readme_says(tmp_path: Path) -> None:
     """The example runs beside a starter policy and prints the shown lines."""
-    (tmp_path / "agentguard.toml").write_text(starter(new_approver_key()[1]), encoding="utf-8")
+    (tmp_path / "agentguard.toml").write_text(starter(new_key()[1]), encoding="utf-8")
     done = subprocess.run(
         [sys.executable, "-c", block("python", "Guard.from_file")],
         cwd=tmp_path,

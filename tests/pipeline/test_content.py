@@ -9,8 +9,8 @@ import pytest
 from openai import OpenAI
 
 from agentguard import Guard
-from agentguard.approvals import new_approver_key
 from agentguard.config import starter
+from agentguard.signing import new_key
 from agentguard.testing import Answer, LoopbackProvider
 
 TOKEN = "wJalrXUtnFEMI7K7MDENGbPxRfiCY0123456789a"
@@ -20,7 +20,7 @@ TOKEN = "wJalrXUtnFEMI7K7MDENGbPxRfiCY0123456789a"
 def guard(tmp_path: Path) -> Iterator[Guard]:
     """A guard of the starter policy."""
     path = tmp_path / "agentguard.toml"
-    path.write_text(starter(new_approver_key()[1]), encoding="utf-8")
+    path.write_text(starter(new_key()[1]), encoding="utf-8")
     with Guard.from_file(path) as made:
         yield made
 

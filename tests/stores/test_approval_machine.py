@@ -30,12 +30,12 @@ from agentguard.approvals import (
     expire_if_due,
     finish,
     lapse,
-    new_approver_key,
     new_request,
     sign_vote,
     with_vote,
 )
 from agentguard.audit import VerdictState, parse_entry, verify
+from agentguard.signing import new_key
 from agentguard.stores import ChangeLost, Journal, SqliteReader, SqliteStore
 from agentguard.vocabulary import (
     Answer,
@@ -58,7 +58,7 @@ from agentguard.vocabulary import (
 LEGITIMATE = ("user:carol", "user:dave", "user:erin")
 REQUESTER = "user:alice"
 STRANGER = "user:mallory"
-KEYS = {name: new_approver_key() for name in (*LEGITIMATE, REQUESTER, STRANGER)}
+KEYS = {name: new_key() for name in (*LEGITIMATE, REQUESTER, STRANGER)}
 LISTED = tuple(Approver(id=name, key=KEYS[name][1]) for name in (*LEGITIMATE, REQUESTER))
 LEASE = timedelta(minutes=5)
 DECIDE = timedelta(minutes=60)

@@ -21,8 +21,6 @@ from agentguard.approvals.states import (
 from agentguard.approvals.votes import (
     PAYLOAD_TYPE,
     RejectedVote,
-    new_approver_key,
-    public_key,
     rejected_votes,
     sign_vote,
     valid_votes,
@@ -41,9 +39,7 @@ __all__ = [
     "finish",
     "lapse",
     "matches",
-    "new_approver_key",
     "new_request",
-    "public_key",
     "rejected_votes",
     "sign_vote",
     "valid_votes",

@@ -14,18 +14,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from agentguard.approvals import (
-    ApprovalConflict,
-    binding,
-    expire_if_due,
-    public_key,
-    sign_vote,
-    with_vote,
-)
+from agentguard.approvals import ApprovalConflict, binding, expire_if_due, sign_vote, with_vote
 from agentguard.cli.keys import enrolled, key_path, private_key
 from agentguard.cli.output import CommandFailed, print_json, visible
 from agentguard.config import load_policy
 from agentguard.policy import Policy
+from agentguard.signing import public_key
 from agentguard.stores import Journal, SqliteReader, SqliteStore
 from agentguard.vocabulary import (
     Answer,

@@ -10,8 +10,8 @@ import os
 import re
 from pathlib import Path
 
-from agentguard.approvals import new_approver_key, public_key
 from agentguard.cli.output import CommandFailed
+from agentguard.signing import new_key, public_key
 
 
 def key_path(approver: str) -> Path:
@@ -36,7 +36,7 @@ def enrolled(path: Path, *, passphrase: bytes | None = None, reuse: bool = False
         if reuse:
             return _public_part(path)
         raise CommandFailed(f"a key lies at {path} already; it is never overwritten")
-    private, public = new_approver_key(passphrase)
+    private, public = new_key(passphrase)
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
