@@ -22,6 +22,7 @@ from agentguard.policy.document import (
     MEDIA,
     ClassSource,
     DetectionSpec,
+    IdentitySpec,
     LabelsSpec,
     PolicyDocument,
     ProviderSpec,
@@ -78,6 +79,8 @@ class Policy:
         providers: the model providers by id.
         owners: who owns an identity, by the identity's id.
         identities: the declared identities.
+        declared: what is declared of each of them, by its id.
+        environments: the names of the environments; none where the policy has none.
         rules: the rules as written.
         required_surfaces: the client libraries that must be guarded for the guard to start.
         detection: how sensitive data is looked for.
@@ -93,6 +96,8 @@ class Policy:
     providers: Mapping[str, ProviderSpec]
     owners: Mapping[str, str]
     identities: frozenset[str]
+    declared: Mapping[str, IdentitySpec]
+    environments: frozenset[str]
     rules: tuple[RuleSpec, ...]
     required_surfaces: frozenset[str]
     detection: DetectionSpec
@@ -289,6 +294,8 @@ def compile_policy(document: PolicyDocument) -> Policy:
             {each.id: each.owner for each in document.identities if each.owner is not None}
         ),
         identities=frozenset(each.id for each in document.identities),
+        declared=MappingProxyType({each.id: each for each in document.identities}),
+        environments=frozenset(document.environments),
         rules=document.rules,
         required_surfaces=document.required_surfaces,
         detection=document.detection,
