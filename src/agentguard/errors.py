@@ -10,6 +10,7 @@
     │  ├─ IdentityRequired       nobody, or more than one, stands behind the call
     │  ├─ ApprovalRejected       request id, approver
     │  ├─ ApprovalExpired        request id
+    │  ├─ BudgetExceeded         the limits, by their names in the policy
     │  └─ UnguardedPath          a way to the provider that the guard does not know
     ├─ ApprovalPending           not a refusal: come back with this request id
     ├─ GuardFailure              a part of the guard failed; ``part`` names it
@@ -150,6 +151,23 @@ class ApprovalExpired(CallRefused):
     def __init__(self, message: str, *, request_id: str, call_id: str | None = None) -> None:
         super().__init__(message, call_id=call_id, remedy="make the call again to ask anew")
         self.request_id = request_id
+
+
+class BudgetExceeded(CallRefused):
+    """The call would use up more than a limit lets happen; ``limits`` names those, sorted."""
+
+    default_safe_message = "this call would go over a limit"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        limits: Iterable[str] = (),
+        call_id: str | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        super().__init__(message, call_id=call_id, remedy=remedy)
+        self.limits = tuple(sorted(limits))
 
 
 class UnguardedPath(CallRefused):

@@ -4,4 +4,35 @@
 
 Deciders beside the policy file: each is asked what the policy would let happen, and can only make
 the answer stricter. What becomes of an answer is said elsewhere.
+
+An installed package offers a decider as an entry point of the group ``agentguard.deciders``: a
+``DeciderFactory``, which gets the ``options`` of its table in the policy, frozen, and the folder
+of the policy file, below which relative paths in options lie. For options that it cannot use it
+raises ``ValueError``, whose text is told to the operator and so names options, never their values.
 """
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Protocol, TypeAlias, runtime_checkable
+
+from agentguard.canonical import Frozen
+from agentguard.vocabulary import CallAction, DecisionRequest, Effect, Verdict
+
+
+@runtime_checkable
+class Decider(Protocol):
+    """An extra decider; it is asked from several threads at once."""
+
+    def decide(self, request: DecisionRequest) -> Verdict:
+        """Say whether what is asked may happen.
+
+        The guard asks about ``call_unattended`` first, and about ``call_with_approval`` when that
+        is denied; so an engine that only knows yes and no answers each question by itself.
+        Whatever this raises denies the call, and so does an answer that comes too late or is no
+        ``Verdict``. It is called in a thread of its own, which is left to itself when time is up.
+        """
+
+
+DeciderFactory: TypeAlias = Callable[[Mapping[str, Frozen], Path], Decider]
+
+__all__ = ["CallAction", "Decider", "DeciderFactory", "DecisionRequest", "Effect", "Verdict"]

@@ -70,6 +70,22 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             WHEN OLD.state IN ('done', 'failed', 'rejected', 'expired', 'cancelled')
             BEGIN SELECT RAISE(ABORT, 'a request that ended stays ended'); END""",
     ),
+    (
+        # Amounts are exact decimal numbers, as text.
+        """CREATE TABLE spent (
+            scope TEXT NOT NULL,
+            key TEXT NOT NULL,
+            amount TEXT NOT NULL,
+            PRIMARY KEY (scope, key)
+        ) WITHOUT ROWID""",
+        """CREATE TABLE charge (
+            call_id TEXT NOT NULL,
+            scope TEXT NOT NULL,
+            key TEXT NOT NULL,
+            amount TEXT NOT NULL,
+            PRIMARY KEY (call_id, scope, key)
+        ) WITHOUT ROWID""",
+    ),
 )
 
 CURRENT = len(MIGRATIONS)

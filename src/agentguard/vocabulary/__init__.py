@@ -4,7 +4,7 @@
 
 Every value that passes from one stage of a call to the next, as frozen dataclasses, in the order
 in which a call meets them: ``who``, ``calls``, ``circumstances``, ``content``, ``decisions``,
-``approvals``, ``entries``, ``counts``. Import the nouns from here.
+``deciding``, ``spending``, ``approvals``, ``entries``, ``counts``. Import the nouns from here.
 They hold no behaviour beyond what can be read off the values themselves.
 
 INVARIANT: fields that hold payload do not appear in a repr (tests/test_vocabulary.py).
@@ -42,6 +42,7 @@ from agentguard.vocabulary.content import (
     Profile,
 )
 from agentguard.vocabulary.counts import CallCount
+from agentguard.vocabulary.deciding import CallAction, DecisionRequest, Verdict
 from agentguard.vocabulary.decisions import (
     AskApproval,
     Charge,
@@ -65,6 +66,7 @@ from agentguard.vocabulary.entries import (
     Outcome,
     Position,
 )
+from agentguard.vocabulary.spending import Account, Spending
 from agentguard.vocabulary.who import (
     Assurance,
     Caller,
@@ -76,6 +78,7 @@ from agentguard.vocabulary.who import (
 )
 
 __all__ = [
+    "Account",
     "Action",
     "Answer",
     "ApprovalChange",
@@ -89,6 +92,7 @@ __all__ = [
     "AuditEntry",
     "Boundary",
     "Call",
+    "CallAction",
     "CallCount",
     "Caller",
     "Chain",
@@ -97,6 +101,7 @@ __all__ = [
     "Circumstances",
     "DataClass",
     "Decision",
+    "DecisionRequest",
     "Effect",
     "EncodedText",
     "EntryType",
@@ -125,7 +130,9 @@ __all__ = [
     "ReferOnly",
     "Reference",
     "Shadow",
+    "Spending",
     "ToolCall",
+    "Verdict",
     "Vote",
     "WithoutTools",
 ]
