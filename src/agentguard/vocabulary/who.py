@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import TypeAlias
 
 from agentguard.canonical import Frozen, canonical_bytes, digest
 
@@ -90,6 +91,14 @@ class Lifetime:
     """As long as this lives, somebody can come back to a session that has no name."""
 
 
+# Asked with the arguments, the chain, and where texts among the arguments lead (see
+# ``Circumstances.paths``): the place that is not covered and what is wrong there, in words that
+# hold nothing of the call or the grant; None where all is covered.
+Covers: TypeAlias = Callable[
+    [Mapping[str, Frozen], Chain, Mapping[str, str | None]], tuple[str, str] | None
+]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Grant:
     """What an agent hands to another one, at most; a rule must allow each call as well.
@@ -97,23 +106,29 @@ class Grant:
     Attributes:
         id: unique.
         holder: the id of the principal that it is for.
-        tools: the tools that may be called, each with what tells of the first argument that is
-            not covered and what is demanded of it; None where all are.
+        tools: the tools that may be called, each with what tells whether its arguments are
+            covered.
         calls: how many calls of tools in all, None for as many as may be.
         sums: what an argument, over all calls, may add up to.
         depth: how many further agents the holder may put behind itself.
         expires_at: when it ends.
+        chain: the ids of those who hand it out; the holder enters it behind them.
+        tenant: the tenant that it was made for.
+        environment: the environment that it was made in.
+        under: the grants that those who hand it out keep within themselves.
     """
 
     id: str
     holder: str
-    tools: Mapping[str, Callable[[Mapping[str, Frozen]], tuple[str, str] | None]] = field(
-        repr=False
-    )
+    tools: Mapping[str, Covers] = field(repr=False)
     calls: int | None = None
-    sums: Mapping[str, Decimal] = field(default_factory=dict)
+    sums: Mapping[str, Decimal] = field(default_factory=dict, repr=False)
     depth: int = 0
     expires_at: datetime
+    chain: tuple[str, ...] = ()
+    tenant: str | None = None
+    environment: str | None = None
+    under: tuple["Grant", ...] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
