@@ -40,6 +40,7 @@ from agentguard.vocabulary import (
     ApprovalProfile,
     Call,
     Chain,
+    Circumstances,
     DataClass,
     Decision,
     Effect,
@@ -59,6 +60,7 @@ from agentguard.vocabulary import (
     WithoutTools,
 )
 
+NOTHING_KNOWN = Circumstances()
 _OFFERS_REMEMBERED = 4096
 _ORIGINS_REMEMBERED = 256
 # Everything else has its intent on disk before it is sent.
@@ -85,6 +87,7 @@ class Policy:
         required_surfaces: the client libraries that must be guarded for the guard to start.
         detection: how sensitive data is looked for.
         labels: what labels from outside mean.
+        document: the policy as written.
     """
 
     name: str
@@ -102,6 +105,7 @@ class Policy:
     required_surfaces: frozenset[str]
     detection: DetectionSpec
     labels: LabelsSpec
+    document: PolicyDocument
     _table: Table
     _hosted: HostedTools
     _received: Mapping[str, frozenset[str]]
@@ -112,8 +116,19 @@ class Policy:
     def __repr__(self) -> str:
         return f"Policy(name={self.name!r}, digest={self.digest!r}, rules={len(self.rules)})"
 
-    def decide(self, call: Call, chain: Chain) -> Decision:
-        """Say whether *call* may be made; a tool call is judged by its resolved arguments."""
+    def decide(
+        self,
+        call: Call,
+        chain: Chain,
+        circumstances: Circumstances = NOTHING_KNOWN,  # noqa: ARG002 - asked in the next step
+    ) -> Decision:
+        """Say whether *call* may be made; a tool call is judged by its resolved arguments.
+
+        Args:
+            call: the call.
+            chain: who makes it, and for whom.
+            circumstances: what else it depends on; what is left out is read strictly.
+        """
         person = chain.person
         person_id = None if person is None else person.id
         subjects = chain.agents
@@ -135,7 +150,12 @@ class Policy:
             decision = of_inner if of_inner.effect is Effect.DENY else _both(decision, of_inner)
         return decision
 
-    def settle(self, decision: Decision, facts: Facts) -> Decision:
+    def settle(
+        self,
+        decision: Decision,
+        facts: Facts,
+        circumstances: Circumstances = NOTHING_KNOWN,  # noqa: ARG002 - asked in the next step
+    ) -> Decision:
         """Return *decision* in the light of what classification found; it only tightens."""
         if decision.effect is Effect.DENY:
             return decision
@@ -160,7 +180,11 @@ class Policy:
                 )
         return decision
 
-    def offered_tools(self, chain: Chain) -> frozenset[str]:
+    def offered_tools(
+        self,
+        chain: Chain,
+        circumstances: Circumstances = NOTHING_KNOWN,  # noqa: ARG002 - asked in the next step
+    ) -> frozenset[str]:
         """Return the tools that every agent of the chain might be let run."""
         person = chain.person
         return self._offered(chain.agents, None if person is None else person.id)
@@ -300,6 +324,7 @@ def compile_policy(document: PolicyDocument) -> Policy:
         required_surfaces=document.required_surfaces,
         detection=document.detection,
         labels=document.labels,
+        document=document,
         _table=table,
         _hosted=hosted_tools(document, table, digest),
         _received=MappingProxyType(

@@ -1,0 +1,466 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""What must be decided about a call, read from the rules as they are written?
+
+The specification of ``decide``, to be read and to be compared with. Nothing is compiled, indexed
+or remembered, and nothing is shared with what is, but the constraints, the globs and the entries
+of hosts. docs/policy-semantics.md says the same in prose.
+
+INVARIANT: the compiled policy gives the same effect, rule, profile and charges
+(tests/policy/test_specification.py).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from decimal import ROUND_CEILING, Decimal
+from re import ASCII, fullmatch
+from typing import NamedTuple
+
+from agentguard.canonical import LARGEST_INTEGER, Frozen
+from agentguard.policy.constraints import Constraint
+from agentguard.policy.document import (
+    ANYBODY,
+    GROUP,
+    HostedDenial,
+    LimitSpec,
+    PolicyDocument,
+    RuleSpec,
+    ToolSpec,
+)
+from agentguard.policy.globs import Glob
+from agentguard.vocabulary import (
+    Call,
+    Chain,
+    Circumstances,
+    Effect,
+    Kind,
+    ModelCall,
+    Principal,
+    ToolCall,
+)
+
+_SCALE = (Effect.ALLOW, Effect.APPROVE, Effect.DENY)
+_BY_PAIR_ONLY = (Kind.SOCKET, Kind.CREDENTIAL, Kind.ADMIN)
+_CHOOSES_A_MODEL = (Kind.INFERENCE, Kind.REMOTE_RUN, Kind.SOCKET, Kind.CREDENTIAL)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Specified:
+    """What must be decided.
+
+    Attributes:
+        effect: the effect.
+        rule: the rule that decided; None where none did, or where something else denies.
+        profile: the approval profile, for a call that asks.
+        charges: for a call that is not denied, by the name of a limit what is counted under it.
+        shadow: what would be decided, had every rule in shadow been in force, and by which rule;
+            None where that is the same.
+    """
+
+    effect: Effect
+    rule: str | None = None
+    profile: str | None = None
+    charges: Mapping[str, Decimal] = field(default_factory=dict)
+    shadow: tuple[Effect, str | None] | None = None
+
+
+DENIED = Specified(effect=Effect.DENY)
+
+
+class Situation(NamedTuple):
+    """Everything that a rule is held against, but the actor."""
+
+    document: PolicyDocument
+    call: Call
+    chain: Chain
+    circumstances: Circumstances
+
+
+def specified(
+    document: PolicyDocument,
+    call: Call,
+    chain: Chain,
+    circumstances: Circumstances = Circumstances(),  # noqa: B008 - frozen: what is left out
+) -> Specified:
+    """Return what must be decided about a call.
+
+    Grants and places of secrets stand outside of the rules and are not part of this.
+    """
+    today = _day(circumstances.now)
+    now = Situation(document, call, chain, circumstances)
+    over = [each for each in document.rules if _is_in_force(each, today)]
+    decided = _decided(now, over)
+    if today is None:
+        # It may be in shadow or not: it may tighten, but it lets nothing happen.
+        certain = [each for each in over if not each.shadow_until or each.effect is Effect.DENY]
+        return max(_decided(now, certain), decided, key=_severity)
+    shadowed = [each for each in document.rules if _is_in_shadow(each, today)]
+    if not shadowed:
+        return decided
+    would = _decided(now, [*over, *shadowed])
+    if (would.effect, would.rule) == (decided.effect, decided.rule):
+        return decided
+    return replace(decided, shadow=(would.effect, would.rule))
+
+
+def _severity(each: Specified) -> int:
+    return _SCALE.index(each.effect)
+
+
+# --- shadow: recorded until the end of a day; afterwards the strict side holds
+
+
+def _day(now: datetime | None) -> str | None:
+    return (
+        None if now is None or now.utcoffset() is None else now.astimezone(UTC).date().isoformat()
+    )
+
+
+def _is_in_shadow(rule: RuleSpec, today: str) -> bool:
+    return rule.shadow_until is not None and today <= rule.shadow_until.isoformat()
+
+
+def _is_in_force(rule: RuleSpec, today: str | None) -> bool:
+    if rule.shadow_until is None:
+        return True
+    return rule.effect is not Effect.ALLOW and (today is None or not _is_in_shadow(rule, today))
+
+
+# --- one call under the rules in force
+
+
+def _decided(now: Situation, rules: list[RuleSpec]) -> Specified:
+    if not _may_act(now):
+        return DENIED
+    if isinstance(now.call, ToolCall):
+        return _tool_decided(now, rules, now.call)
+    return _model_decided(now, rules, now.call)
+
+
+def _may_act(now: Situation) -> bool:
+    """Every agent is declared, and everybody is where they may be and still is who they were."""
+    declared = {each.id: each for each in now.document.identities}
+    here = now.circumstances.environment
+    if now.document.environments and here not in now.document.environments:
+        return False
+    if any(agent.id not in declared for agent in now.chain.agents):
+        return False
+    for principal in now.chain.principals:
+        identity = declared.get(principal.id)
+        if identity is not None and identity.environments and here not in identity.environments:
+            return False
+        if _has_expired(principal, now.circumstances.now):
+            return False
+    return True
+
+
+def _has_expired(principal: Principal, now: datetime | None) -> bool:
+    if principal.expires_at is None:
+        return False
+    return now is None or now.utcoffset() is None or now >= principal.expires_at
+
+
+def _is_here(environments: frozenset[str], now: Situation) -> bool:
+    return not environments or now.circumstances.environment in environments
+
+
+def _tool_decided(now: Situation, rules: list[RuleSpec], call: ToolCall) -> Specified:
+    tool = next((each for each in now.document.tools if each.name == call.tool), None)
+    if tool is None or tool.hosted or not _is_here(tool.environments, now):
+        return DENIED
+    pinned = tool.definition is None or tool.definition == call.definition
+    found: list[RuleSpec | None] = []
+    for agent in now.chain.agents:
+        applying = [
+            each
+            for each in rules
+            if _names_tool(each, tool, now.document)
+            and _tool_rule_applies(each, now, agent, call.resolved, pinned=pinned)
+        ]
+        found.append(_strictest(applying, now.document))
+    decided = _of_all(found, now.document)
+    if decided.effect is not Effect.DENY and tool.resource and not now.circumstances.resources:
+        return DENIED
+    return _within_limits(decided, found, now, call.resolved)
+
+
+def _of_all(found: list[RuleSpec | None], document: PolicyDocument) -> Specified:
+    """Every agent must be permitted on its own; of what was found for each the strictest holds."""
+    rules = [each for each in found if each is not None]
+    strictest = _strictest(rules, document)
+    if strictest is None or (None in found and strictest.effect is not Effect.DENY):
+        return DENIED
+    return Specified(effect=strictest.effect, rule=strictest.id, profile=strictest.approval)
+
+
+def _strictest(rules: list[RuleSpec], document: PolicyDocument) -> RuleSpec | None:
+    """Deny before approve before allow; of two that are as strict, by need, profile and so on."""
+    needs = {each.name: each.need for each in document.profiles}
+
+    def mildness(rule: RuleSpec) -> tuple[int, int, str, int, int, str]:
+        return (
+            -_SCALE.index(rule.effect),
+            -needs.get(rule.approval or "", 0),
+            rule.approval or "",
+            -len(set(rule.limits)),
+            len(set(rule.references)),
+            rule.id,
+        )
+
+    return min(rules, key=mildness, default=None)
+
+
+# --- is a rule about this caller?
+
+
+def _is_about(rule: RuleSpec, now: Situation, agent: Principal) -> bool:
+    person = now.chain.person
+    if not any(_stands_for(name, agent.id, now.document) for name in rule.who):
+        return False
+    if person is None:
+        if rule.persons:
+            return False
+    elif not any(
+        name == ANYBODY or _stands_for(name, person.id, now.document) for name in rule.persons
+    ):
+        return False
+    return _is_here(rule.environments, now) and _is_sure_enough(rule, now.chain)
+
+
+def _stands_for(name: str, one: str, document: PolicyDocument) -> bool:
+    if name.startswith(GROUP):
+        return one in document.groups[name.removeprefix(GROUP)]
+    return Glob(name).matches(one)
+
+
+def _is_sure_enough(rule: RuleSpec, chain: Chain) -> bool:
+    return rule.assurance is None or all(
+        principal.assurance.is_at_least(rule.assurance) for principal in chain.principals
+    )
+
+
+# --- is a rule about this tool, and this use of it?
+
+
+def _names_tool(rule: RuleSpec, tool: ToolSpec, document: PolicyDocument) -> bool:
+    if rule.impacts and tool.impact not in rule.impacts:
+        return False
+    if not rule.tools:
+        return bool(rule.impacts)
+    return any(
+        tool.name in document.tool_groups[name.removeprefix(GROUP)]
+        if name.startswith(GROUP)
+        else Glob(name).matches(tool.name)
+        for name in rule.tools
+    )
+
+
+def _tool_rule_applies(
+    rule: RuleSpec,
+    now: Situation,
+    agent: Principal,
+    arguments: Mapping[str, Frozen],
+    *,
+    pinned: bool,
+) -> bool:
+    """A rule that denies applies when it cannot be evaluated, any other does not."""
+    try:
+        if not _is_about(rule, now, agent):
+            return False
+        if rule.effect is Effect.DENY:
+            return not _is_ruled_out(rule, now, arguments)
+        return pinned and _is_satisfied(rule, now, arguments)
+    except Exception:  # noqa: BLE001 - whatever went wrong, the answer is the strict one
+        return rule.effect is Effect.DENY
+
+
+def _here(constraint: Constraint, now: Situation) -> Constraint:
+    in_context = getattr(constraint, "in_context", None)
+    return constraint if in_context is None else in_context(now.chain, now.circumstances)
+
+
+def _is_satisfied(rule: RuleSpec, now: Situation, arguments: Mapping[str, Frozen]) -> bool:
+    """Every argument is listed and fits, and none that is needed is missing."""
+    listed = {each.name: each for each in rule.arguments}
+    if not arguments.keys() <= listed.keys():
+        return False
+    for name, each in listed.items():
+        if name not in arguments:
+            if not each.optional:
+                return False
+        elif _here(each.constraint, now).problem_with(arguments[name]) is not None:
+            return False
+    if rule.resource is None:
+        return True
+    resource = _here(rule.resource, now)
+    ids = now.circumstances.resources
+    return bool(ids) and all(resource.problem_with(each) is None for each in ids or ())
+
+
+def _is_ruled_out(rule: RuleSpec, now: Situation, arguments: Mapping[str, Frozen]) -> bool:
+    """Something that is present certainly is not what the rule is about."""
+    for each in rule.arguments:
+        if each.name in arguments and _here(each.constraint, now).rules_out(arguments[each.name]):
+            return True
+    ids = now.circumstances.resources
+    if rule.resource is None or not ids:
+        return False
+    resource = _here(rule.resource, now)
+    return all(resource.rules_out(each) for each in ids)
+
+
+# --- limits
+
+
+def _within_limits(
+    decided: Specified,
+    found: list[RuleSpec | None],
+    now: Situation,
+    arguments: Mapping[str, Frozen],
+) -> Specified:
+    """Return what was decided with what it uses up, or a denial where that is too much."""
+    if decided.effect is Effect.DENY:
+        return decided
+    limits = {each.name: each for each in now.document.limits}
+    charges: dict[str, Decimal] = {}
+    for name in {name for rule in found if rule is not None for name in rule.limits}:
+        amount = _amount(limits[name], arguments)
+        spent = now.circumstances.spent.get(f"limit:{name}")
+        if amount is None or spent is None or spent + amount > _most(limits[name]):
+            return DENIED
+        charges[name] = amount
+    return replace(decided, charges=charges)
+
+
+def _most(limit: LimitSpec) -> Decimal:
+    return Decimal(limit.calls if limit.calls is not None else limit.most or 0)
+
+
+def _amount(limit: LimitSpec, arguments: Mapping[str, Frozen]) -> Decimal | None:
+    """Return what a call uses up, None where that cannot be said."""
+    if limit.sum is None:
+        return Decimal(1)
+    value = arguments.get(limit.sum)
+    amount = None
+    if type(value) is int and abs(value) <= LARGEST_INTEGER:
+        amount = Decimal(value)
+    elif type(value) is float and abs(value) < 10**15:
+        amount = Decimal(repr(value)).quantize(Decimal("1e-12"), rounding=ROUND_CEILING)
+    elif type(value) is str and fullmatch(r"[+-]?[0-9]{1,15}(\.[0-9]{1,12})?", value, ASCII):
+        amount = Decimal(value)
+    return amount if amount is not None and 0 <= amount < 10**15 else None
+
+
+# --- calls of models
+
+
+def _model_decided(now: Situation, rules: list[RuleSpec], call: ModelCall) -> Specified:
+    decided = _one_model_decided(now, rules, call)
+    for inner in call.inner:
+        if decided.effect is Effect.DENY:
+            break
+        # The request as a whole refers to what it refers to, whichever part of it does.
+        of_inner = _one_model_decided(now, rules, replace(inner, references=call.references))
+        if of_inner.effect is Effect.DENY:
+            return of_inner
+        decided = _counted_together(now, decided, of_inner)
+    return decided
+
+
+def _counted_together(now: Situation, outer: Specified, inner: Specified) -> Specified:
+    limits = {each.name: each for each in now.document.limits}
+    charges = dict(outer.charges)
+    for name, amount in inner.charges.items():
+        charges[name] = charges.get(name, Decimal()) + amount
+        if now.circumstances.spent[f"limit:{name}"] + charges[name] > _most(limits[name]):
+            return DENIED
+    return replace(outer, charges=charges)
+
+
+def _one_model_decided(now: Situation, rules: list[RuleSpec], call: ModelCall) -> Specified:
+    provider = next((each for each in now.document.providers if each.serves(call.origin)), None)
+    if provider is None or not _is_here(provider.environments, now):
+        return DENIED
+    found: list[RuleSpec | None] = []
+    for agent in now.chain.agents:
+        applying = [
+            each
+            for each in rules
+            if provider.id in each.providers and _model_rule_applies(each, now, agent, call)
+        ]
+        found.append(_for_references(applying, call, now.document))
+    decided = _of_all(found, now.document)
+    if decided.effect is not Effect.DENY and not _hosted_tools_may_run(now, rules, call):
+        return DENIED
+    return _within_limits(decided, found, now, {})
+
+
+def _model_rule_applies(rule: RuleSpec, now: Situation, agent: Principal, call: ModelCall) -> bool:
+    try:
+        return (
+            _is_about(rule, now, agent)
+            and _names_operation(rule, call)
+            and _names_model(rule, call)
+        )
+    except Exception:  # noqa: BLE001 - whatever went wrong, the answer is the strict one
+        return rule.effect is Effect.DENY
+
+
+def _for_references(
+    applying: list[RuleSpec], call: ModelCall, document: PolicyDocument
+) -> RuleSpec | None:
+    """Return the strictest rule, but rather one that lists all that the call refers to."""
+    full = [
+        each
+        for each in applying
+        if each.effect is Effect.DENY or call.references <= set(each.references)
+    ]
+    return _strictest(full or applying, document)
+
+
+def _names_operation(rule: RuleSpec, call: ModelCall) -> bool:
+    denies = rule.effect is Effect.DENY
+    named = rule.operations
+    if named is None:
+        return denies or (call.operation == "chat" and call.kind not in _BY_PAIR_ONLY)
+    if f"{call.verb} {call.path}" in named:
+        return True
+    if call.kind in _BY_PAIR_ONLY and not denies:
+        return False
+    return call.operation in named or call.kind.value in named
+
+
+def _names_model(rule: RuleSpec, call: ModelCall) -> bool:
+    if any(Glob(name).matches(call.model) for name in rule.models):
+        return True
+    if rule.effect is Effect.DENY:
+        left_open = not call.model and call.kind in _CHOOSES_A_MODEL
+        return not rule.models or left_open
+    return not rule.models and not call.model
+
+
+def _hosted_tools_may_run(now: Situation, rules: list[RuleSpec], call: ModelCall) -> bool:
+    """Every tool that would run at the provider is allowed, or may be taken out."""
+    for hosted in call.hosted_tools:
+        tool = next((each for each in now.document.tools if hosted.type in each.hosted), None)
+        decided = DENIED
+        if tool is not None and _is_here(tool.environments, now):
+            found = [
+                _strictest(
+                    [
+                        each
+                        for each in rules
+                        if _names_tool(each, tool, now.document)
+                        and _tool_rule_applies(each, now, agent, hosted.arguments, pinned=True)
+                    ],
+                    now.document,
+                )
+                for agent in now.chain.agents
+            ]
+            decided = _of_all(found, now.document)
+        if decided.effect is Effect.DENY:
+            may_go = hosted.removable and now.document.hosted_denial is HostedDenial.REMOVE
+            if not may_go:
+                return False
+    return True
