@@ -10,7 +10,7 @@ And where do the values of vaults live, when they are kept? In a file of their o
 server: ``VaultKeeper`` says what is kept, ``KeyRing`` seals it, a ``VaultStore`` holds it.
 """
 
-from agentguard.stores.failures import ChangeLost, StillLogged, StoreFailure
+from agentguard.stores.failures import ChangeLost, LimitPassed, StillLogged, StoreFailure
 from agentguard.stores.forking import watch
 from agentguard.stores.journal import Journal
 from agentguard.stores.reading import SqliteReader, StreamRecord, may_live
@@ -29,6 +29,7 @@ __all__ = [
     "Journal",
     "Kept",
     "KeyRing",
+    "LimitPassed",
     "Place",
     "SealedRow",
     "Selection",

@@ -29,3 +29,15 @@ class StillLogged(StoreFailure):
 
 class ChangeLost(Exception):
     """The approval request changed since it was read; neither change nor entry was written."""
+
+
+class LimitPassed(Exception):
+    """A call does not fit into what is left of a limit; neither charge nor entry was written.
+
+    Attributes:
+        key: which one it is.
+    """
+
+    def __init__(self, key: str) -> None:
+        super().__init__("a limit does not hold the call")
+        self.key = key

@@ -22,7 +22,7 @@ from agentguard.stores.failures import StoreFailure
 from agentguard.stores.forking import watch
 from agentguard.stores.sqlite import Append, SqliteStore
 from agentguard.stores.writer import StreamWriter
-from agentguard.vocabulary import ApprovalChange, AuditEntry, Position
+from agentguard.vocabulary import ApprovalChange, AuditEntry, Position, Spending
 
 if TYPE_CHECKING:
     from multiprocessing.util import Finalize
@@ -71,15 +71,19 @@ class Journal:
         durable: bool,
         change: ApprovalChange | None = None,
         salt: bytes | None = None,
+        charges: tuple[Spending, ...] = (),
+        gives_back: bool = False,
     ) -> Position | None:
-        """Write an entry, and the change of an approval request with it.
+        """Write an entry, and what goes with it in the same transaction or not at all.
 
         Args:
             entry: the entry.
-            durable: return only when it is on disk; always so with a change. Otherwise it is
-                accepted by the live writer and on disk a few milliseconds later.
-            change: the change, made in the same transaction or not at all.
+            durable: return only when it is on disk; always so with a change and with charges.
+                Otherwise it is accepted by the live writer and on disk a few milliseconds later.
+            change: the change of an approval request.
             salt: the salt of the entry's commitment, kept apart from the entry.
+            charges: what the entry's call uses up of its limits.
+            gives_back: whether what the entry's call was charged is taken back.
 
         Returns:
             The entry's position when it is on disk, or None when it was only accepted.
@@ -87,10 +91,11 @@ class Journal:
         Raises:
             StoreFailure: the entry was not written, or an earlier one was not.
             ChangeLost: the request changed since it was read; nothing was written.
+            LimitPassed: a limit does not hold a charge; nothing was written.
         """
         writer = self._live_writer()
-        item = Append.of(entry, change=change, salt=salt)
-        return writer.append(item, durable=durable or change is not None)
+        item = Append.of(entry, change=change, salt=salt, charges=charges, gives_back=gives_back)
+        return writer.append(item, durable=durable or change is not None or bool(charges))
 
     def offer(self, entry: AuditEntry, *, salt: bytes | None = None) -> bool:
         """Write an entry that need not be durable, unless that would mean to wait.

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What stands in the database?
 
-Reads approvals, streams and entries while others write; it changes nothing.
+Reads approvals, streams, entries and what limits have left while others write; it changes nothing.
 
 INVARIANT: each read opens its own connection and closes it, so that no connection outlives a fork
 and no reader holds a writer up (tests/stores/test_reading.py).
@@ -12,9 +12,10 @@ import os
 import socket
 import sqlite3
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,7 +26,8 @@ from agentguard.stores.failures import StoreFailure
 from agentguard.stores.forking import ForkGate
 from agentguard.stores.rows import REQUEST_COLUMNS, VOTE_COLUMNS, Row, request_of, vote_of
 from agentguard.stores.schema import CURRENT, version_of
-from agentguard.vocabulary import ApprovalRequest, ApprovalState, Position
+from agentguard.stores.spending import spent
+from agentguard.vocabulary import Account, ApprovalRequest, ApprovalState, Position
 
 T = TypeVar("T")
 
@@ -139,6 +141,19 @@ class SqliteReader:
             return [(row, connection.execute(ask_votes, row[:1]).fetchall()) for row in rows]
 
         return [request_of(row, map(vote_of, votes)) for row, votes in self._read(work)]
+
+    def spent(self, accounts: Sequence[Account]) -> Mapping[Account, Decimal]:
+        """Return what is used up of accounts, all at one moment.
+
+        Raises:
+            StoreFailure: an amount cannot be read.
+        """
+
+        def work(connection: sqlite3.Connection) -> Mapping[Account, Decimal]:
+            connection.execute("BEGIN")
+            return spent(connection, accounts)
+
+        return self._read(work)
 
     def streams(self) -> tuple[StreamRecord, ...]:
         """Return every stream, in the order of opening; also one that only has entries."""

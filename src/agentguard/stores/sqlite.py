@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """How is a batch of entries and approval changes written, whole or not at all?
 
-One transaction for a batch: each change of an approval by compare-and-swap, each entry chained to
-the one before it in its stream. It decides nothing: which change may follow is said elsewhere.
+One transaction for a batch: each change of an approval by compare-and-swap, each charge compared
+with its limit, each entry chained to the one before it in its stream. It decides nothing: which change may follow is said elsewhere.
 
-INVARIANT: a change that is lost leaves no entry, and an entry without its change never exists
-(tests/stores/test_sqlite.py).
+INVARIANT: a change that is lost, or a charge that a limit does not hold, leaves no entry, and an
+entry without its change and its charges never exists (tests/stores/test_sqlite.py).
 INVARIANT: nothing is written after what somebody else altered: the stream's head in the file must
 be the one that this process wrote, in the file that it opened.
 """
@@ -18,6 +18,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeAlias
 
 from agentguard.audit import FIRST_PREVIOUS, entry_fields, entry_hash, placed_bytes
 from agentguard.canonical import Frozen, NotCanonical, instant
@@ -32,14 +33,19 @@ from agentguard.stores.failures import StoreFailure
 from agentguard.stores.reading import OPEN_STATES, SqliteReader
 from agentguard.stores.rows import VOTE_COLUMNS, question_of, standing_of, vote_row
 from agentguard.stores.schema import migrate
+from agentguard.stores.spending import charge, check_charges, give_back
 from agentguard.vocabulary import (
+    Account,
     ApprovalChange,
     ApprovalRequest,
     AuditEntry,
     EntryType,
     Position,
+    Spending,
     Vote,
 )
+
+Written: TypeAlias = Position | Account | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +56,8 @@ class Append:
     fields: Mapping[str, Frozen] = field(repr=False)
     change: ApprovalChange | None = None
     salt: bytes | None = field(default=None, repr=False)
+    charges: tuple[Spending, ...] = ()
+    gives_back: bool = False
 
     @classmethod
     def of(
@@ -58,16 +66,29 @@ class Append:
         *,
         change: ApprovalChange | None = None,
         salt: bytes | None = None,
+        charges: tuple[Spending, ...] = (),
+        gives_back: bool = False,
     ) -> "Append":
-        """Check an entry and its change, and make them ready to be written.
+        """Check an entry and what goes with it, and make them ready to be written.
 
         Raises:
-            StoreFailure: the entry has no canonical form, or the change alters what was asked.
+            StoreFailure: the entry has no canonical form, the change alters what was asked, or
+                a charge is no amount or belongs to no call.
         """
         if change is not None:
             _check_change(change)
+        if entry.call_id is None and (charges or gives_back):
+            raise StoreFailure("what is charged belongs to a call")
+        check_charges(charges)
         try:
-            return cls(entry=entry, fields=entry_fields(entry), change=change, salt=salt)
+            return cls(
+                entry=entry,
+                fields=entry_fields(entry),
+                change=change,
+                salt=salt,
+                charges=charges,
+                gives_back=gives_back,
+            )
         except NotCanonical as error:
             problem = str(error)
         raise StoreFailure(f"the entry cannot be written down: {problem}")
@@ -125,9 +146,7 @@ class SqliteStore(SqliteReader):
             with suppress(sqlite3.Error):
                 writer.close()
 
-    def commit(
-        self, head: Head, batch: Sequence[Append]
-    ) -> tuple[Head, tuple[Position | None, ...]]:
+    def commit(self, head: Head, batch: Sequence[Append]) -> tuple[Head, tuple[Written, ...]]:
         """Write a batch in one transaction, durable when this returns.
 
         Args:
@@ -135,8 +154,8 @@ class SqliteStore(SqliteReader):
             batch: what to write, in order.
 
         Returns:
-            Where the stream ends now, and for each item its position, or None when its change
-            was lost and it was therefore not written.
+            Where the stream ends now, and for each item its position; or None when its change
+            was lost, or the account that does not hold its charge, and it was not written.
 
         Raises:
             StoreFailure: nothing of the batch was written.
@@ -152,9 +171,7 @@ class SqliteStore(SqliteReader):
             self._close()
         raise failed
 
-    def _attempt(
-        self, head: Head, batch: Sequence[Append]
-    ) -> tuple[Head, tuple[Position | None, ...]]:
+    def _attempt(self, head: Head, batch: Sequence[Append]) -> tuple[Head, tuple[Written, ...]]:
         connection = self._opened()
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -205,13 +222,14 @@ def _check_head(connection: sqlite3.Connection, head: Head) -> None:
 
 def _write(
     connection: sqlite3.Connection, head: Head, batch: Sequence[Append]
-) -> tuple[Head, tuple[Position | None, ...]]:
+) -> tuple[Head, tuple[Written, ...]]:
     entries: list[tuple[str, int, str, bytes]] = []
     salts: list[tuple[str, int, bytes]] = []
-    positions: list[Position | None] = []
+    positions: list[Written] = []
     for item in batch:
-        if item.change is not None and not _swap(connection, item.change):
-            positions.append(None)
+        written, full = _write_beside(connection, item)
+        if not written:
+            positions.append(full)
             continue
         stream, seq = head.stream, head.next_seq
         content = placed_bytes(item.fields, stream=stream, seq=seq, previous=head.previous)
@@ -238,17 +256,32 @@ def _register(connection: sqlite3.Connection, entry: AuditEntry, stream: str, se
     )
 
 
+def _write_beside(connection: sqlite3.Connection, item: Append) -> tuple[bool, Account | None]:
+    """Write what goes with an entry, or leave everything as it was.
+
+    Returns:
+        Whether it was written, and if a limit does not hold a charge, that account.
+    """
+    if item.change is None and not item.charges and not item.gives_back:
+        return True, None
+    connection.execute("SAVEPOINT beside")
+    written, full = item.change is None or _swap(connection, item.change), None
+    if written and item.entry.call_id is not None:
+        if item.gives_back:
+            give_back(connection, item.entry.call_id)
+        full = charge(connection, item.entry.call_id, item.charges)
+        written = full is None
+    if not written:
+        connection.execute("ROLLBACK TO beside")
+    connection.execute("RELEASE beside")
+    return written, full
+
+
 def _swap(connection: sqlite3.Connection, change: ApprovalChange) -> bool:
-    """Make the change, if nothing changed since; else leave everything as it was."""
-    connection.execute("SAVEPOINT change")
+    """Make the change, if nothing changed since; whoever calls undoes a part of it."""
     if change.before is None:
-        changed = _insert(connection, change.after, change.beside)
-    else:
-        changed = _update(connection, change.before, change.after, change.vote)
-    if not changed:
-        connection.execute("ROLLBACK TO change")
-    connection.execute("RELEASE change")
-    return changed
+        return _insert(connection, change.after, change.beside)
+    return _update(connection, change.before, change.after, change.vote)
 
 
 def _insert(

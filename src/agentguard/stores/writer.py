@@ -20,9 +20,9 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
 
-from agentguard.stores.failures import ChangeLost, StoreFailure
-from agentguard.stores.sqlite import Append, Head, SqliteStore
-from agentguard.vocabulary import AuditEntry, EntryType, Position
+from agentguard.stores.failures import ChangeLost, LimitPassed, StoreFailure
+from agentguard.stores.sqlite import Append, Head, SqliteStore, Written
+from agentguard.vocabulary import Account, AuditEntry, EntryType, Position
 
 COMPANY_SECONDS = 0.002
 PROMISE_SECONDS = 0.005
@@ -42,15 +42,15 @@ class _Pending:
         self.item = item
         self.waited_for = waited_for
         self.accepted = time.monotonic()
-        self._answer: Position | None = None
+        self._answer: Written = None
         self._failure: str | None = None
         # A bare lock that the writer releases costs the caller a fifth of an Event.
         self._done = threading.Lock() if waited_for else None
         if self._done is not None:
             self._done.acquire()
 
-    def settle(self, position: Position | None) -> None:
-        self._answer = position
+    def settle(self, answer: Written) -> None:
+        self._answer = answer
         if self._done is not None:
             self._done.release()
 
@@ -66,6 +66,8 @@ class _Pending:
             raise StoreFailure(_NOT_COMMITTED + self._failure)
         if self._answer is None:
             raise ChangeLost("the approval request has changed since it was read")
+        if isinstance(self._answer, Account):
+            raise LimitPassed(self._answer.key)
         return self._answer
 
 
@@ -205,7 +207,7 @@ class StreamWriter:
         for one, position in zip(everything, positions, strict=True):
             one.settle(position)
 
-    def _write(self, items: Sequence[Append]) -> tuple[Position | None, ...]:
+    def _write(self, items: Sequence[Append]) -> tuple[Written, ...]:
         """Write items, and before the first ones the entry that opens the stream."""
         opening = [] if self._head.next_seq else [self._opening(items)]
         head, positions = self._store.commit(self._head, [*opening, *items])
