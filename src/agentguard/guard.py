@@ -8,7 +8,7 @@ It holds no rule and no step itself; two guards in one process know nothing of e
 
 import inspect
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
@@ -46,6 +46,7 @@ class Guard:
         path: str | os.PathLike[str] | None = None,
         *,
         tracer_provider: "TracerProvider | None" = None,
+        trusted_keys: Iterable[str] | None = None,
     ) -> Self:
         """Read a policy file and return a working guard.
 
@@ -53,16 +54,21 @@ class Guard:
             path: the file; the one that ``AGENTGUARD_CONFIG`` names, or ``agentguard.toml`` in
                 the working directory, if None.
             tracer_provider: where spans go; the global provider if None.
+            trusted_keys: public keys of which one must have signed the policy; those that
+                ``AGENTGUARD_TRUSTED_KEYS`` holds if None, and without them nobody need sign.
 
         Raises:
             ConfigError: the file cannot be used; every problem with file, key and line. Or a
-                client library that it requires to be guarded is not covered.
+                client library that it requires to be guarded is not covered, or no trusted key
+                signed the policy.
         """
         from agentguard.config import load
         from agentguard.stores import StoreFailure
         from agentguard.wiring import assemble
 
-        settings = load(path or os.environ.get(CONFIG_VARIABLE) or DEFAULT_FILE)
+        settings = load(
+            path or os.environ.get(CONFIG_VARIABLE) or DEFAULT_FILE, trusted=trusted_keys
+        )
         _require_coverage(settings)
         try:
             parts = assemble(settings, tracer_provider=tracer_provider)

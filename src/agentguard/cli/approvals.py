@@ -15,11 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from agentguard.approvals import ApprovalConflict, binding, expire_if_due, sign_vote, with_vote
-from agentguard.cli.keys import enrolled, key_path, private_key
+from agentguard.cli.keys import enrolled, key_path, unlocked
 from agentguard.cli.output import CommandFailed, print_json, visible
 from agentguard.config import load_policy
 from agentguard.policy import Policy
-from agentguard.signing import public_key
 from agentguard.stores import Journal, SqliteReader, SqliteStore
 from agentguard.vocabulary import (
     Answer,
@@ -115,7 +114,7 @@ def _answer(options: argparse.Namespace) -> int:
     if profile is None:
         raise CommandFailed(f"the policy has no approval profile {request.profile!r}")
     path = Path(options.key) if options.key else key_path(options.approver)
-    private, passphrase = _unlocked(path)
+    private, passphrase = unlocked(path)
     if not options.json:
         _print(request)
     if not options.yes and not _confirmed(options.answer):
@@ -197,21 +196,6 @@ def _found(reader: SqliteReader, beginning: str) -> ApprovalRequest:
         what = "no approval request begins" if not found else "several approval requests begin"
         raise CommandFailed(f"{what} with {beginning!r}")
     return found[0]
-
-
-def _unlocked(path: Path) -> tuple[bytes, bytes | None]:
-    """Read a private key, asking for its passphrase if it has one."""
-    private = private_key(path)
-    passphrase = None
-    if b"ENCRYPTED" in private:
-        passphrase = getpass.getpass(f"passphrase of {path}: ").encode()
-    try:
-        public_key(private, passphrase)
-    except ValueError:
-        problem = f"{path} cannot be read as a private key, or the passphrase is wrong"
-    else:
-        return private, passphrase
-    raise CommandFailed(problem)
 
 
 def _confirmed(answer: Answer) -> bool:

@@ -6,6 +6,7 @@ INVARIANT: a private key is written with access for its owner alone and never ov
 (tests/cli/test_approvals_command.py).
 """
 
+import getpass
 import os
 import re
 from pathlib import Path
@@ -69,3 +70,22 @@ def private_key(path: Path) -> bytes:
     except OSError as error:
         problem = f"no key can be read at {path} ({type(error).__name__})"
     raise CommandFailed(f"{problem}; make one with 'agentguard approvals enroll'")
+
+
+def unlocked(path: Path) -> tuple[bytes, bytes | None]:
+    """Read a private key, asking for its passphrase if it has one.
+
+    Raises:
+        CommandFailed: there is none, or it cannot be read.
+    """
+    private = private_key(path)
+    passphrase = None
+    if b"ENCRYPTED" in private:
+        passphrase = getpass.getpass(f"passphrase of {path}: ").encode()
+    try:
+        public_key(private, passphrase)
+    except ValueError:
+        problem = f"{path} cannot be read as a private key, or the passphrase is wrong"
+    else:
+        return private, passphrase
+    raise CommandFailed(problem)

@@ -6,7 +6,7 @@
 a first policy. Nothing here builds a guard.
 """
 
-from agentguard.config.load import check, load, load_policy, load_vault
+from agentguard.config.load import check, load, load_document, load_policy, load_vault
 from agentguard.config.settings import (
     Deployment,
     Remark,
@@ -15,9 +15,16 @@ from agentguard.config.settings import (
     VaultPlace,
     VaultSettings,
 )
+from agentguard.config.signatures import (
+    TRUSTED_VARIABLE,
+    require_signature,
+    signature_path,
+    trusted_keys,
+)
 from agentguard.config.starter import starter
 
 __all__ = [
+    "TRUSTED_VARIABLE",
     "Deployment",
     "Remark",
     "Settings",
@@ -26,7 +33,11 @@ __all__ = [
     "VaultSettings",
     "check",
     "load",
+    "load_document",
     "load_policy",
     "load_vault",
+    "require_signature",
+    "signature_path",
     "starter",
+    "trusted_keys",
 ]

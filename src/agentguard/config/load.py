@@ -12,7 +12,7 @@ INVARIANT: no error holds a value of a class, neither in its text nor in its con
 import os
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
@@ -29,6 +29,7 @@ from agentguard.config.settings import (
     Severity,
     VaultSettings,
 )
+from agentguard.config.signatures import require_signature, trusted_keys
 from agentguard.errors import ConfigError, Problem
 from agentguard.policy import (
     Flaw,
@@ -60,23 +61,34 @@ class _Examined:
     rules: tuple[Rule, ...] = ()
 
 
-def load(path: str | os.PathLike[str], env: Mapping[str, str] | None = None) -> Settings:
+def load(
+    path: str | os.PathLike[str],
+    env: Mapping[str, str] | None = None,
+    *,
+    trusted: Iterable[str] | None = None,
+) -> Settings:
     """Read a configuration file.
 
     Args:
         path: the file.
         env: the environment that values are read from, by default this process's.
+        trusted: the public keys of those who may sign the policy; those in the environment's
+            ``AGENTGUARD_TRUSTED_KEYS`` if None, and if there are none either, nobody need sign.
 
     Raises:
-        ConfigError: the file cannot be used; it lists a syntax error, or else every problem.
+        ConfigError: the file cannot be used; it lists a syntax error, or else every problem. Or
+            keys are trusted, and none of them signed the policy.
     """
+    keys = trusted_keys(trusted, os.environ if env is None else env)
     examined = _examine(Path(path), os.environ if env is None else env)
     if examined.document is None or examined.problems:
         raise ConfigError(examined.problems)
-    detectors = _detectors(examined)
     place = Path(path).absolute()
+    policy = compile_policy(examined.document)
+    signed_by = None if keys is None else require_signature(place, policy, keys)
+    detectors = _detectors(examined)
     return Settings(
-        policy=compile_policy(examined.document),
+        policy=policy,
         own=examined.own,
         known=examined.known,
         detectors=detectors,
@@ -86,6 +98,7 @@ def load(path: str | os.PathLike[str], env: Mapping[str, str] | None = None) -> 
         vault=examined.vault,
         rules=examined.rules,
         names_model=_names_model(examined.document, place.parent),
+        signed_by=signed_by,
     )
 
 
@@ -103,6 +116,18 @@ def load_policy(path: str | os.PathLike[str]) -> tuple[Policy, Deployment]:
         raise ConfigError(examined.problems)
     store = Path(path).absolute().parent / examined.store
     return compile_policy(examined.document), Deployment(store=store)
+
+
+def load_document(path: str | os.PathLike[str]) -> PolicyDocument:
+    """Read what the policy of a configuration file says, without the values of its classes.
+
+    Raises:
+        ConfigError: the file cannot be used; it lists a syntax error, or else every problem.
+    """
+    examined = _examine(Path(path), None)
+    if examined.document is None or examined.problems:
+        raise ConfigError(examined.problems)
+    return examined.document
 
 
 def load_vault(
@@ -193,7 +218,7 @@ def _examine(
     from agentguard.config.sources import fetch
     from agentguard.config.vaults import vault_of
 
-    text, tables, problem = _parsed(path)
+    text, tables, problem = parsed(path)
     if problem is not None:
         return _Examined(problems=(problem,))
     report = Report(str(path), Positions(text))
@@ -229,7 +254,8 @@ def _examine(
     )
 
 
-def _parsed(path: Path) -> tuple[str, dict[str, Any], Problem | None]:
+def parsed(path: Path) -> tuple[str, dict[str, Any], Problem | None]:
+    """Return the text and the tables of a TOML file, or why there are none."""
     # Errors of reading and parsing may hold the whole text: they end here.
     text = ""
     line: int | None = None

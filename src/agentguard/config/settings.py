@@ -77,6 +77,7 @@ class Settings:
         vault: how the vault is kept beyond the process, None for not at all.
         names_model: the package of a model of language, or the folder with one, absolute; None
             for none.
+        signed_by: the public key of who signed the policy, None where nobody need.
     """
 
     policy: Policy
@@ -89,6 +90,7 @@ class Settings:
     vault: VaultSettings | None = None
     rules: tuple[Rule, ...] = ()
     names_model: str | None = None
+    signed_by: str | None = None
 
 
 class Severity(StrEnum):

@@ -48,6 +48,7 @@ from agentguard.policy.flaws import Flaw, Path, key_of
 from agentguard.policy.globs import Glob, is_glob
 from agentguard.policy.openings import Openings
 from agentguard.policy.origins import parse_host
+from agentguard.policy.signatures import NotSigned, signature_envelope, signer_of
 
 __all__ = [
     "ANSWER",
@@ -74,6 +75,7 @@ __all__ = [
     "LabelsSpec",
     "LimitSpec",
     "Match",
+    "NotSigned",
     "OneOf",
     "Openings",
     "Path",
@@ -92,5 +94,7 @@ __all__ = [
     "is_glob",
     "key_of",
     "parse_host",
+    "signature_envelope",
+    "signer_of",
     "value_digest",
 ]

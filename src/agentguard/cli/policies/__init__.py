@@ -5,9 +5,9 @@
 import argparse
 from typing import Any
 
-from agentguard.cli.policies import checking
+from agentguard.cli.policies import checking, signing
 
-_COMMANDS = (checking,)
+_COMMANDS = (checking, signing)
 
 
 def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
