@@ -18,6 +18,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from agentguard.stores.facts import SealedFacts
 from agentguard.stores.failures import StoreFailure
 from agentguard.stores.forking import watch
 from agentguard.stores.sqlite import Append, SqliteStore
@@ -73,6 +74,7 @@ class Journal:
         salt: bytes | None = None,
         charges: tuple[Spending, ...] = (),
         gives_back: bool = False,
+        facts: SealedFacts | None = None,
     ) -> Position | None:
         """Write an entry, and what goes with it in the same transaction or not at all.
 
@@ -84,6 +86,7 @@ class Journal:
             salt: the salt of the entry's commitment, kept apart from the entry.
             charges: what the entry's call uses up of its limits.
             gives_back: whether what the entry's call was charged is taken back.
+            facts: what the decision on the entry's call rested on, sealed.
 
         Returns:
             The entry's position when it is on disk, or None when it was only accepted.
@@ -94,15 +97,20 @@ class Journal:
             LimitPassed: a limit does not hold a charge; nothing was written.
         """
         writer = self._live_writer()
-        item = Append.of(entry, change=change, salt=salt, charges=charges, gives_back=gives_back)
+        item = Append.of(
+            entry, change=change, salt=salt, charges=charges, gives_back=gives_back, facts=facts
+        )
         return writer.append(item, durable=durable or change is not None or bool(charges))
 
-    def offer(self, entry: AuditEntry, *, salt: bytes | None = None) -> bool:
+    def offer(
+        self, entry: AuditEntry, *, salt: bytes | None = None, facts: SealedFacts | None = None
+    ) -> bool:
         """Write an entry that need not be durable, unless that would mean to wait.
 
         Args:
             entry: the entry.
             salt: the salt of the entry's commitment, kept apart from the entry.
+            facts: what the decision on the entry's call rested on, sealed.
 
         Returns:
             Whether it was accepted. If not, nothing was written, and ``append`` would wait for
@@ -112,7 +120,7 @@ class Journal:
             StoreFailure: the entry has no canonical form, or the log was closed.
         """
         writer = self._live_writer()
-        return writer.offer(Append.of(entry, salt=salt))
+        return writer.offer(Append.of(entry, salt=salt, facts=facts))
 
     def _live_writer(self) -> StreamWriter:
         writer = self._writer

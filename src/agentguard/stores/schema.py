@@ -86,6 +86,23 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
             PRIMARY KEY (call_id, scope, key)
         ) WITHOUT ROWID""",
     ),
+    (
+        # Whose it is stands there as digests by the operator's key; an erasure leaves the entry.
+        """CREATE TABLE decided_call (
+            stream TEXT NOT NULL,
+            seq INTEGER NOT NULL,
+            session TEXT NOT NULL,
+            person TEXT NOT NULL,
+            at INTEGER NOT NULL,
+            key_id TEXT NOT NULL,
+            sealed BLOB NOT NULL,
+            PRIMARY KEY (stream, seq),
+            FOREIGN KEY (stream, seq) REFERENCES audit_entry (stream, seq)
+        )""",
+        "CREATE INDEX decided_call_by_session ON decided_call (session)",
+        "CREATE INDEX decided_call_by_person ON decided_call (person)",
+        "CREATE INDEX decided_call_by_age ON decided_call (at)",
+    ),
 )
 
 CURRENT = len(MIGRATIONS)

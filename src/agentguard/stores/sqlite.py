@@ -29,6 +29,7 @@ from agentguard.stores.connections import (
     make_file,
     patiently,
 )
+from agentguard.stores.facts import SealedFacts, write_facts
 from agentguard.stores.failures import StoreFailure
 from agentguard.stores.reading import OPEN_STATES, SqliteReader
 from agentguard.stores.rows import VOTE_COLUMNS, question_of, standing_of, vote_row
@@ -58,6 +59,7 @@ class Append:
     salt: bytes | None = field(default=None, repr=False)
     charges: tuple[Spending, ...] = ()
     gives_back: bool = False
+    facts: SealedFacts | None = None
 
     @classmethod
     def of(
@@ -68,6 +70,7 @@ class Append:
         salt: bytes | None = None,
         charges: tuple[Spending, ...] = (),
         gives_back: bool = False,
+        facts: SealedFacts | None = None,
     ) -> "Append":
         """Check an entry and what goes with it, and make them ready to be written.
 
@@ -88,6 +91,7 @@ class Append:
                 salt=salt,
                 charges=charges,
                 gives_back=gives_back,
+                facts=facts,
             )
         except NotCanonical as error:
             problem = str(error)
@@ -226,6 +230,7 @@ def _write(
     entries: list[tuple[str, int, str, bytes]] = []
     salts: list[tuple[str, int, bytes]] = []
     positions: list[Written] = []
+    facts: list[tuple[str, int, SealedFacts]] = []
     for item in batch:
         written, full = _write_beside(connection, item)
         if not written:
@@ -240,8 +245,11 @@ def _write(
         if item.salt is not None:
             salts.append((stream, seq, item.salt))
         positions.append(Position(stream=stream, seq=seq))
+        if item.facts is not None:
+            facts.append((stream, seq, item.facts))
     connection.executemany("INSERT INTO audit_entry VALUES (?, ?, ?, ?)", entries)
     connection.executemany("INSERT INTO commitment_salt VALUES (?, ?, ?)", salts)
+    write_facts(connection, facts)
     return head, tuple(positions)
 
 

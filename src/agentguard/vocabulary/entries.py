@@ -23,6 +23,7 @@ class EntryType(StrEnum):
     APPROVAL_VOTED = "approval.voted"
     APPROVAL_ENDED = "approval.ended"
     VAULT_ERASED = "vault.erased"
+    FACTS_ERASED = "facts.erased"
 
 
 class Outcome(StrEnum):
