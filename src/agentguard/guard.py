@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 
 from agentguard.coverage import Coverage
 from agentguard.errors import ConfigError, GuardFailure, Problem
-from agentguard.vocabulary import Caller, Impact
+from agentguard.vocabulary import Caller, Grant, Impact, Principal
 
 if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
@@ -45,6 +45,7 @@ class Guard:
         cls,
         path: str | os.PathLike[str] | None = None,
         *,
+        environment: str | None = None,
         tracer_provider: "TracerProvider | None" = None,
         trusted_keys: Iterable[str] | None = None,
     ) -> Self:
@@ -53,6 +54,8 @@ class Guard:
         Args:
             path: the file; the one that ``AGENTGUARD_CONFIG`` names, or ``agentguard.toml`` in
                 the working directory, if None.
+            environment: the environment of the policy that everything runs in; if None, each
+                block names one where the policy has any.
             tracer_provider: where spans go; the global provider if None.
             trusted_keys: public keys of which one must have signed the policy; those that
                 ``AGENTGUARD_TRUSTED_KEYS`` holds if None, and without them nobody need sign.
@@ -71,14 +74,14 @@ class Guard:
         )
         _require_coverage(settings)
         try:
-            parts = assemble(settings, tracer_provider=tracer_provider)
+            parts = assemble(settings, tracer_provider=tracer_provider, environment=environment)
         except StoreFailure as failure:
             problem = f"the store cannot be opened: {failure}"
         else:
             return cls(parts)
         raise ConfigError(problem)
 
-    def wrap(self, target: T, *, identity: str | None = None) -> T:
+    def wrap(self, target: T, *, identity: str | Principal | None = None) -> T:
         """Guard a model client or a tool.
 
         Args:
@@ -89,6 +92,7 @@ class Guard:
         Raises:
             TypeError: the guard does not know how to guard this type, so it refuses it.
             ConfigError: the policy does not know the tool, or another guard has the client.
+            IdentityRequired: the identity is malformed, or contradicts the block around.
         """
         surface = _surface_of(target)
         if surface is not None:
@@ -142,11 +146,14 @@ class Guard:
 
     def identity(
         self,
-        actor: str,
+        actor: str | Principal,
         *,
-        on_behalf_of: str | None = None,
+        on_behalf_of: str | Principal | None = None,
         session: str | None = None,
         tenant: str | None = None,
+        environment: str | None = None,
+        grant: Grant | None = None,
+        key_file: str | os.PathLike[str] | None = None,
     ) -> AbstractContextManager[Caller]:
         """Bind the running code to an identity for the length of a ``with`` block.
 
@@ -155,32 +162,49 @@ class Guard:
         it open across a ``yield``: the code outside would run under it.
 
         Args:
-            actor: who acts, such as ``agent:support``.
-            on_behalf_of: the person the actor acts for, such as ``user:alice``.
+            actor: who acts, such as ``agent:support``, or a principal that was verified.
+            on_behalf_of: the person the actor acts for, such as ``user:alice``; what was verified
+                of one, or ``guard.person``.
             session: what memory and approvals hang on; a new one if None.
             tenant: whose data it is, such as ``acme``; the one that the policy file names if None.
+            environment: the environment of the policy; the guard's own, or the one around, if
+                None. Inside a block it cannot change.
+            grant: what those around hand to the actor, made with ``guard.grant``.
+            key_file: the private key of the actor, whose public part the policy lists.
 
         Raises:
-            IdentityRequired: an id is malformed, or contradicts the block around.
+            IdentityRequired: an id is malformed, or the key is not the actor's; when the block is
+                entered, a contradiction to the block around, the policy or the grant.
         """
         return self._parts.identities.block(
-            actor, on_behalf_of=on_behalf_of, session=session, tenant=tenant
+            self._proven(actor, key_file),
+            on_behalf_of=on_behalf_of,
+            session=session,
+            tenant=tenant,
+            environment=environment,
+            grant=grant,
         )
 
-    def bind(
+    def bind(  # noqa: PLR0913 - each is a part of who calls
         self,
         client: T,
-        actor: str,
+        actor: str | Principal,
         *,
-        on_behalf_of: str | None = None,
+        on_behalf_of: str | Principal | None = None,
         session: str | None = None,
         tenant: str | None = None,
+        environment: str | None = None,
+        grant: Grant | None = None,
+        key_file: str | os.PathLike[str] | None = None,
     ) -> T:
         """Return a second client that carries its identity, for threads and workers.
 
+        Takes what ``identity`` takes, beside the client.
+
         Raises:
             TypeError: not a model client.
-            IdentityRequired: an id is malformed, or contradicts the block around.
+            IdentityRequired: an id is malformed, the key is not the actor's, or something
+                contradicts the block around, the policy or the grant.
         """
         from agentguard.clients import bind_client
 
@@ -188,9 +212,41 @@ class Guard:
         if surface is None:
             raise TypeError(f"objects of type {type(client).__name__} cannot carry an identity")
         carried = self._parts.identities.narrowed(
-            actor, on_behalf_of=on_behalf_of, session=session, tenant=tenant
+            self._proven(actor, key_file),
+            on_behalf_of=on_behalf_of,
+            session=session,
+            tenant=tenant,
+            environment=environment,
+            grant=grant,
         )
         return bind_client(client, surface, self._parts.enforcer, carried)
+
+    def person(
+        self,
+        id: str,  # noqa: A002 - the field's word for it
+        *,
+        claims: Mapping[str, object],
+    ) -> Principal:
+        """Return a person of whom the program knows something, for ``on_behalf_of``.
+
+        Rules compare arguments with it: ``args.customer = { claim = "person.customer" }``. The
+        program vouches for it, as for the id; what a token says comes from ``guard.verify``.
+
+        Raises:
+            IdentityRequired: the id names no person, a claim is no plain value, or the policy
+                declares another one.
+        """
+        return self._parts.identities.person(id, claims)
+
+    def _proven(
+        self, actor: str | Principal, key_file: str | os.PathLike[str] | None
+    ) -> str | Principal:
+        """Return the actor as the key in a file proves it, unchanged without one."""
+        if key_file is None:
+            return actor
+        from agentguard.config.key_files import public_key_of_file
+
+        return self._parts.identities.keyed(actor, public_key_of_file(key_file))
 
     def label(
         self,

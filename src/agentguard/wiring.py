@@ -23,7 +23,7 @@ from agentguard.classification.names import NAME_CLASSES, Names
 from agentguard.config import Settings, VaultSettings
 from agentguard.enforcement import Enforcer
 from agentguard.errors import ConfigError, Problem
-from agentguard.identity import Identities
+from agentguard.identity import Declaration, Declarations, Identities
 from agentguard.named_entities import ModelMissing, load_spacy
 from agentguard.pipeline import Core
 from agentguard.policy import Glob, Policy, is_glob
@@ -135,20 +135,57 @@ def placed_by(policy: Policy) -> PlacedClasses:
     )
 
 
-def assemble(settings: Settings, *, tracer_provider: TracerProvider | None = None) -> Parts:
+def declarations_of(policy: Policy) -> Declarations:
+    """Return what a policy declares of identities."""
+    return Declarations(
+        identities={
+            each.id: Declaration(environments=each.environments, claims=each.claims, keys=each.keys)
+            for each in policy.declared.values()
+        },
+        environments=policy.environments,
+    )
+
+
+def identities_of(settings: Settings, environment: str | None) -> Identities:
+    """Return what binds identities, in one environment if one is named.
+
+    Raises:
+        ConfigError: the policy has no such environment.
+    """
+    declared = declarations_of(settings.policy)
+    if environment is not None and environment not in declared.environments:
+        known = ", ".join(map(repr, sorted(declared.environments))) or "none"
+        told = f"the guard is made for an environment that the policy does not list; it has {known}"
+        place = str(settings.path)
+        raise ConfigError([Problem(file=place, key="environments", line=None, message=told)])
+    return Identities(
+        new_id,
+        None if settings.vault is None else settings.vault.tenant,
+        environment=environment,
+        declarations=declared,
+        now=now,
+    )
+
+
+def assemble(
+    settings: Settings,
+    *,
+    tracer_provider: TracerProvider | None = None,
+    environment: str | None = None,
+) -> Parts:
     """Build the parts of a guard.
 
     Raises:
-        ConfigError: the model of language cannot be loaded.
+        ConfigError: the model of language cannot be loaded, or the policy has no such environment.
         ValueError: a class of the organisation has a pattern or a value that cannot be used.
         StoreFailure: the store cannot be opened for writing.
     """
     policy = settings.policy
+    identities = identities_of(settings, environment)
     classifier = classifier_of(settings)
     store = SqliteStore(settings.deployment.store)
     keeper = None if settings.vault is None else vault_keeper(settings.vault)
     journal = Journal(store, now)
-    identities = Identities(new_id, None if settings.vault is None else settings.vault.tenant)
     accelerate_later(classifier)
     core = Core(
         policy=policy,
