@@ -5,9 +5,9 @@
 import argparse
 from typing import Any
 
-from agentguard.cli.policies import checking, signing
+from agentguard.cli.policies import cases, checking, explaining, schema, signing
 
-_COMMANDS = (checking, signing)
+_COMMANDS = (checking, explaining, cases, schema, signing)
 
 
 def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
