@@ -1,0 +1,115 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""How is an explanation told in lines and in JSON?
+
+It repeats nothing of the call beyond what the policy holds.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from agentguard.policy import PolicyDocument
+from agentguard.review.explaining import Explanation, Standing
+from agentguard.vocabulary import (
+    AskApproval,
+    ChargeLimits,
+    Decision,
+    HideClasses,
+    RecordBeforeDispatch,
+    WithoutTools,
+)
+
+_INDENT = " " * 15
+
+
+def lines_of(document: PolicyDocument, explanation: Explanation) -> Iterator[str]:
+    """Tell an explanation to a reader."""
+    decision = explanation.decision
+    rule = "no rule" if decision.rule is None else f"rule {decision.rule!r}"
+    yield f"{explanation.effect.value:<14} by {rule}"
+    if decision.reason is not None:
+        yield f"{'reason':<14} {decision.reason.value}"
+    if explanation.unlisted:
+        yield f"{'reason':<14} reference: no rule lists {', '.join(explanation.unlisted)}"
+    if decision.nearest is not None:
+        yield f"{'nearest':<14} {decision.nearest}"
+    if decision.hint is not None:
+        yield f"{'to allow it':<14} {decision.hint}"
+    for name, text in _duties(document, decision):
+        yield f"{name:<14} {text}"
+    if decision.shadow is not None:
+        would = "no rule" if decision.shadow.rule is None else f"rule {decision.shadow.rule!r}"
+        yield f"{'in shadow':<14} {decision.shadow.effect.value} by {would}"
+    yield f"{'policy':<14} {decision.policy}"
+    yield from _table(explanation.standings)
+
+
+def plain_explanation(document: PolicyDocument, explanation: Explanation) -> dict[str, Any]:
+    """Return an explanation as JSON holds it."""
+    decision = explanation.decision
+    near, shadow = decision.nearest, decision.shadow
+    return {
+        "effect": explanation.effect.value,
+        "decision": decision.effect.value,
+        "rule": decision.rule,
+        "reason": None if decision.reason is None else decision.reason.value,
+        "unlisted_references": list(explanation.unlisted),
+        "nearest": None
+        if near is None
+        else {"rule": near.rule, "constraint": near.constraint, "problem": near.problem},
+        "hint": decision.hint,
+        "obligations": dict(_duties(document, decision)),
+        "shadow": None if shadow is None else {"effect": shadow.effect.value, "rule": shadow.rule},
+        "policy": decision.policy,
+        "rules": [_plain_standing(each) for each in explanation.standings],
+    }
+
+
+def _plain_standing(standing: Standing) -> dict[str, Any]:
+    return {
+        "rule": standing.rule,
+        "effect": standing.effect.value,
+        "agent": standing.agent,
+        "target": standing.target,
+        "applies": standing.applies,
+        "in_shadow": standing.in_shadow,
+        "constraint": standing.constraint or None,
+        "problem": standing.problem or None,
+    }
+
+
+def _duties(document: PolicyDocument, decision: Decision) -> Iterator[tuple[str, str]]:
+    profiles = {each.name: each for each in document.profiles}
+    for duty in decision.obligations:
+        if isinstance(duty, AskApproval):
+            profile = profiles[duty.profile]
+            who = ", ".join(sorted(each.id for each in profile.approvers))
+            yield "approval", f"{duty.profile}: {profile.need} of {who}"
+        elif isinstance(duty, ChargeLimits):
+            counted = (f"{each.key} {each.amount} of {each.most}" for each in duty.charges)
+            yield "limits", ", ".join(counted)
+        elif isinstance(duty, HideClasses):
+            acts = sorted(f"{each.name}: {each.action.value}" for each in duty.classes.values())
+            yield "classes", ", ".join(acts)
+        elif isinstance(duty, WithoutTools):
+            yield "without", f"{len(duty.pointers)} tools at the provider, which are not allowed"
+        elif isinstance(duty, RecordBeforeDispatch):
+            yield "recorded", "on disk before it happens"
+
+
+def _table(standings: tuple[Standing, ...]) -> Iterator[str]:
+    """Tell every rule about the call, those that apply first."""
+    if not standings:
+        yield "no rule names this identity and this target"
+        return
+    yield "rules about it"
+    width = max(len(each.rule) for each in standings)
+    several = len({(each.agent, each.target) for each in standings}) > 1
+    for each in standings:
+        words = [f"  {each.rule:<{width}}  {each.effect.value:<7}"]
+        if several:
+            words.append(f"[{each.agent}, {each.target}]")
+        words.append("applies" if each.applies else f"no: {each.constraint} {each.problem}")
+        if each.in_shadow:
+            words.append("(in shadow: recorded, not carried out)")
+        yield " ".join(words)
