@@ -21,7 +21,7 @@ from agentguard.config.signatures import (
     signature_path,
     trusted_keys,
 )
-from agentguard.config.starter import starter
+from agentguard.config.starter import starter, starter_cases
 
 __all__ = [
     "TRUSTED_VARIABLE",
@@ -39,5 +39,6 @@ __all__ = [
     "require_signature",
     "signature_path",
     "starter",
+    "starter_cases",
     "trusted_keys",
 ]
