@@ -20,6 +20,7 @@ from agentguard.errors import (
     DeniedByPolicy,
     GuardFailure,
     IdentityRequired,
+    TokenRefused,
     UnguardedPath,
 )
 from agentguard.guard import Guard
@@ -39,5 +40,6 @@ __all__ = [
     "Guard",
     "GuardFailure",
     "IdentityRequired",
+    "TokenRefused",
     "UnguardedPath",
 ]

@@ -8,6 +8,7 @@
     │  ├─ DeniedByPolicy         the rule, or the nearest rule and its first failing constraint
     │  ├─ ContentRefused         the data classes, never the text
     │  ├─ IdentityRequired       nobody, or more than one, stands behind the call
+    │  │  └─ TokenRefused        a token does not say who calls; ``problem`` says why
     │  ├─ ApprovalRejected       request id, approver
     │  ├─ ApprovalExpired        request id
     │  ├─ BudgetExceeded         the limits, by their names in the policy
@@ -128,6 +129,14 @@ class ContentRefused(CallRefused):
 
 class IdentityRequired(CallRefused):
     """No principal stands behind the call, or two that contradict each other."""
+
+
+class TokenRefused(IdentityRequired):
+    """A token does not count; ``problem`` is a word of ``agentguard.issuers.TokenProblem``."""
+
+    def __init__(self, message: str, *, problem: str, remedy: str | None = None) -> None:
+        super().__init__(message, remedy=remedy)
+        self.problem = problem
 
 
 class ApprovalRejected(CallRefused):

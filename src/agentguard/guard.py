@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from agentguard.clients import Surface
     from agentguard.config import Settings
+    from agentguard.issuers import Verified
     from agentguard.wiring import Parts
 
 T = TypeVar("T")
@@ -247,6 +248,34 @@ class Guard:
         from agentguard.config.key_files import public_key_of_file
 
         return self._parts.identities.keyed(actor, public_key_of_file(key_file))
+
+    def verify(self, token: str, *, issuer: str | None = None) -> "Verified":
+        """Return who a signed token speaks for, as an issuer of the policy vouches for it.
+
+        Verifying may fetch the issuer's keys, and wait for them; see ``verify_async``.
+
+        Args:
+            token: a JSON Web Token or a JWT-SVID, without ``Bearer``.
+            issuer: the name of the only issuer that may have made it; any of the policy if None.
+
+        Returns:
+            The subject and, if the token names one, who acts for it; both fit for ``identity``.
+
+        Raises:
+            TokenRefused: the token does not count; ``problem`` says why, nothing says what it
+                holds.
+            ConfigError: the policy has no issuer of this name.
+        """
+        return self._parts.issuers.verify(token, issuer=issuer)
+
+    async def verify_async(self, token: str, *, issuer: str | None = None) -> "Verified":
+        """Do what ``verify`` does, without holding up the event loop while keys are fetched.
+
+        Raises:
+            TokenRefused: the token does not count.
+            ConfigError: the policy has no issuer of this name.
+        """
+        return await self._parts.issuers.verify_async(token, issuer=issuer)
 
     def label(
         self,

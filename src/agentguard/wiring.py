@@ -24,6 +24,7 @@ from agentguard.config import Settings, VaultSettings
 from agentguard.enforcement import Enforcer
 from agentguard.errors import ConfigError, Problem
 from agentguard.identity import Declaration, Declarations, Identities
+from agentguard.issuers import Issuers, open_issuers
 from agentguard.named_entities import ModelMissing, load_spacy
 from agentguard.pipeline import Core
 from agentguard.policy import Glob, Policy, is_glob
@@ -56,6 +57,7 @@ class Parts:
     journal: Journal
     store: SqliteStore
     keeper: VaultKeeper | None
+    issuers: Issuers
 
 
 def now() -> datetime:
@@ -176,12 +178,14 @@ def assemble(
     """Build the parts of a guard.
 
     Raises:
-        ConfigError: the model of language cannot be loaded, or the policy has no such environment.
+        ConfigError: the model of language or a library for tokens cannot be loaded, or the policy
+            has no such environment.
         ValueError: a class of the organisation has a pattern or a value that cannot be used.
         StoreFailure: the store cannot be opened for writing.
     """
     policy = settings.policy
     identities = identities_of(settings, environment)
+    issuers = open_issuers(settings.issuers, policy.declared.values(), settings.path.parent, now)
     classifier = classifier_of(settings)
     store = SqliteStore(settings.deployment.store)
     keeper = None if settings.vault is None else vault_keeper(settings.vault)
@@ -211,7 +215,12 @@ def assemble(
         keeper=keeper,
     )
     return Parts(
-        enforcer=enforcer, identities=identities, journal=journal, store=store, keeper=keeper
+        enforcer=enforcer,
+        identities=identities,
+        journal=journal,
+        store=store,
+        keeper=keeper,
+        issuers=issuers,
     )
 
 

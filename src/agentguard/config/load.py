@@ -100,6 +100,7 @@ def load(
         names_model=_names_model(examined.document, place.parent),
         signed_by=signed_by,
     )
+        issuers=examined.document.issuers,
 
 
 def load_policy(path: str | os.PathLike[str]) -> tuple[Policy, Deployment]:

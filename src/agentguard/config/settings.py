@@ -15,7 +15,7 @@ from pathlib import Path
 from agentguard.classification import Detector, OwnClass
 from agentguard.classification.engine import Rule
 from agentguard.errors import Problem
-from agentguard.policy import Policy
+from agentguard.policy import IssuerSpec, Policy
 from agentguard.redaction import VaultScope
 from agentguard.vocabulary import KnownValue
 
@@ -93,6 +93,7 @@ class Settings:
     signed_by: str | None = None
 
 
+        issuers: whose tokens say who is calling.
 class Severity(StrEnum):
     """Whether a remark keeps the policy from being used."""
 
@@ -107,5 +108,6 @@ class Remark:
     problem: Problem
     severity: Severity
 
+    issuers: tuple[IssuerSpec, ...] = ()
     def __str__(self) -> str:
         return f"{self.severity}: {self.problem}"
