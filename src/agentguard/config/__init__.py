@@ -6,9 +6,10 @@
 a first policy. Nothing here builds a guard.
 """
 
-from agentguard.config.load import check, load, load_document, load_policy, load_vault
+from agentguard.config.load import check, load, load_document, load_facts, load_policy, load_vault
 from agentguard.config.settings import (
     Deployment,
+    FactsSettings,
     Remark,
     Settings,
     Severity,
@@ -26,6 +27,7 @@ from agentguard.config.starter import starter, starter_cases
 __all__ = [
     "TRUSTED_VARIABLE",
     "Deployment",
+    "FactsSettings",
     "Remark",
     "Settings",
     "Severity",
@@ -34,6 +36,7 @@ __all__ = [
     "check",
     "load",
     "load_document",
+    "load_facts",
     "load_policy",
     "load_vault",
     "require_signature",

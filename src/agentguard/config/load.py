@@ -24,6 +24,7 @@ from agentguard.config.positions import Positions
 from agentguard.config.report import Report
 from agentguard.config.settings import (
     Deployment,
+    FactsSettings,
     Remark,
     Settings,
     Severity,
@@ -57,6 +58,7 @@ class _Examined:
     known: tuple[KnownValue, ...] = ()
     store: str = DEFAULT_STORE
     vault: VaultSettings | None = None
+    facts: FactsSettings | None = None
     offers: tuple[EntryPoint, ...] = ()
     rules: tuple[Rule, ...] = ()
 
@@ -99,8 +101,8 @@ def load(
         rules=examined.rules,
         names_model=_names_model(examined.document, place.parent),
         signed_by=signed_by,
+        facts=examined.facts,
     )
-        issuers=examined.document.issuers,
 
 
 def load_policy(path: str | os.PathLike[str]) -> tuple[Policy, Deployment]:
@@ -149,6 +151,26 @@ def load_vault(
     if examined.document is None or examined.problems:
         raise ConfigError(examined.problems)
     return examined.vault, Deployment(store=Path(path).absolute().parent / examined.store)
+
+
+def load_facts(
+    path: str | os.PathLike[str], env: Mapping[str, str] | None = None
+) -> tuple[FactsSettings | None, Deployment]:
+    """Read how the facts of decisions are kept, with their keys and nothing else.
+
+    For operators, whose machines do not hold the values of classes.
+
+    Args:
+        path: the file.
+        env: the environment that keys are read from, by default this process's.
+
+    Raises:
+        ConfigError: the file cannot be used; it lists a syntax error, or else every problem.
+    """
+    examined = _examine(Path(path), None, facts_env=os.environ if env is None else env)
+    if examined.document is None or examined.problems:
+        raise ConfigError(examined.problems)
+    return examined.facts, Deployment(store=Path(path).absolute().parent / examined.store)
 
 
 def check(path: str | os.PathLike[str], env: Mapping[str, str] | None = None) -> tuple[Remark, ...]:
@@ -209,10 +231,15 @@ def _narrow_names(document: PolicyDocument) -> Iterator[Flaw]:
 
 
 def _examine(
-    path: Path, env: Mapping[str, str] | None, vault_env: Mapping[str, str] | None = None
+    path: Path,
+    env: Mapping[str, str] | None,
+    vault_env: Mapping[str, str] | None = None,
+    *,
+    facts_env: Mapping[str, str] | None = None,
 ) -> _Examined:
     # Deferred: the models bring pydantic, which importing agentguard must not.
     from agentguard.config.detectors import offered
+    from agentguard.config.facts import facts_of
     from agentguard.config.names import check_model, check_names
     from agentguard.config.reading import read
     from agentguard.config.rule_files import rule_files
@@ -232,6 +259,10 @@ def _examine(
     vault_env = env if vault_env is None else vault_env
     if vault_env is not None and reading.vault is not None:
         vault = vault_of(reading.vault, folder, folder / store, vault_env, report.add)
+    facts_env = env if facts_env is None else facts_env
+    facts: FactsSettings | None = None
+    if facts_env is not None and reading.facts is not None:
+        facts = facts_of(reading.facts, folder, facts_env, report.add)
     if env is not None:
         own, known = fetch(reading.classes, BUILT_IN_CLASSES, folder, env, report.add)
         offers = offered(reading.document.detection.detectors, report.add)
@@ -250,6 +281,7 @@ def _examine(
         known=known,
         store=store,
         vault=vault,
+        facts=facts,
         offers=offers,
         rules=rules,
     )

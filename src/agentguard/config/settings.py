@@ -15,7 +15,7 @@ from pathlib import Path
 from agentguard.classification import Detector, OwnClass
 from agentguard.classification.engine import Rule
 from agentguard.errors import Problem
-from agentguard.policy import IssuerSpec, Policy
+from agentguard.policy import Policy
 from agentguard.redaction import VaultScope
 from agentguard.vocabulary import KnownValue
 
@@ -62,6 +62,21 @@ class VaultSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class FactsSettings:
+    """How the facts of decisions are kept; no part of the policy's digest.
+
+    Attributes:
+        key: what they are sealed with.
+        old_keys: what facts that are there already may be sealed with.
+        expire_after: how long they are kept, None for as long as nobody erases them.
+    """
+
+    key: bytes = field(repr=False)
+    old_keys: tuple[bytes, ...] = field(default=(), repr=False)
+    expire_after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """A configuration file, read and checked.
 
@@ -78,6 +93,7 @@ class Settings:
         names_model: the package of a model of language, or the folder with one, absolute; None
             for none.
         signed_by: the public key of who signed the policy, None where nobody need.
+        facts: how the facts of decisions are kept, None for not at all.
     """
 
     policy: Policy
@@ -91,9 +107,9 @@ class Settings:
     rules: tuple[Rule, ...] = ()
     names_model: str | None = None
     signed_by: str | None = None
+    facts: FactsSettings | None = None
 
 
-        issuers: whose tokens say who is calling.
 class Severity(StrEnum):
     """Whether a remark keeps the policy from being used."""
 
@@ -108,6 +124,5 @@ class Remark:
     problem: Problem
     severity: Severity
 
-    issuers: tuple[IssuerSpec, ...] = ()
     def __str__(self) -> str:
         return f"{self.severity}: {self.problem}"

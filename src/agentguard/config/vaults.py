@@ -2,28 +2,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """How is the vault kept beyond the process, and with which key?
 
-Reads what ``[vault]`` says, and the keys from the files and environment variables it names.
+Reads what ``[vault]`` says.
 
 INVARIANT: no problem holds a key or an address (tests/config/test_vaults.py).
 """
 
-import base64
-import binascii
-import os
 import re
-import stat
 from collections.abc import Mapping
-from datetime import timedelta
 from pathlib import Path
 
 from agentguard.config.document import Tell, VaultTable
-from agentguard.config.durations import EXPECTED, duration
+from agentguard.config.keys import SealingKeys
 from agentguard.config.settings import VaultPlace, VaultSettings
 
 DEFAULT_FILE = "agentguard-vault.db"
-KEY_BYTES = 32
 
-_NOT_A_KEY = f"must be {KEY_BYTES} random bytes in base64, as 'openssl rand -base64 32' gives"
 _TENANT = re.compile(r"[!-~]{1,256}")
 
 
@@ -40,6 +33,7 @@ def vault_of(
         tell: takes each problem with its path.
     """
     reading = _Reading(folder, env, tell)
+    keys = SealingKeys("vault", folder, env, tell)
     if table.tenant is not None and _TENANT.fullmatch(table.tenant) is None:
         tell(("vault", "tenant"), "must be up to 256 printable ASCII characters")
     return VaultSettings(
@@ -47,9 +41,9 @@ def vault_of(
         tenant=table.tenant,
         file=reading.file(table, store),
         address=reading.address(table),
-        key=reading.key(table),
-        old_keys=reading.old_keys(table),
-        expire_after=reading.expiry(table),
+        key=keys.key(table),
+        old_keys=keys.old_keys(table),
+        expire_after=keys.expiry(table),
     )
 
 
@@ -84,66 +78,3 @@ class _Reading:
         if not address:
             self._tell(path, f"environment variable {table.dsn_env!r} is not set")
         return address
-
-    def key(self, table: VaultTable) -> bytes:
-        if (table.key_env is None) is (table.key_file is None):
-            self._tell(("vault", "key_env"), "is needed, or else 'key_file'; one of them")
-        elif table.key_env is not None:
-            return self._from_environment(table.key_env, ("vault", "key_env"))
-        elif table.key_file is not None:
-            return self._from_file(table.key_file, ("vault", "key_file"))
-        return bytes(KEY_BYTES)
-
-    def old_keys(self, table: VaultTable) -> tuple[bytes, ...]:
-        names, files = table.old_key_envs or (), table.old_key_files or ()
-        return (
-            *(
-                self._from_environment(name, ("vault", "old_key_envs", index))
-                for index, name in enumerate(names)
-            ),
-            *(
-                self._from_file(name, ("vault", "old_key_files", index))
-                for index, name in enumerate(files)
-            ),
-        )
-
-    def expiry(self, table: VaultTable) -> timedelta | None:
-        if table.expire_after is None:
-            return None
-        found = duration(table.expire_after)
-        if not found:
-            self._tell(("vault", "expire_after"), EXPECTED)
-        return found
-
-    def _from_environment(self, name: str, path: tuple[str | int, ...]) -> bytes:
-        text = self._env.get(name, "")
-        if not text.strip():
-            self._tell(path, f"environment variable {name!r} is not set")
-            return bytes(KEY_BYTES)
-        return self._decoded(text, path, f"environment variable {name!r}")
-
-    def _from_file(self, name: str, path: tuple[str | int, ...]) -> bytes:
-        file = self._folder / name
-        # Errors of reading and decoding may quote what they read: they end here.
-        try:
-            mode = file.stat().st_mode
-            text = file.read_bytes().decode("ascii")
-        except UnicodeDecodeError:
-            text, mode = "?", 0
-        except (OSError, ValueError) as error:  # the name may be none
-            self._tell(path, f"file {name!r} cannot be read ({type(error).__name__})")
-            return bytes(KEY_BYTES)
-        if os.name == "posix" and mode & (stat.S_IRWXG | stat.S_IRWXO):
-            self._tell(path, f"file {name!r} is open to others than its owner: chmod 600 it")
-        return self._decoded(text, path, f"file {name!r}")
-
-    def _decoded(self, text: str, path: tuple[str | int, ...], where: str) -> bytes:
-        key = b""
-        try:
-            key = base64.b64decode(text.strip().translate({45: "+", 95: "/"}), validate=True)
-        except (binascii.Error, ValueError):
-            key = b""
-        if len(key) != KEY_BYTES or len(set(key)) == 1:
-            self._tell(path, f"{where} {_NOT_A_KEY}")
-            return bytes(KEY_BYTES)
-        return key
