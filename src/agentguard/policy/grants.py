@@ -1,0 +1,215 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""Does a call keep within what was handed to those who make it?
+
+A grant only narrows: what it covers must be allowed by a rule as well. Who may hand out and take
+up a grant says ``identity.grants``.
+
+INVARIANT: a call must keep within every grant of its circumstances, and what is not known of a
+grant covers nothing (tests/policy/test_grants.py).
+INVARIANT: nothing that is told holds what the call or the grant holds, since the program may have
+made the grant from data (same file).
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
+from decimal import Context, Decimal
+
+from agentguard.canonical import Frozen
+from agentguard.policy.constraints import PathBelow
+from agentguard.policy.document import ArgumentSpec, ToolSpec
+from agentguard.policy.flaws import key_of
+from agentguard.policy.limits import amount_of
+from agentguard.vocabulary import (
+    Call,
+    Chain,
+    Charge,
+    Circumstances,
+    Covers,
+    Grant,
+    ModelCall,
+    Nearest,
+    ToolCall,
+)
+
+# Of the module's own: the host may have set another precision for its threads.
+_EXACT = Context(prec=60)
+
+_LONGEST_NAME_SHOWN = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Covered:
+    """What a grant covers of one tool.
+
+    Attributes:
+        arguments: what its arguments may be; None where the rules alone decide that.
+    """
+
+    arguments: tuple[ArgumentSpec, ...] | None = field(repr=False)
+
+    def __call__(
+        self, arguments: Mapping[str, Frozen], chain: Chain, paths: Mapping[str, str | None]
+    ) -> tuple[str, str] | None:
+        """Return what is not covered, without what it holds."""
+        if self.arguments is None:
+            return None
+        circumstances = Circumstances(paths=paths)
+        for each in self.arguments:
+            if each.name not in arguments:
+                if each.optional:
+                    continue
+                return _place(each.name), "is missing and demanded by the grant"
+            demanded = each.constraint.in_context(chain, circumstances)
+            if demanded.problem_with(arguments[each.name]) is not None:
+                return _place(each.name), "is not as the grant demands"
+        if arguments.keys() - {each.name for each in self.arguments}:
+            return "args", "must hold only what the grant lists"
+        return None
+
+    def lists(self, argument: str) -> bool:
+        """Say whether a call that is covered can have this argument."""
+        return self.arguments is None or any(each.name == argument for each in self.arguments)
+
+    @property
+    def roots(self) -> frozenset[str]:
+        """The folders that arguments are compared with."""
+        return frozenset(_roots_in(self.arguments or ()))
+
+
+def grant_problem(
+    call: Call, chain: Chain, circumstances: Circumstances, hosted: Mapping[str, ToolSpec]
+) -> Nearest | None:
+    """Return the first grant that a call does not keep within; ``rule`` names its holder.
+
+    Args:
+        call: the call.
+        chain: who makes it.
+        circumstances: with the grants, the time, and what is used up of them.
+        hosted: the tools that run at a provider, by the provider's types.
+    """
+    for grant in circumstances.grants:
+        problem = _problem(grant, call, chain, circumstances, hosted)
+        if problem is not None:
+            place, told = problem
+            return Nearest(rule=f"grant for {grant.holder}", constraint=place, problem=told)
+    return None
+
+
+def charges_of(grants: Iterable[Grant], call: Call) -> tuple[Charge, ...]:
+    """Return what a call uses up of grants that it keeps within."""
+    if isinstance(call, ModelCall):
+        return ()
+    return tuple(charge for grant in grants for charge in _charges(grant, call) or ())
+
+
+def covered_tools(grants: Iterable[Grant], tools: frozenset[str]) -> frozenset[str]:
+    """Return those of the tools that every grant covers."""
+    for grant in grants:
+        tools = tools & grant.tools.keys()
+    return tools
+
+
+def roots_of(grants: Iterable[Grant], tool: str) -> frozenset[str]:
+    """Return the folders that grants compare a tool's arguments with."""
+    covers = [grant.tools[tool] for grant in grants if tool in grant.tools]
+    return frozenset().union(*(each.roots for each in covers if isinstance(each, Covered)))
+
+
+def _problem(
+    grant: Grant,
+    call: Call,
+    chain: Chain,
+    circumstances: Circumstances,
+    hosted: Mapping[str, ToolSpec],
+) -> tuple[str, str] | None:
+    now = circumstances.now
+    if now is None or now.utcoffset() is None or grant.expires_at <= now:
+        return "within", "has ended"
+    if isinstance(call, ModelCall):
+        return _model_problem(grant, call, chain, circumstances, hosted)
+    cover = grant.tools.get(call.tool)
+    if cover is None:
+        return "tools", "must list the tool"
+    return _uncovered(cover, call.resolved, chain, circumstances) or _unpaid(
+        grant, call, circumstances.spent
+    )
+
+
+def _model_problem(
+    grant: Grant,
+    call: ModelCall,
+    chain: Chain,
+    circumstances: Circumstances,
+    hosted: Mapping[str, ToolSpec],
+) -> tuple[str, str] | None:
+    for each in call.hosted_tools:
+        tool = hosted.get(each.type)
+        cover = None if tool is None else grant.tools.get(tool.name)
+        if cover is None:
+            return "tools", "must list every tool that would run at the provider"
+        if grant.calls is not None or grant.sums:
+            return "calls", "cannot be counted where a tool runs at the provider"
+        problem = _uncovered(cover, each.arguments, chain, circumstances)
+        if problem is not None:
+            return problem
+    for inner in call.inner:
+        problem = _model_problem(grant, inner, chain, circumstances, hosted)
+        if problem is not None:
+            return problem
+    return None
+
+
+def _uncovered(
+    cover: Covers, arguments: Mapping[str, Frozen], chain: Chain, circumstances: Circumstances
+) -> tuple[str, str] | None:
+    try:
+        return cover(arguments, chain, circumstances.paths)
+    except Exception:  # noqa: BLE001 - whatever went wrong, the answer is the strict one
+        return "args", "cannot be held against the grant"
+
+
+def _unpaid(grant: Grant, call: ToolCall, spent: Mapping[str, Decimal]) -> tuple[str, str] | None:
+    charges = _charges(grant, call)
+    if charges is None:
+        return "sums", "needs a number that is not negative in the argument that is added up"
+    for charge in charges:
+        before = spent.get(charge.key)
+        if before is None or _EXACT.add(before, charge.amount) > charge.most:
+            return ("sums" if ":sum:" in charge.key else "calls"), "has not that much left"
+    return None
+
+
+def _charges(grant: Grant, call: ToolCall) -> tuple[Charge, ...] | None:
+    """Return what a call uses up of a grant, None where that cannot be counted."""
+    charges = []
+    if grant.calls is not None:
+        key = f"grant:{grant.id}:calls"
+        charges.append(Charge(key=key, amount=Decimal(1), most=Decimal(grant.calls)))
+    cover = grant.tools.get(call.tool)
+    for argument, most in grant.sums.items():
+        if isinstance(cover, Covered) and not cover.lists(argument):
+            continue
+        amount = amount_of(call.resolved.get(argument))
+        if amount is None:
+            return None
+        charges.append(Charge(key=f"grant:{grant.id}:sum:{argument}", amount=amount, most=most))
+    return tuple(charges)
+
+
+def _place(name: str) -> str:
+    """Return the place of an argument; text in place of a name is not repeated."""
+    known = name.isidentifier() and len(name) <= _LONGEST_NAME_SHOWN
+    return key_of(("args", name)) if known else "args"
+
+
+def _roots_in(part: object) -> Iterator[str]:
+    """Yield the folders of every constraint on files, however deep it stands in another."""
+    if isinstance(part, PathBelow):
+        yield from part.roots
+    elif isinstance(part, tuple | frozenset):
+        for each in part:
+            yield from _roots_in(each)
+    elif is_dataclass(part):
+        for each in fields(part):
+            yield from _roots_in(getattr(part, each.name))
