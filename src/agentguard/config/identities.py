@@ -4,6 +4,7 @@
 
 from collections.abc import Mapping
 from datetime import timedelta
+from pathlib import Path as Folder
 
 from agentguard.canonical import Frozen, NotCanonical, freeze
 from agentguard.config.document import IdentityTable, IssuerTable, Tell
@@ -51,6 +52,19 @@ def issuer_of(name: str, table: IssuerTable, path: Path, tell: Tell) -> IssuerSp
         actor=table.actor,
         claims=tuple(table.claims or ()),
     )
+
+
+def check_key_files(issuers: tuple[IssuerSpec, ...], folder: Folder, tell: Tell) -> None:
+    """Tell which files of issuers' keys are not there; what they hold is read with each token.
+
+    Args:
+        issuers: the issuers.
+        folder: the folder that names of files are relative to.
+        tell: takes each problem with its path.
+    """
+    for each in issuers:
+        if each.keys_file is not None and not (folder / each.keys_file).is_file():
+            tell(("issuer", each.name, "keys_file"), f"file {each.keys_file!r} does not exist")
 
 
 def span_of(text: str | None, usual: timedelta, path: Path, tell: Tell) -> timedelta:

@@ -100,6 +100,7 @@ def load(
         vault=examined.vault,
         rules=examined.rules,
         names_model=_names_model(examined.document, place.parent),
+        issuers=examined.document.issuers,
         signed_by=signed_by,
         facts=examined.facts,
     )
@@ -240,6 +241,7 @@ def _examine(
     # Deferred: the models bring pydantic, which importing agentguard must not.
     from agentguard.config.detectors import offered
     from agentguard.config.facts import facts_of
+    from agentguard.config.identities import check_key_files
     from agentguard.config.names import check_model, check_names
     from agentguard.config.reading import read
     from agentguard.config.rule_files import rule_files
@@ -272,6 +274,8 @@ def _examine(
     check_names(document, reading.classes, report.add)
     if env is not None and detection.names_model is not None:
         check_model(detection.names_model, folder, report.add)
+    if env is not None:
+        check_key_files(document.issuers, folder, report.add)
     report.add_flaws(flaws_of(document))
     return _Examined(
         problems=report.problems,

@@ -15,7 +15,7 @@ from pathlib import Path
 from agentguard.classification import Detector, OwnClass
 from agentguard.classification.engine import Rule
 from agentguard.errors import Problem
-from agentguard.policy import Policy
+from agentguard.policy import IssuerSpec, Policy
 from agentguard.redaction import VaultScope
 from agentguard.vocabulary import KnownValue
 
@@ -94,6 +94,7 @@ class Settings:
             for none.
         signed_by: the public key of who signed the policy, None where nobody need.
         facts: how the facts of decisions are kept, None for not at all.
+        issuers: whose tokens say who is calling.
     """
 
     policy: Policy
@@ -108,6 +109,7 @@ class Settings:
     names_model: str | None = None
     signed_by: str | None = None
     facts: FactsSettings | None = None
+    issuers: tuple[IssuerSpec, ...] = ()
 
 
 class Severity(StrEnum):

@@ -14,6 +14,7 @@ from agentguard.policy.document import TEXT_FAMILIES, PolicyDocument, RuleSpec
 from agentguard.policy.flaws import Flaw
 from agentguard.policy.globs import is_glob
 from agentguard.policy.hosted_types import KNOWN_TYPES
+from agentguard.policy.issuer_flaws import issuer_doubts
 from agentguard.policy.rules import CompiledRule, compile_rules
 from agentguard.vocabulary import Action, Effect, Impact, Profile
 
@@ -37,6 +38,7 @@ def doubts_about(document: PolicyDocument) -> tuple[Flaw, ...]:
     doubts += _unknown_types(document)
     doubts += _quiet_detection(document)
     doubts += _passing_classes(document)
+    doubts += issuer_doubts(document)
     doubts += _overlaps(rules, places)
     return tuple(doubts)
 

@@ -29,6 +29,7 @@ from agentguard.policy.flaws import (
     duplicates,
     is_person,
 )
+from agentguard.policy.issuer_flaws import issuer_flaws
 from agentguard.policy.origins import parse_host
 from agentguard.policy.rule_flaws import rule_flaws
 from agentguard.vocabulary import ApprovalProfile
@@ -49,6 +50,7 @@ def flaws_of(document: PolicyDocument) -> tuple[Flaw, ...]:
         class_flaws,
         _providers,
         _surfaces,
+        issuer_flaws,
     )
     return tuple(flaw for check in checks for flaw in check(document))
 
