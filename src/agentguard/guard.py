@@ -10,6 +10,8 @@ import inspect
 import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
+from datetime import timedelta
+from decimal import Decimal
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 
     from agentguard.clients import Surface
     from agentguard.config import Settings
+    from agentguard.config.grants import Handed
     from agentguard.issuers import Verified
     from agentguard.wiring import Parts
 
@@ -238,6 +241,50 @@ class Guard:
                 declares another one.
         """
         return self._parts.identities.person(id, claims)
+
+    def grant(
+        self,
+        holder: str,
+        *,
+        tools: "Handed",
+        within: timedelta,
+        calls: int | None = None,
+        sums: Mapping[str, int | Decimal] | None = None,
+        depth: int = 0,
+    ) -> Grant:
+        """Hand another agent a part of what the running identity may do.
+
+        The holder takes it up with ``identity(..., grant=...)`` inside the block that made it.
+        Every call of it must then be allowed by the rules to everybody in the chain, and keep
+        within the grant as well.
+
+        Args:
+            holder: the agent or service that the grant is for.
+            tools: the tools, each with what its arguments may be, written as ``args`` of a rule;
+                None, or a mere list of tools, leaves the arguments to the rules.
+            within: how long it lasts.
+            calls: how many calls of tools it is good for, all together.
+            sums: what an argument may add up to over all calls.
+            depth: how many further agents the holder may put behind itself.
+
+        Raises:
+            ConfigError: the policy declares no such tool, or an argument is not written as in a
+                rule.
+            IdentityRequired: no identity is bound, it may not hand out that much itself, or the
+                holder is no other agent.
+            ValueError: a number or a length of time makes no sense.
+        """
+        from agentguard.config.grants import covers_of, sums_of
+
+        covers = covers_of(tools, self._parts.enforcer.core.policy)
+        return self._parts.identities.granted(
+            holder,
+            tools=covers,
+            calls=calls,
+            sums=sums_of(sums or {}, covers),
+            depth=depth,
+            within=within,
+        )
 
     def _proven(
         self, actor: str | Principal, key_file: str | os.PathLike[str] | None
