@@ -1,24 +1,59 @@
 # SPDX-FileCopyrightText: The agentguard authors
 # SPDX-License-Identifier: Apache-2.0
-"""What may an argument be, as a rule of the file says it?"""
+"""What may an argument be, as a rule of the file says it?
 
-from collections.abc import Mapping
+Each table holds one kind of constraint; those of lists and objects hold further tables.
 
-from agentguard.config.document import ArgumentTable, Tell, read_table
+INVARIANT: a constraint that is not well formed is told where it stands
+(tests/config/test_constraint_tables.py).
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import TypeVar
+
+from agentguard.config.document import ArgumentTable, Tell, UrlTable, read_table
 from agentguard.policy import (
+    AllOf,
     Anything,
     ArgumentSpec,
     Const,
     Constraint,
+    DecimalBetween,
     Each,
+    EmailAt,
+    EqualsClaim,
+    Forbidden,
+    Holder,
+    HostIn,
     IntBetween,
+    Items,
+    Length,
     Match,
+    Members,
+    NumberBetween,
     OneOf,
     Path,
+    PathBelow,
+    Prefix,
     Scalar,
+    UrlParts,
+    plain_decimal,
 )
 
 _QUOTED = 'args."filters.allowed_domains"'
+_BESIDE_LENGTH = ("match", "prefix", "path", "url", "email")
+_OWNERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "least": ("each", "items"),
+        "most": ("each", "items"),
+        "unique": ("items",),
+        "places": ("decimal",),
+    }
+)
+T = TypeVar("T")
+
+_BOTH_ENDS = "must be [lowest, highest]: both ends are needed"
 
 
 def argument(name: str, value: object, path: Path, tell: Tell) -> ArgumentSpec:
@@ -30,57 +65,216 @@ def argument(name: str, value: object, path: Path, tell: Tell) -> ArgumentSpec:
         path: where it stands.
         tell: takes each problem with its path.
     """
-    if isinstance(value, Mapping) and any(isinstance(each, Mapping) for each in value.values()):
-        tell(path, f"holds a table: write the name in quotes, as in {_QUOTED}")
-        return ArgumentSpec(name=name, constraint=Anything())
-    table = read_table(ArgumentTable, value, path, tell)
-    constraint: Constraint = Anything()
-    kinds = [kind for kind in ArgumentTable.kinds if isinstance(value, Mapping) and kind in value]
-    if len(kinds) == 1:
-        try:
-            constraint = _constraint(kinds[0], table)
-        except ValueError as error:
-            tell((*path, kinds[0]), str(error))
-        _refuse_bounds(kinds[0], table, path, tell)
-    elif isinstance(value, Mapping):
-        expected = ", ".join(map(repr, ArgumentTable.kinds))
-        tell(path, f"must have exactly one of {expected}")
-    return ArgumentSpec(name=name, constraint=constraint, optional=table.optional)
+    table = _table(value, path, tell)
+    constraint = Anything() if table is None else _read(value, table, path, tell)
+    return ArgumentSpec(name=name, constraint=constraint, optional=_may_be_missing(table))
 
 
-def _refuse_bounds(kind: str, table: ArgumentTable, path: Path, tell: Tell) -> None:
-    bounds = {"least": table.least, "most": table.most}
-    for key, bound in bounds.items():
-        if bound is not None and kind != "each":
-            tell((*path, key), "belongs to 'each'")
+def read_constraint(name: str, value: object, path: Path, tell: Tell) -> Constraint:
+    """Return the constraint that a table means, for what cannot be missing.
 
-
-def _constraint(kind: str, table: ArgumentTable) -> Constraint:
-    """Return a constraint, or Anything in place of one whose shape was told to be wrong.
-
-    Raises:
-        ValueError: the shape is right but the content is not.
+    Args:
+        name: what it is about.
+        value: what the file holds.
+        path: where it stands.
+        tell: takes each problem with its path.
     """
-    if kind == "int" and table.integer is not None:
-        if len(table.integer) != 2:  # noqa: PLR2004 - a range has two ends
-            raise ValueError("must be [lowest, highest]: both ends are needed")
-        return IntBetween(low=table.integer[0], high=table.integer[1])
-    if kind == "match" and table.match is not None:
-        return Match(pattern=table.match)
-    if kind == "in" and table.options is not None:
-        return OneOf(options=tuple(map(_scalar, table.options)))
-    if kind == "each" and table.each is not None:
-        options = tuple(map(_scalar, table.each))
-        return Each(
-            options=options,
-            least=1 if table.least is None else table.least,
-            most=len(options) if table.most is None else table.most,
-        )
-    if kind == "const":
-        return Const(value=_scalar(table.const))
-    if kind == "any" and table.any is False:
+    for key in ("optional", "forbidden"):
+        if isinstance(value, Mapping) and key in value:
+            tell((*path, key), f"does not apply: {name!r} is always there")
+    table = _table(value, path, tell)
+    return Anything() if table is None else _read(value, table, path, tell)
+
+
+def _may_be_missing(table: ArgumentTable | None) -> bool:
+    return table is not None and (table.optional or table.forbidden is True)
+
+
+def _table(value: object, path: Path, tell: Tell) -> ArgumentTable | None:
+    """Return a table, or None and tell if it was probably meant as a name with dots."""
+    if (
+        isinstance(value, Mapping)
+        and value.keys().isdisjoint(ArgumentTable.kinds)
+        and any(isinstance(each, Mapping) for each in value.values())
+    ):
+        tell(path, f"holds a table: write the name in quotes, as in {_QUOTED}")
+        return None
+    return read_table(ArgumentTable, value, path, tell)
+
+
+def _read(value: object, table: ArgumentTable, path: Path, tell: Tell) -> Constraint:
+    if not isinstance(value, Mapping):
+        return Anything()
+    kinds = [kind for kind in ArgumentTable.kinds if kind in value]
+    beside = "length" in kinds and any(kind in kinds for kind in _BESIDE_LENGTH)
+    if len(kinds) != 1 + beside:
+        expected = ", ".join(map(repr, ArgumentTable.kinds))
+        tell(path, f"must have exactly one of {expected}; 'length' may stand beside another text")
+        return Anything()
+    for key, owners in _OWNERS.items():
+        if key in value and kinds[0] not in owners:
+            tell((*path, key), f"belongs to {' and '.join(map(repr, owners))}")
+    parts = [_part(kind, table, path, tell) for kind in kinds]
+    return parts[0] if len(parts) == 1 else AllOf(parts=tuple(parts))
+
+
+def _part(kind: str, table: ArgumentTable, path: Path, tell: Tell) -> Constraint:
+    """Return a constraint, or Anything in place of one that was told to be wrong."""
+    if kind == "url":
+        return _url(table, (*path, kind), tell)
+    if kind == "items":
+        return _items(table, (*path, kind), tell)
+    if kind == "members":
+        return _members(table, (*path, kind), tell)
+    try:
+        return _READERS[kind](table) or Anything()
+    except ValueError as error:
+        tell((*path, kind), str(error))
+        return Anything()
+
+
+def _integer(table: ArgumentTable) -> Constraint | None:
+    if table.integer is None:
+        return None
+    low, high = _ends(table.integer)
+    return IntBetween(low=low, high=high)
+
+
+def _number(table: ArgumentTable) -> Constraint | None:
+    if table.number is None:
+        return None
+    if any(type(each) not in (int, float) for each in table.number):
+        raise ValueError("must hold two numbers")
+    low, high = _ends(table.number)
+    return NumberBetween(low=low, high=high)
+
+
+def _decimal(table: ArgumentTable) -> Constraint | None:
+    if table.decimal is None:
+        return None
+    low, high = map(plain_decimal, _ends(table.decimal))
+    if low is None or high is None:
+        raise ValueError("must hold two decimal numbers in plain notation, such as '0.01'")
+    return DecimalBetween(low=low, high=high, places=table.places)
+
+
+def _each(table: ArgumentTable) -> Constraint | None:
+    if table.each is None:
+        return None
+    options = tuple(map(_scalar, table.each))
+    return Each(
+        options=options,
+        least=1 if table.least is None else table.least,
+        most=len(options) if table.most is None else table.most,
+    )
+
+
+def _length(table: ArgumentTable) -> Constraint | None:
+    if table.length is None:
+        return None
+    least, most = _ends(table.length)
+    return Length(least=least, most=most)
+
+
+def _claim(table: ArgumentTable) -> Constraint | None:
+    if table.claim is None:
+        return None
+    holder, dot, claim = table.claim.partition(".")
+    if not dot or holder not in set(Holder):
+        raise ValueError("must be 'person.' or 'actor.' and the name of a claim")
+    return EqualsClaim(holder=Holder(holder), claim=claim)
+
+
+def _forbidden(table: ArgumentTable) -> Constraint | None:
+    if table.forbidden is False:
+        raise ValueError("must be true")
+    return Forbidden()
+
+
+def _any(table: ArgumentTable) -> Constraint | None:
+    if table.any is False:
         raise ValueError("must be true; leave the argument out to forbid it")
     return Anything()
+
+
+def _ends(bounds: list[T]) -> tuple[T, T]:
+    if len(bounds) != 2:  # noqa: PLR2004 - a range has two ends
+        raise ValueError(_BOTH_ENDS)
+    return bounds[0], bounds[1]
+
+
+_READERS: Mapping[str, Callable[[ArgumentTable], Constraint | None]] = MappingProxyType(
+    {
+        "int": _integer,
+        "number": _number,
+        "decimal": _decimal,
+        "in": lambda t: (
+            None if t.options is None else OneOf(options=tuple(map(_scalar, t.options)))
+        ),
+        "const": lambda t: Const(value=_scalar(t.const)),
+        "match": lambda t: None if t.match is None else Match(pattern=t.match),
+        "prefix": lambda t: None if t.prefix is None else Prefix(text=t.prefix),
+        "path": lambda t: None if t.path is None else PathBelow(roots=tuple(t.path)),
+        "host": lambda t: None if t.host is None else HostIn(names=tuple(t.host)),
+        "email": lambda t: None if t.email is None else EmailAt(domains=tuple(t.email)),
+        "each": _each,
+        "length": _length,
+        "claim": _claim,
+        "forbidden": _forbidden,
+        "any": _any,
+    }
+)
+
+
+def _url(table: ArgumentTable, path: Path, tell: Tell) -> Constraint:
+    if table.url is None:
+        return Anything()
+    url = read_table(UrlTable, table.url, path, tell)
+    if not url.hosts:
+        return Anything()
+    try:
+        return UrlParts(
+            schemes=tuple(url.schemes or ()),
+            hosts=tuple(url.hosts),
+            ports=tuple(url.ports or ()),
+            paths=tuple(url.paths or ()),
+            query=url.query,
+        )
+    except ValueError as error:
+        tell(path, str(error))
+        return Anything()
+
+
+def _items(table: ArgumentTable, path: Path, tell: Tell) -> Constraint:
+    if table.items is None:
+        return Anything()
+    item = read_constraint("an item", table.items, path, tell)
+    if table.most is None:
+        tell((*path[:-1], "most"), "is needed: both ends of the number of items")
+        return Anything()
+    try:
+        return Items(
+            item=item,
+            least=1 if table.least is None else table.least,
+            most=table.most,
+            unique=table.unique is True,
+        )
+    except ValueError as error:
+        tell(path, str(error))
+        return Anything()
+
+
+def _members(table: ArgumentTable, path: Path, tell: Tell) -> Constraint:
+    if table.members is None:
+        return Anything()
+    members = [argument(name, value, (*path, name), tell) for name, value in table.members.items()]
+    try:
+        return Members(
+            members=tuple((each.name, each.constraint, each.optional) for each in members)
+        )
+    except ValueError as error:
+        tell(path, str(error))
+        return Anything()
 
 
 def _scalar(value: object) -> Scalar:

@@ -10,6 +10,7 @@ This is the only module that knows pydantic.
 
 from collections.abc import Callable, Mapping
 from datetime import date
+from difflib import get_close_matches
 from typing import Annotated, Any, ClassVar, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
@@ -164,18 +165,46 @@ class RuleTable(Table):
 
 
 class ArgumentTable(Table):
-    """``args.NAME`` of a rule: one kind of constraint."""
+    """``args.NAME`` of a rule, and what stands in it: one kind of constraint."""
 
-    kinds: ClassVar[tuple[str, ...]] = ("int", "in", "const", "match", "each", "any")
+    kinds: ClassVar[tuple[str, ...]] = (
+        *("int", "number", "decimal", "in", "const", "match", "prefix", "path", "url", "host"),
+        *("email", "each", "items", "members", "length", "claim", "forbidden", "any"),
+    )
     integer: list[int] | None = Field(default=None, alias="int")
+    number: list[Any] | None = None
+    decimal: list[str] | None = None
+    places: int | None = None
     options: list[Any] | None = Field(default=None, alias="in")
     const: Any = None
     match: str | None = None
+    prefix: str | None = None
+    path: OneOrMany | None = None
+    url: dict[str, Any] | None = None
+    host: OneOrMany | None = None
+    email: OneOrMany | None = None
     each: list[Any] | None = None
+    items: dict[str, Any] | None = None
+    members: dict[str, Any] | None = None
     least: int | None = None
     most: int | None = None
+    unique: bool | None = None
+    length: list[int] | None = None
+    claim: str | None = None
+    forbidden: bool | None = None
     any: bool | None = None
     optional: bool = False
+
+
+class UrlTable(Table):
+    """``url`` of a constraint."""
+
+    needed = ("hosts",)
+    hosts: OneOrMany | None = Field(default=None, min_length=1)
+    schemes: OneOrMany | None = Field(default=None, min_length=1)
+    ports: list[int] | None = Field(default=None, min_length=1)
+    paths: OneOrMany | None = Field(default=None, min_length=1)
+    query: bool = True
 
 
 class ApprovalTable(Table):
@@ -383,7 +412,9 @@ def _message(model: type[Table], detail: Mapping[str, Any]) -> str:
     kind = detail["type"]
     if kind == "extra_forbidden":
         keys = sorted(field.alias or name for name, field in model.model_fields.items())
-        return f"is not a known key; expected one of {', '.join(map(repr, keys))}"
+        near = get_close_matches(str(detail["loc"][0]), keys, n=1)
+        meant = f"; did you mean {near[0]!r}?" if near else ""
+        return f"is not a known key; expected one of {', '.join(map(repr, keys))}{meant}"
     if kind == "enum":
         return f"must be {detail['ctx']['expected']}"
     return _EXPECTED.get(kind, f"is not well formed ({kind})")

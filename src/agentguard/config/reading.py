@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from agentguard.config.arguments import argument
+from agentguard.config.arguments import argument, read_constraint
 from agentguard.config.classes import classes_of, destinations_of, labels_of, source_of
 from agentguard.config.confines import decider_of, limit_of, secret_store_of
 from agentguard.config.document import (
@@ -287,7 +287,7 @@ def _rule(table: RuleTable, path: Path, tell: Tell) -> RuleSpec:
         limits=tuple(table.limits or ()),
         resource=None
         if table.resource is None
-        else argument("resource", table.resource, (*path, "resource"), tell).constraint,
+        else read_constraint("resource", table.resource, (*path, "resource"), tell),
         shadow_until=table.shadow_until,
         shadow_irreversible=table.shadow_irreversible,
     )

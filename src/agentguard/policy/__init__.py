@@ -30,6 +30,7 @@ from agentguard.policy.constraints import (
     Prefix,
     Scalar,
     UrlParts,
+    plain_decimal,
 )
 from agentguard.policy.decision import Policy, compile_policy
 from agentguard.policy.document import (
@@ -122,6 +123,7 @@ __all__ = [
     "is_glob",
     "key_of",
     "parse_host",
+    "plain_decimal",
     "signature_envelope",
     "signer_of",
     "value_digest",
