@@ -10,6 +10,8 @@ And where do the values of vaults live, when they are kept? In a file of their o
 server: ``VaultKeeper`` says what is kept, ``KeyRing`` seals it, a ``VaultStore`` holds it.
 """
 
+from agentguard.stores.facts import FactsSelection, FactsStore, RecordedCall, SealedFacts
+from agentguard.stores.facts_sealing import FactsKeeper
 from agentguard.stores.failures import ChangeLost, LimitPassed, StillLogged, StoreFailure
 from agentguard.stores.forking import watch
 from agentguard.stores.journal import Journal
@@ -25,12 +27,17 @@ __all__ = [
     "ChangeLost",
     "ClassAge",
     "Collision",
+    "FactsKeeper",
+    "FactsSelection",
+    "FactsStore",
     "Head",
     "Journal",
     "Kept",
     "KeyRing",
     "LimitPassed",
     "Place",
+    "RecordedCall",
+    "SealedFacts",
     "SealedRow",
     "Selection",
     "Shelf",

@@ -9,6 +9,7 @@ INVARIANT: an erasure touches no audit entry, and what was erased is in no file 
 (tests/stores/test_facts.py).
 """
 
+import heapq
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing, suppress
@@ -105,12 +106,13 @@ class FactsStore(SqliteReader):
     """
 
     def recorded(self, since: datetime | None = None) -> Iterator[RecordedCall]:
-        """Yield the entries about calls that a policy decided, with their facts.
+        """Yield the entries about calls that a policy decided, with their facts, by time.
 
         Args:
             since: the first moment that counts; None for all.
         """
-        for stored, facts in self._placed():
+        streams = [self._placed(record.stream) for record in self.streams()]
+        for stored, facts in heapq.merge(*streams, key=lambda placed: placed[0].entry.at):
             entry = stored.entry
             if entry.type not in DECIDED or entry.effect is None:
                 continue
@@ -124,31 +126,29 @@ class FactsStore(SqliteReader):
             harmless: reasons of refusals that say nothing about the session.
         """
         marked: set[str] = set()
-        for stored, _ in self._placed(with_facts=False):
-            entry = stored.entry
-            refused = entry.type is EntryType.REFUSED and entry.reason not in harmless
-            if entry.session_key and (refused or entry.outcome is Outcome.WITHHELD):
-                marked.add(entry.session_key)
+        for record in self.streams():
+            for stored, _ in self._placed(record.stream, with_facts=False):
+                entry = stored.entry
+                refused = entry.type is EntryType.REFUSED and entry.reason not in harmless
+                if entry.session_key and (refused or entry.outcome is Outcome.WITHHELD):
+                    marked.add(entry.session_key)
         return frozenset(marked)
 
     def _placed(
-        self, *, with_facts: bool = True
+        self, stream: str, *, with_facts: bool = True
     ) -> Iterator[tuple[StoredEntry, SealedFacts | None]]:
-        """Yield every entry that can be read, with the facts that lie beside it."""
-        for record in self.streams():
-            rows = self.entries(record.stream)
-            while page := list(islice(rows, PAGE)):
-                beside = self._beside(record.stream, page[0].seq, page[-1].seq, with_facts)
-                for row in page:
-                    try:
-                        stored = parse_entry(row.content)
-                    except NotAnEntry:
-                        continue  # `audit verify` says where the log is broken
-                    yield stored, beside.get(row.seq)
+        """Yield every entry of a stream that can be read, with the facts that lie beside it."""
+        rows = self.entries(stream)
+        while page := list(islice(rows, PAGE)):
+            beside = self._beside(stream, page[0].seq, page[-1].seq) if with_facts else {}
+            for row in page:
+                try:
+                    stored = parse_entry(row.content)
+                except NotAnEntry:
+                    continue  # `audit verify` says where the log is broken
+                yield stored, beside.get(row.seq)
 
-    def _beside(self, stream: str, first: int, last: int, wanted: bool) -> dict[int, SealedFacts]:  # noqa: FBT001 - what its one caller was told
-        if not wanted:
-            return {}
+    def _beside(self, stream: str, first: int, last: int) -> dict[int, SealedFacts]:
         found = self._rows(
             "SELECT seq, session, person, at, key_id, sealed FROM decided_call"
             " WHERE stream = ? AND seq BETWEEN ? AND ?",
