@@ -38,6 +38,7 @@ class Verified:
         subject: the person, agent or service that it was issued for.
         actor: who acts for the subject, None where the token names nobody.
         issuer: the issuer's name in the policy.
+        audience: the audience of the policy that it is meant for.
         expires_at: when it counts no more: when it says so, or when it is too old, whichever is
             earlier.
     """
@@ -45,6 +46,7 @@ class Verified:
     subject: Principal
     actor: Principal | None
     issuer: str
+    audience: str
     expires_at: datetime
 
     @property
@@ -129,8 +131,8 @@ def _time(claims: Mapping[str, Any], name: str, missing: TokenProblem) -> dateti
     return datetime.fromtimestamp(value, UTC)
 
 
-def check_parties(claims: Mapping[str, Any], spec: IssuerSpec) -> None:
-    """Check who made a token and whom it is meant for.
+def audience_of(claims: Mapping[str, Any], spec: IssuerSpec) -> str:
+    """Return which audience a token of an issuer is meant for.
 
     Raises:
         TokenRefused: another issuer or audience, or none; or it is more or less than a token
@@ -142,16 +144,23 @@ def check_parties(claims: Mapping[str, Any], spec: IssuerSpec) -> None:
     named = [audience] if isinstance(audience, str) else audience
     if not isinstance(named, list) or not named or not all(isinstance(each, str) for each in named):
         raise refused(TokenProblem.NO_AUDIENCE)
-    if not set(named) & set(spec.audiences):
+    meant = [each for each in spec.audiences if each in named]
+    if not meant:
         raise refused(TokenProblem.WRONG_AUDIENCE)
     if _BINDING in claims:
         raise refused(TokenProblem.BOUND_TO_KEY)
     if _EVENTS in claims:
         raise refused(TokenProblem.NOTICE)
+    return meant[0]
 
 
 def verified(
-    claims: Mapping[str, Any], spec: IssuerSpec, declared: Declared, expires_at: datetime
+    claims: Mapping[str, Any],
+    spec: IssuerSpec,
+    declared: Declared,
+    *,
+    audience: str,
+    expires_at: datetime,
 ) -> Verified:
     """Return who a token speaks for.
 
@@ -162,6 +171,7 @@ def verified(
         subject=_subject(claims, spec, declared, expires_at),
         actor=_actor(claims, spec, declared, expires_at),
         issuer=spec.name,
+        audience=audience,
         expires_at=expires_at,
     )
 

@@ -26,7 +26,7 @@ from agentguard.issuers.claims import (
     Declared,
     Verified,
     Window,
-    check_parties,
+    audience_of,
     verified,
     window_of,
 )
@@ -153,7 +153,7 @@ class Issuers:
         key = issuer.keys.find(key_id, algorithm, now, wait=wait)
         if not _is_signed(token, key, algorithm):
             raise refused(TokenProblem.FORGED)
-        check_parties(token.claims, spec)
+        audience = audience_of(token.claims, spec)
         window = window_of(token.claims, spec, now)
         return _Remembered(
             issuer=issuer,
@@ -161,7 +161,13 @@ class Issuers:
             algorithm=algorithm,
             fingerprint=key.fingerprint,
             window=window,
-            verified=verified(token.claims, spec, self._declared, window.ends),
+            verified=verified(
+                token.claims,
+                spec,
+                self._declared,
+                audience=audience,
+                expires_at=window.ends,
+            ),
         )
 
     def _recalled(
