@@ -9,8 +9,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentguard.identity import Identities
-from agentguard.policy import IdentitySpec, Openings, PolicyDocument, ProviderSpec, RuleSpec
-from agentguard.policy.decision import compile_policy
+from agentguard.policy import (
+    IdentitySpec,
+    Openings,
+    PolicyDocument,
+    ProviderSpec,
+    RuleSpec,
+    compile_policy,
+)
 from agentguard.vocabulary import Effect, Kind, ModelCall
 
 if TYPE_CHECKING:

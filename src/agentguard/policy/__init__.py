@@ -6,6 +6,7 @@ A policy is parsed elsewhere into a ``PolicyDocument``; here it is checked, comp
 """
 
 from agentguard.policy.analysis import doubts_about
+from agentguard.policy.compiling import compile_policy
 from agentguard.policy.consistency import flaws_of
 from agentguard.policy.constraints import (
     AllOf,
@@ -32,7 +33,7 @@ from agentguard.policy.constraints import (
     UrlParts,
     plain_decimal,
 )
-from agentguard.policy.decision import Policy, compile_policy
+from agentguard.policy.decision import Policy
 from agentguard.policy.document import (
     ANSWER,
     DEFAULT_OPERATIONS,
@@ -64,6 +65,7 @@ from agentguard.policy.globs import Glob, is_glob
 from agentguard.policy.openings import Openings
 from agentguard.policy.origins import parse_host
 from agentguard.policy.signatures import NotSigned, signature_envelope, signer_of
+from agentguard.policy.specification import Specified, specified
 
 __all__ = [
     "ANSWER",
@@ -115,6 +117,7 @@ __all__ = [
     "RuleSpec",
     "Scalar",
     "SecretStoreSpec",
+    "Specified",
     "ToolSpec",
     "UrlParts",
     "compile_policy",
@@ -126,5 +129,6 @@ __all__ = [
     "plain_decimal",
     "signature_envelope",
     "signer_of",
+    "specified",
     "value_digest",
 ]

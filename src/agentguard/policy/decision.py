@@ -13,11 +13,10 @@ tests/policy/test_table.py).
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from types import MappingProxyType
+from datetime import datetime
 
-from agentguard.errors import ConfigError, Problem
-from agentguard.policy.consistency import flaws_of
+from agentguard.canonical import Frozen
+from agentguard.policy.conditions import Context
 from agentguard.policy.document import (
     MEDIA,
     ClassSource,
@@ -29,17 +28,24 @@ from agentguard.policy.document import (
     RuleSpec,
     ToolSpec,
 )
-from agentguard.policy.flaws import key_of
-from agentguard.policy.hosted import HostedTools, hosted_tools
-from agentguard.policy.matching import match_model, match_tool
-from agentguard.policy.nearest import nearest_for_model, nearest_for_tool, remedy_for_model
-from agentguard.policy.rules import asked, compile_rules
-from agentguard.policy.table import Reach, Row, Table, build_table, received_by
+from agentguard.policy.grants import charges_of, covered_tools, grant_problem
+from agentguard.policy.limits import Exceeded, charges_for, together
+from agentguard.policy.matching import Found, match_model, match_tool
+from agentguard.policy.nearest import (
+    nearest_dormant,
+    nearest_for_model,
+    nearest_for_tool,
+    remedy_for_model,
+)
+from agentguard.policy.rules import CompiledRule, asked
+from agentguard.policy.standing import Standing, View
 from agentguard.vocabulary import (
     Action,
     ApprovalProfile,
     Call,
     Chain,
+    Charge,
+    ChargeLimits,
     Circumstances,
     DataClass,
     Decision,
@@ -51,20 +57,26 @@ from agentguard.vocabulary import (
     Nearest,
     Obligation,
     OfferOnly,
-    Principal,
     Reason,
     ReceiveOnly,
     RecordBeforeDispatch,
     ReferOnly,
+    Shadow,
     ToolCall,
     WithoutTools,
 )
 
 NOTHING_KNOWN = Circumstances()
-_OFFERS_REMEMBERED = 4096
-_ORIGINS_REMEMBERED = 256
 # Everything else has its intent on disk before it is sent.
 _CHANGES_NOTHING = frozenset({Kind.INFERENCE, Kind.READ, Kind.LOCAL})
+_SCALE = {Effect.ALLOW: 0, Effect.APPROVE: 1, Effect.DENY: 2}
+# What failed in the nearest rule tells why nothing was allowed; usually it is that no rule is.
+_NO_RULE = Reason.NOT_ALLOWLISTED
+_TOLD_BY = {
+    "assurance": Reason.ASSURANCE_TOO_LOW,
+    "resource": Reason.RESOURCE_DENIED,
+    "environments": Reason.WRONG_ENVIRONMENT,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
@@ -80,8 +92,8 @@ class Policy:
         profiles: the approval profiles by name.
         providers: the model providers by id.
         owners: who owns an identity, by the identity's id.
-        identities: the declared identities.
-        declared: what is declared of each of them, by its id.
+        identities: the ids of the declared identities.
+        declared: the declared identities by id.
         environments: the names of the environments; none where the policy has none.
         rules: the rules as written.
         required_surfaces: the client libraries that must be guarded for the guard to start.
@@ -106,21 +118,20 @@ class Policy:
     detection: DetectionSpec
     labels: LabelsSpec
     document: PolicyDocument
-    _table: Table
-    _hosted: HostedTools
+    _compiled: tuple[CompiledRule, ...]
+    _standing: Callable[[str | None, datetime | None], Standing]
+    _tied: Mapping[str, frozenset[str]]
+    _dormant: Mapping[str, tuple[CompiledRule, ...]]
+    _hosted_types: Mapping[str, ToolSpec]
     _received: Mapping[str, frozenset[str]]
     _hide: Mapping[str, HideClasses]
-    _offers: Callable[[str, str | None], frozenset[str]]
     _serving: Callable[[str], ProviderSpec | None]
 
     def __repr__(self) -> str:
         return f"Policy(name={self.name!r}, digest={self.digest!r}, rules={len(self.rules)})"
 
     def decide(
-        self,
-        call: Call,
-        chain: Chain,
-        circumstances: Circumstances = NOTHING_KNOWN,  # noqa: ARG002 - asked in the next step
+        self, call: Call, chain: Chain, circumstances: Circumstances = NOTHING_KNOWN
     ) -> Decision:
         """Say whether *call* may be made; a tool call is judged by its resolved arguments.
 
@@ -129,32 +140,25 @@ class Policy:
             chain: who makes it, and for whom.
             circumstances: what else it depends on; what is left out is read strictly.
         """
+        refusal = self._refusal(chain, circumstances)
+        if refusal is not None:
+            return refusal
         person = chain.person
-        person_id = None if person is None else person.id
-        subjects = chain.agents
-        reach: list[Reach] = []
-        for principal in subjects:
-            found = self._table.reach.get(principal.id)
-            if found is None:
-                return self._deny(Reason.UNKNOWN_IDENTITY)
-            reach.append(found)
-        if isinstance(call, ToolCall):
-            return self._decide_tool(call, reach, person_id)
-        decision = self._decide_model(call, reach, person_id, subjects)
-        for inner in call.inner:
-            if decision.effect is Effect.DENY:
-                break
-            # What one of them refers to is asked of the rules of all, so that one rule must do.
-            asked_whole = replace(inner, references=call.references)
-            of_inner = self._decide_model(asked_whole, reach, person_id, subjects)
-            decision = of_inner if of_inner.effect is Effect.DENY else _both(decision, of_inner)
+        context = Context(chain, None if person is None else person.id, circumstances)
+        standing = self._standing(circumstances.environment, circumstances.now)
+        decision = self._decide_in(standing.view, call, context)
+        if standing.tightened_by is not None:
+            other = self._decide_in(standing.tightened_by, call, context)
+            decision = max(other, decision, key=_severity)
+        if standing.would_be is not None:
+            would = self._decide_in(standing.would_be, call, context)
+            if (would.effect, would.rule) != (decision.effect, decision.rule):
+                shadow = Shadow(effect=would.effect, rule=would.rule)
+                decision = replace(decision, shadow=shadow)
         return decision
 
     def settle(
-        self,
-        decision: Decision,
-        facts: Facts,
-        circumstances: Circumstances = NOTHING_KNOWN,  # noqa: ARG002 - asked in the next step
+        self, decision: Decision, facts: Facts, circumstances: Circumstances = NOTHING_KNOWN
     ) -> Decision:
         """Return *decision* in the light of what classification found; it only tightens."""
         if decision.effect is Effect.DENY:
@@ -162,11 +166,13 @@ class Policy:
         hide = [each.classes for each in decision.obligations if isinstance(each, HideClasses)]
         classes = hide[0] if hide else self.classes
         receive = [each.classes for each in decision.obligations if isinstance(each, ReceiveOnly)]
+        here = circumstances.environment
         for name in sorted(name for name, count in facts.counts.items() if count):
             data_class = classes.get(name)
             if (
                 data_class is None
                 or data_class.action is Action.BLOCK
+                or (data_class.environments and here not in data_class.environments)
                 or any(name not in classes for classes in receive)
             ):
                 return self._deny(
@@ -176,18 +182,21 @@ class Policy:
                         constraint="content",
                         problem=f"must hold nothing of class {name!r}",
                     ),
-                    _labelling(data_class),
+                    _letting_pass(data_class, here),
                 )
         return decision
 
     def offered_tools(
-        self,
-        chain: Chain,
-        circumstances: Circumstances = NOTHING_KNOWN,  # noqa: ARG002 - asked in the next step
+        self, chain: Chain, circumstances: Circumstances = NOTHING_KNOWN
     ) -> frozenset[str]:
         """Return the tools that every agent of the chain might be let run."""
+        if self._refusal(chain, circumstances) is not None:
+            return frozenset()
         person = chain.person
-        return self._offered(chain.agents, None if person is None else person.id)
+        context = Context(chain, None if person is None else person.id, circumstances)
+        standing = self._standing(circumstances.environment, circumstances.now)
+        view = standing.tightened_by or standing.view
+        return self._offered(view, context)
 
     def may_receive(self, tool: str, data_class: str) -> bool:
         """Say whether a tool may receive values of a class."""
@@ -206,65 +215,164 @@ class Policy:
         owners = (self.owners[each] for each in chain.ids if each in self.owners)
         return tuple(sorted({*chain.ids, *owners}))
 
-    def _decide_tool(self, call: ToolCall, reach: list[Reach], person: str | None) -> Decision:
+    def _refusal(self, chain: Chain, circumstances: Circumstances) -> Decision | None:
+        """Return what refuses everything to a chain: who is in it, where, or when."""
+        here, now = circumstances.environment, circumstances.now
+        if self.environments and here not in self.environments:
+            return self._elsewhere("the policy", self.environments)
+        for agent in chain.agents:
+            if agent.id not in self.declared:
+                return self._deny(Reason.UNKNOWN_IDENTITY)
+        for principal in chain.principals:
+            if principal.id in self._tied and here not in self._tied[principal.id]:
+                return self._elsewhere(principal.id, self._tied[principal.id])
+            expires_at = principal.expires_at
+            if expires_at is not None and (
+                now is None or now.utcoffset() is None or now >= expires_at
+            ):
+                return self._deny(Reason.IDENTITY_EXPIRED)
+        return None
+
+    def _decide_in(self, view: View, call: Call, context: Context) -> Decision:
+        """Decide by the rules of one view."""
+        if isinstance(call, ToolCall):
+            decision = self._decide_tool(view, call, context)
+        else:
+            decision = self._decide_models(view, call, context)
+        if decision.effect is Effect.DENY or not context.circumstances.grants:
+            return decision
+        return self._granted(decision, call, context)
+
+    def _granted(self, decision: Decision, call: Call, context: Context) -> Decision:
+        circumstances = context.circumstances
+        near = grant_problem(call, context.chain, circumstances, self._hosted_types)
+        if near is not None:
+            return self._deny(Reason.GRANT_EXCEEDED, near)
+        return _charged(decision, charges_of(circumstances.grants, call))
+
+    def _decide_tool(self, view: View, call: ToolCall, context: Context) -> Decision:
         tool = self.tools.get(call.tool)
         if tool is None or tool.hosted:
             return self._deny(Reason.NOT_ALLOWLISTED)
+        if tool.environments and context.circumstances.environment not in tool.environments:
+            return self._elsewhere(f"tool {tool.name}", tool.environments)
         pinned = tool.definition is None or tool.definition == call.definition
-        found = match_tool(reach, call.tool, call.resolved, person, pinned=pinned)
+        reach = [view.reach[agent.id] for agent in context.chain.agents]
+        found = match_tool(reach, call.tool, call.resolved, context, pinned=pinned)
         row = found.deciding
-        if row is not None:
+        if row is None:
+            return self._undecided_tool(view, call, found, context, pinned=pinned)
+        if row.denies:
             return row.decision
-        rows = () if found.unmatched is None else found.unmatched.tools.get(call.tool, ())
-        fallback = self._table.by_tool.get(call.tool)
-        near = nearest_for_tool(rows, fallback, call.resolved, person, pinned=pinned)
-        return self._deny(Reason.NOT_ALLOWLISTED, near)
+        if tool.resource is not None and not context.circumstances.resources:
+            near = _resources_demanded(row.rule.spec.id, tool.resource)
+            return self._deny(Reason.RESOURCE_DENIED, near)
+        return self._counted(row.decision, found, call.resolved, context)
 
-    def _decide_model(
-        self,
-        call: ModelCall,
-        reach: list[Reach],
-        person: str | None,
-        subjects: tuple[Principal, ...],
+    def _undecided_tool(
+        self, view: View, call: ToolCall, found: Found, context: Context, *, pinned: bool
     ) -> Decision:
+        rows = () if found.unmatched is None else found.unmatched.tools.get(call.tool, ())
+        near = None if rows else nearest_dormant(self._dormant.get(call.tool, ()), context)
+        if near is None:
+            fallback = view.table.by_tool.get(call.tool)
+            near = nearest_for_tool(rows, fallback, call.resolved, context, pinned=pinned)
+        return self._deny(_reason_of(near), near)
+
+    def _counted(
+        self,
+        decision: Decision,
+        found: Found,
+        arguments: Mapping[str, Frozen],
+        context: Context,
+    ) -> Decision:
+        """Return a decision with what the call uses up, or a denial where that is too much."""
+        if not found.limits:
+            return decision
+        charges = charges_for(found.limits, arguments, context.circumstances.spent)
+        if isinstance(charges, Exceeded):
+            return self._exceeded(decision, charges)
+        return _charged(decision, charges)
+
+    def _exceeded(self, decision: Decision, why: Exceeded) -> Decision:
+        near = Nearest(rule=decision.rule or "", constraint=why.place, problem=why.problem)
+        return self._deny(Reason.LIMIT_REACHED, near)
+
+    def _decide_models(self, view: View, call: ModelCall, context: Context) -> Decision:
+        """Decide a request, and each request that the provider would make of it."""
+        decision = self._decide_model(view, call, context)
+        for inner in call.inner:
+            if decision.effect is Effect.DENY:
+                break
+            # What one of them refers to is asked of the rules of all, so that one rule must do.
+            asked_whole = replace(inner, references=call.references)
+            of_inner = self._decide_model(view, asked_whole, context)
+            if of_inner.effect is Effect.DENY:
+                return of_inner
+            charges = together(
+                _charges_in(decision), _charges_in(of_inner), context.circumstances.spent
+            )
+            if isinstance(charges, Exceeded):
+                return self._exceeded(of_inner, charges)
+            decision = _charged(_both(decision, of_inner), charges)
+        return decision
+
+    def _decide_model(self, view: View, call: ModelCall, context: Context) -> Decision:
         provider = self._serving(call.origin)
         if provider is None:
             return self._deny(
                 Reason.UNKNOWN_PROVIDER, hint="list the host under hosts of a [[provider]]"
             )
+        if provider.environments and context.circumstances.environment not in provider.environments:
+            return self._elsewhere(f"provider {provider.id}", provider.environments)
         wanted = asked(call)
-        found = match_model(reach, provider.id, wanted, call.references, person)
+        reach = [view.reach[agent.id] for agent in context.chain.agents]
+        found = match_model(reach, provider.id, wanted, call.references, context)
         row = found.deciding
         if row is None:
-            rows = () if found.unmatched is None else found.unmatched.providers.get(provider.id, ())
-            fallback = self._table.by_provider.get(provider.id)
-            near = nearest_for_model(rows, fallback, wanted, person)
-            hint = remedy_for_model(provider.id, call, near)
-            return self._deny(Reason.NOT_ALLOWLISTED, near, hint)
+            return self._undecided_model(view, provider, call, found, context)
         if row.denies:
             return row.decision
-        verdict = self._hosted.judge(call.hosted_tools, reach, person)
+        verdict = view.hosted.judge(call.hosted_tools, reach, context)
         if verdict.refusal is not None:
             return verdict.refusal
         duties: list[Obligation] = [
             self._hide[provider.id],
-            OfferOnly(tools=self._offered(subjects, person)),
+            OfferOnly(tools=self._offered(view, context)),
             ReferOnly(references=found.references),
         ]
         if verdict.removed:
             duties.append(WithoutTools(pointers=verdict.removed))
         if verdict.writes or call.kind not in _CHANGES_NOTHING:
             duties.append(RecordBeforeDispatch())
-        return Decision(
+        decision = Decision(
             effect=Effect.ALLOW,
             policy=self.digest,
             rule=row.rule.spec.id,
             obligations=tuple(duties),
         )
+        return self._counted(decision, found, {}, context)
 
-    def _offered(self, subjects: Iterable[Principal], person: str | None) -> frozenset[str]:
-        offers = [self._offers(principal.id, person) for principal in subjects]
-        return offers[0] if len(offers) == 1 else frozenset.intersection(*offers)
+    def _undecided_model(
+        self, view: View, provider: ProviderSpec, call: ModelCall, found: Found, context: Context
+    ) -> Decision:
+        rows = () if found.unmatched is None else found.unmatched.providers.get(provider.id, ())
+        near = None if rows else nearest_dormant(self._dormant.get(provider.id, ()), context)
+        if near is None:
+            fallback = view.table.by_provider.get(provider.id)
+            near = nearest_for_model(rows, fallback, asked(call), context)
+        return self._deny(_reason_of(near), near, remedy_for_model(provider.id, call, near))
+
+    def _offered(self, view: View, context: Context) -> frozenset[str]:
+        offers = [view.offers(each.id, context.person) for each in context.chain.agents]
+        offered = offers[0] if len(offers) == 1 else frozenset.intersection(*offers)
+        grants = context.circumstances.grants
+        return covered_tools(grants, offered) if grants else offered
+
+    def _elsewhere(self, what: str, environments: Iterable[str]) -> Decision:
+        demand = f"must be one of {', '.join(map(repr, sorted(environments)))}"
+        near = Nearest(rule=what, constraint="environments", problem=demand)
+        return self._deny(Reason.WRONG_ENVIRONMENT, near)
 
     def _deny(
         self, reason: Reason, nearest: Nearest | None = None, hint: str | None = None
@@ -286,96 +394,40 @@ def _both(outer: Decision, inner: Decision) -> Decision:
     return replace(outer, obligations=(*kept, refer))
 
 
-def _labelling(data_class: DataClass | None) -> str | None:
-    if data_class is None or data_class.family != MEDIA:
-        return None
-    return f"let it pass, counted: [[class]] name = {data_class.name!r}, action = 'label'"
+def _severity(decision: Decision) -> int:
+    return _SCALE[decision.effect]
 
 
-def compile_policy(document: PolicyDocument) -> Policy:
-    """Check a document and compile it.
-
-    Raises:
-        ConfigError: the document contradicts itself; every flaw is listed with its key.
-    """
-    flaws = flaws_of(document)
-    if flaws:
-        raise ConfigError(
-            Problem(file=document.name, key=key_of(flaw.path), line=None, message=flaw.message)
-            for flaw in flaws
-        )
-    digest = document.digest
-    table = build_table(document, compile_rules(document), digest)
-    return Policy(
-        name=document.name,
-        digest=digest,
-        tools=MappingProxyType({tool.name: tool for tool in document.tools}),
-        classes=MappingProxyType({each.name: each for each in document.classes}),
-        class_sources=document.class_sources,
-        profiles=MappingProxyType({profile.name: profile for profile in document.profiles}),
-        providers=MappingProxyType({provider.id: provider for provider in document.providers}),
-        owners=MappingProxyType(
-            {each.id: each.owner for each in document.identities if each.owner is not None}
-        ),
-        identities=frozenset(each.id for each in document.identities),
-        declared=MappingProxyType({each.id: each for each in document.identities}),
-        environments=frozenset(document.environments),
-        rules=document.rules,
-        required_surfaces=document.required_surfaces,
-        detection=document.detection,
-        labels=document.labels,
-        document=document,
-        _table=table,
-        _hosted=hosted_tools(document, table, digest),
-        _received=MappingProxyType(
-            {tool.name: received_by(tool, document) for tool in document.tools}
-        ),
-        _hide=_hiding(document),
-        _offers=_offers(table, frozenset(tool.name for tool in document.tools if tool.hosted)),
-        _serving=_serving(document.providers),
+def _charges_in(decision: Decision) -> tuple[Charge, ...]:
+    return next(
+        (each.charges for each in decision.obligations if isinstance(each, ChargeLimits)), ()
     )
 
 
-def _hiding(document: PolicyDocument) -> Mapping[str, HideClasses]:
-    """Return for each provider what happens to each class; most share one value."""
-    classes = {each.name: each for each in document.classes}
-    usual = HideClasses(classes=MappingProxyType(classes))
-    hiding = {provider.id: usual for provider in document.providers}
-    for provider in {each.provider for each in document.destinations}:
-        there = {
-            each.data_class: replace(classes[each.data_class], action=each.action)
-            for each in document.destinations
-            if each.provider == provider
-        }
-        hiding[provider] = HideClasses(classes=MappingProxyType({**classes, **there}))
-    return MappingProxyType(hiding)
+def _charged(decision: Decision, charges: tuple[Charge, ...]) -> Decision:
+    """Return a decision with charges, beside those of other accounts that it has."""
+    every = {each.key: each for each in (*_charges_in(decision), *charges)}
+    if not every:
+        return decision
+    kept = [each for each in decision.obligations if not isinstance(each, ChargeLimits)]
+    duty = ChargeLimits(charges=tuple(every[key] for key in sorted(every)))
+    return replace(decision, obligations=(*kept, duty))
 
 
-def _serving(providers: tuple[ProviderSpec, ...]) -> Callable[[str], ProviderSpec | None]:
-    @lru_cache(maxsize=_ORIGINS_REMEMBERED)
-    def serving(origin: str) -> ProviderSpec | None:
-        return next((provider for provider in providers if provider.serves(origin)), None)
-
-    return serving
+def _reason_of(near: Nearest | None) -> Reason:
+    return Reason.NOT_ALLOWLISTED if near is None else _TOLD_BY.get(near.constraint, _NO_RULE)
 
 
-def _offers(table: Table, hosted: frozenset[str]) -> Callable[[str, str | None], frozenset[str]]:
-    @lru_cache(maxsize=_OFFERS_REMEMBERED)
-    def offers(identity: str, person: str | None) -> frozenset[str]:
-        reach = table.reach.get(identity)
-        if reach is None:
-            return frozenset()
-        return frozenset(
-            name
-            for name, rows in reach.tools.items()
-            if name not in hosted and _is_open(rows, person)
-        )
-
-    return offers
+def _resources_demanded(rule: str, kind: str) -> Nearest:
+    problem = f"must be known: no hook said which {kind!r} the call is about"
+    return Nearest(rule=rule, constraint="resource", problem=problem)
 
 
-def _is_open(rows: tuple[Row, ...], person: str | None) -> bool:
-    about = [row for row in rows if row.rule.acts_for(person)]
-    if any(row.denies and row.rule.is_unconditional for row in about):
-        return False
-    return any(not row.denies for row in about)
+def _letting_pass(data_class: DataClass | None, environment: str | None) -> str | None:
+    if data_class is None:
+        return None
+    if data_class.environments and environment not in data_class.environments:
+        return f"add the environment of the call to those of [[class]] name = {data_class.name!r}"
+    if data_class.family != MEDIA:
+        return None
+    return f"let it pass, counted: [[class]] name = {data_class.name!r}, action = 'label'"

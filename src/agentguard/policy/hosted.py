@@ -13,6 +13,7 @@ type or a member that neither the policy nor a shipped list holds (tests/policy/
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from agentguard.policy.conditions import Context
 from agentguard.policy.document import HostedDenial, PolicyDocument, ToolSpec
 from agentguard.policy.hosted_types import KNOWN_TYPES, is_documented_member
 from agentguard.policy.matching import Found, match_tool
@@ -48,9 +49,10 @@ class HostedTools:
     denial: HostedDenial
     by_tool: Mapping[str, CompiledRule]
     digest: str
+    elsewhere: frozenset[str]
 
     def judge(
-        self, named: tuple[HostedTool, ...], reach: Sequence[Reach], person: str | None
+        self, named: tuple[HostedTool, ...], reach: Sequence[Reach], context: Context
     ) -> Verdict:
         """Decide every hosted tool that a request names, for every agent of the chain."""
         if not named:
@@ -60,8 +62,8 @@ class HostedTools:
         for each in named:
             tool = self.by_type.get(each.type)
             found = None
-            if tool is not None:
-                found = match_tool(reach, tool.name, each.arguments, person)
+            if tool is not None and tool.name not in self.elsewhere:
+                found = match_tool(reach, tool.name, each.arguments, context)
                 row = found.deciding
                 if row is not None and not row.denies:
                     writes = writes or tool.impact is not Impact.READ_ONLY
@@ -69,14 +71,17 @@ class HostedTools:
             if each.removable and self.denial is HostedDenial.REMOVE:
                 removed.add(each.pointer)
                 continue
-            return Verdict(refusal=self._refusal(each, tool, found, person))
+            return Verdict(refusal=self._refusal(each, tool, found, context))
         return Verdict(removed=frozenset(removed), writes=writes)
 
     def _refusal(
-        self, named: HostedTool, tool: ToolSpec | None, found: Found | None, person: str | None
+        self, named: HostedTool, tool: ToolSpec | None, found: Found | None, context: Context
     ) -> Decision:
-        if tool is None or found is None:
+        if tool is None:
             return self._denied(hint=_declaring(named.type))
+        if found is None:
+            hint = f"add the environment of the call to those of tool {tool.name!r}"
+            return self._denied(hint=hint)
         row = found.deciding
         if row is not None:
             return self._denied(rule=row.rule.spec.id)
@@ -85,7 +90,7 @@ class HostedTools:
             rows,
             self.by_tool.get(tool.name),
             named.arguments,
-            person,
+            context,
             repeats=is_documented_member,
         )
         hint = f"allow tool {tool.name!r} in a rule that lists the members of its definition"
@@ -100,13 +105,20 @@ class HostedTools:
         )
 
 
-def hosted_tools(document: PolicyDocument, table: Table, digest: str) -> HostedTools:
-    """Return the hosted tools of a document, compiled."""
+def hosted_tools(
+    document: PolicyDocument, table: Table, digest: str, environment: str | None
+) -> HostedTools:
+    """Return the hosted tools of a document in an environment, compiled."""
     return HostedTools(
         by_type={name: tool for tool in document.tools for name in tool.hosted},
         denial=document.hosted_denial,
         by_tool=table.by_tool,
         digest=digest,
+        elsewhere=frozenset(
+            tool.name
+            for tool in document.tools
+            if tool.environments and environment not in tool.environments
+        ),
     )
 
 

@@ -6,13 +6,16 @@ For each agent the first row that applies, and of these the strictest. What a de
 its row, and why nothing was found, is said elsewhere.
 
 INVARIANT: a chain may make a provider use or keep only what each of its agents may
-(tests/policy/test_model_calls.py).
+(tests/policy/test_model_calls.py); a rule that cannot be evaluated denies or allows nothing
+(tests/policy/test_specification.py).
 """
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from agentguard.canonical import Frozen
+from agentguard.policy.conditions import Context
+from agentguard.policy.document import LimitSpec
 from agentguard.policy.rules import Asked
 from agentguard.policy.table import Reach, Row, Rows
 from agentguard.vocabulary import Reference
@@ -25,11 +28,13 @@ class Found(NamedTuple):
         strictest: the strictest of the rows that apply to its agents.
         unmatched: the first agent that no row applies to.
         references: for a model call, what every row that applies allows.
+        limits: the limits of the rows that apply.
     """
 
     strictest: Row | None
     unmatched: Reach | None
     references: frozenset[Reference] = frozenset()
+    limits: tuple[LimitSpec, ...] = ()
 
     @property
     def deciding(self) -> Row | None:
@@ -43,7 +48,7 @@ def match_tool(
     reach: Sequence[Reach],
     tool: str,
     arguments: Mapping[str, Frozen],
-    person: str | None,
+    context: Context,
     *,
     pinned: bool = True,
 ) -> Found:
@@ -53,22 +58,21 @@ def match_tool(
         reach: what the rules say about each agent of the chain.
         tool: the tool.
         arguments: its arguments.
-        person: the person it is called for.
+        context: who calls it, and in what circumstances.
         pinned: whether its definition is the one that the policy pins, if it pins one.
     """
     strictest: Row | None = None
     unmatched: Reach | None = None
+    limits: tuple[LimitSpec, ...] = ()
     for each in reach:
         for row in each.tools.get(tool, ()):
-            rule = row.rule
-            if rule.acts_for(person) and (
-                rule.catches(arguments) if row.denies else pinned and rule.permits(arguments)
-            ):
+            if row.rule.acts_for(context.person) and _applies(row, arguments, context, pinned):
                 strictest = _stricter(strictest, row)
+                limits = _both(limits, row.rule.limits)
                 break
         else:
             unmatched = unmatched or each
-    return Found(strictest, unmatched)
+    return Found(strictest, unmatched, limits=limits)
 
 
 def match_model(
@@ -76,7 +80,7 @@ def match_model(
     provider: str,
     call: Asked,
     references: frozenset[Reference],
-    person: str | None,
+    context: Context,
 ) -> Found:
     """Find the row for a model call.
 
@@ -85,23 +89,39 @@ def match_model(
         provider: the provider.
         call: the call in the words of rules.
         references: what it would make the provider use or keep.
-        person: the person it is made for.
+        context: who makes it, and in what circumstances.
     """
     strictest: Row | None = None
     unmatched: Reach | None = None
     shared: frozenset[Reference] | None = None
+    limits: tuple[LimitSpec, ...] = ()
     for each in reach:
-        row = _row_for(each.providers.get(provider, ()), call, references, person)
+        row = _row_for(each.providers.get(provider, ()), call, references, context)
         if row is None:
             unmatched = unmatched or each
             continue
         strictest = _stricter(strictest, row)
+        limits = _both(limits, row.rule.limits)
         shared = row.rule.references if shared is None else shared & row.rule.references
-    return Found(strictest, unmatched, shared or frozenset())
+    return Found(strictest, unmatched, shared or frozenset(), limits)
+
+
+def _applies(
+    row: Row,
+    arguments: Mapping[str, Frozen],
+    context: Context,
+    pinned: bool,  # noqa: FBT001 - asked once for every row
+) -> bool:
+    try:
+        if row.denies:
+            return row.rule.catches(arguments, context)
+        return pinned and row.rule.permits(arguments, context)
+    except Exception:  # noqa: BLE001 - whatever went wrong, the answer is the strict one
+        return row.denies
 
 
 def _row_for(
-    rows: Rows, call: Asked, references: frozenset[Reference], person: str | None
+    rows: Rows, call: Asked, references: frozenset[Reference], context: Context
 ) -> Row | None:
     """Return the first row that allows everything, or else the first that allows the call.
 
@@ -109,8 +129,9 @@ def _row_for(
     """
     first: Row | None = None
     for row in rows:
-        if row.rule.acts_for(person) and row.rule.is_about(call):
-            if row.denies or references <= row.rule.references:
+        rule = row.rule
+        if rule.acts_for(context.person) and rule.is_about(call) and rule.admits(context):
+            if row.denies or references <= rule.references:
                 return row
             first = first or row
     return first
@@ -118,3 +139,9 @@ def _row_for(
 
 def _stricter(left: Row | None, right: Row) -> Row:
     return right if left is None or right.order < left.order else left
+
+
+def _both(left: tuple[LimitSpec, ...], right: tuple[LimitSpec, ...]) -> tuple[LimitSpec, ...]:
+    if not right or left == right:
+        return left
+    return (*left, *(each for each in right if each not in left))

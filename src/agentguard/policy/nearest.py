@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from itertools import islice
 
 from agentguard.canonical import Frozen
+from agentguard.policy.conditions import Context
 from agentguard.policy.flaws import key_of
 from agentguard.policy.rules import PAIR_ONLY, Asked, CompiledRule
 from agentguard.policy.table import Rows
@@ -20,6 +21,9 @@ from agentguard.vocabulary import ModelCall, Nearest
 MOST_RULES_COMPARED = 100
 _MOST_NAMES_SHOWN = 8
 _LONGEST_NAME_SHOWN = 64
+# More than any number of arguments: a rule whose arguments are all satisfied is nearer.
+_ALL_BUT_RESOURCE = 1_000_000
+_ALL_BUT_ASSURANCE = 1_000_001
 
 Failure = tuple[int, str, str]
 
@@ -32,7 +36,7 @@ def nearest_for_tool(
     rows: Rows,
     fallback: CompiledRule | None,
     arguments: Mapping[str, Frozen],
-    person: str | None,
+    context: Context,
     *,
     pinned: bool = True,
     repeats: Callable[[str], bool] = _looks_like_a_name,
@@ -43,34 +47,52 @@ def nearest_for_tool(
         rows: the rows of the actor for the tool.
         fallback: some rule that lets somebody run the tool.
         arguments: the arguments of the call that was denied.
-        person: the person it was made for.
+        context: who made it, and in what circumstances.
         pinned: whether the tool's definition is the one that the policy pins, if it pins one.
         repeats: which names of unlisted arguments may be repeated.
     """
 
     def failure(rule: CompiledRule) -> Failure:
-        if not rule.acts_for(person):
+        if not rule.acts_for(context.person):
             return 0, "for", _persons_demanded(rule)
         if not pinned:
             return 1, "definition", "must be the one that the policy pins"
-        return _argument_failure(rule, arguments, repeats)
+        found = _argument_failure(rule, arguments, context, repeats)
+        return found or _condition_failure(rule, context)
 
     return _closest(rows, fallback, failure)
 
 
 def nearest_for_model(
-    rows: Rows, fallback: CompiledRule | None, call: Asked, person: str | None
+    rows: Rows, fallback: CompiledRule | None, call: Asked, context: Context
 ) -> Nearest | None:
     """Return the rule that came closest to letting a model be called; see nearest_for_tool."""
 
     def failure(rule: CompiledRule) -> Failure:
-        if not rule.acts_for(person):
+        if not rule.acts_for(context.person):
             return 0, "for", _persons_demanded(rule)
         if not rule.names_operation(call):
             return 1, "operation", _one_of(rule.spec.effective_operations or ())
-        return 2, "model", _model_demanded(rule)
+        if not rule.covers_model(call):
+            return 2, "model", _model_demanded(rule)
+        return _condition_failure(rule, context)
 
     return _closest(rows, fallback, failure)
+
+
+def nearest_dormant(rules: Iterable[CompiledRule], context: Context) -> Nearest | None:
+    """Return a rule that would name the actor, but does not stand here and now."""
+    actor, here = context.chain.actor.id, context.circumstances.environment
+    for rule in islice(rules, MOST_RULES_COMPARED):
+        if actor not in rule.who:
+            continue
+        if rule.spec.environments and here not in rule.spec.environments:
+            demand = _one_of(sorted(rule.spec.environments))
+            return Nearest(rule=rule.spec.id, constraint="environments", problem=demand)
+        if rule.spec.shadow_until is not None:
+            demand = "must be taken out: until then the rule is recorded, not carried out"
+            return Nearest(rule=rule.spec.id, constraint="shadow_until", problem=demand)
+    return None
 
 
 def remedy_for_model(provider: str, call: ModelCall, near: Nearest | None) -> str | None:
@@ -91,7 +113,10 @@ def _closest(
 ) -> Nearest | None:
     best: tuple[int, Nearest] | None = None
     for row in islice((row for row in rows if not row.denies), MOST_RULES_COMPARED):
-        satisfied, constraint, problem = failure(row.rule)
+        try:
+            satisfied, constraint, problem = failure(row.rule)
+        except Exception:  # noqa: BLE001 - what cannot be evaluated allows nothing, and explains so
+            satisfied, constraint, problem = 0, "args", "could not be evaluated"
         if best is None or satisfied > best[0]:
             near = Nearest(rule=row.rule.spec.id, constraint=constraint, problem=problem)
             best = (satisfied, near)
@@ -103,22 +128,41 @@ def _closest(
 
 
 def _argument_failure(
-    rule: CompiledRule, arguments: Mapping[str, Frozen], repeats: Callable[[str], bool]
-) -> Failure:
+    rule: CompiledRule,
+    arguments: Mapping[str, Frozen],
+    context: Context,
+    repeats: Callable[[str], bool],
+) -> Failure | None:
     satisfied = 2
     for each in rule.spec.arguments:
+        constraint = each.constraint.in_context(context.chain, context.circumstances)
         if each.name not in arguments:
             if not each.optional:
-                problem = f"is missing and {each.constraint.demand}"
+                problem = f"is missing and {constraint.demand}"
                 return satisfied, key_of(("args", each.name)), problem
-        elif (problem_found := each.constraint.problem_with(arguments[each.name])) is not None:
+        elif (problem_found := constraint.problem_with(arguments[each.name])) is not None:
             return satisfied, key_of(("args", each.name)), problem_found
         satisfied += 1
     unlisted = sorted(arguments.keys() - {each.name for each in rule.spec.arguments})
+    if not unlisted:
+        return None
     # Names of arguments can come from a model or a caller; text in their place is not repeated.
-    first = next(iter(unlisted), "")
-    place = key_of(("args", first)) if repeats(first) else "args"
+    place = key_of(("args", unlisted[0])) if repeats(unlisted[0]) else "args"
     return satisfied, place, "is not listed in the rule and must be absent"
+
+
+def _condition_failure(rule: CompiledRule, context: Context) -> Failure:
+    """Return which condition failed of a rule whose arguments are satisfied."""
+    conditions = rule.conditions
+    if conditions is not None and not conditions.is_sure_of(context.chain):
+        demand = f"must be {conditions.assurance!s} or surer, for everybody in the chain"
+        return _ALL_BUT_ASSURANCE, "assurance", demand
+    if conditions is not None and conditions.resource is not None:
+        if not context.circumstances.resources:
+            return _ALL_BUT_RESOURCE, "resource", "must be known: no hook named what it is about"
+        resource = conditions.resource.in_context(context.chain, context.circumstances)
+        return _ALL_BUT_RESOURCE, "resource", resource.demand
+    return 0, "args", "could not be evaluated"
 
 
 def _persons_demanded(rule: CompiledRule) -> str:

@@ -27,16 +27,10 @@ class Openings:
     """
 
     def __init__(self, policy: Policy) -> None:
-        reach = policy._table.reach  # noqa: SLF001 - the table is of this package
-        rules: dict[int, CompiledRule] = {}
-        for one in {id(each): each for each in reach.values()}.values():
-            for rows in one.providers.values():
-                rules.update((id(row.rule), row.rule) for row in rows)
-        self._declared = frozenset(reach)
-        self._allowing = _by_word(rule for rule in rules.values() if not _denies(rule))
-        self._denying = _by_word(
-            rule for rule in rules.values() if _denies(rule) and rule.is_unconditional
-        )
+        self._declared = policy.identities
+        rules = policy._compiled  # noqa: SLF001 - the rules are of this package
+        self._allowing = _by_word(rule for rule in rules if _may_let_happen(rule))
+        self._denying = _by_word(rule for rule in rules if _always_denies(rule))
 
     def opens(self, verb: str, path: str, kind: Kind, name: str, *, model: bool) -> bool:
         """Say whether a rule could let somebody make an operation.
@@ -82,5 +76,15 @@ def _by_word(rules: Iterable[CompiledRule]) -> dict[str, list[CompiledRule]]:
     return found
 
 
-def _denies(rule: CompiledRule) -> bool:
-    return rule.spec.effect is Effect.DENY
+def _may_let_happen(rule: CompiledRule) -> bool:
+    """Say so of a rule for model calls, unless it is never more than recorded."""
+    spec = rule.spec
+    return bool(spec.providers) and spec.effect is not Effect.DENY and spec.shadow_until is None
+
+
+def _always_denies(rule: CompiledRule) -> bool:
+    """Say so of a rule for model calls that does, whatever is asked, where and when."""
+    spec = rule.spec
+    if not spec.providers or spec.effect is not Effect.DENY or not rule.is_unconditional:
+        return False
+    return spec.shadow_until is None and not spec.environments

@@ -3,25 +3,27 @@
 """Is this rule about this call?
 
 Expands the groups and globs of a rule once, at load, and answers for one rule at a time.
-Which rules are asked says ``table``; which of them decides says ``matching``.
+Which rules are asked says ``table``; which of them stand at this time says ``standing``, and which
+of them decides ``matching``.
 
 INVARIANT: what can only be allowed by its pair is allowed by no name, kind or missing word, and a
 rule that denies is evaded by none of them (tests/policy/test_model_calls.py,
 tests/policy/test_table.py).
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from agentguard.canonical import Frozen
+from agentguard.policy.conditions import Check, Conditions, Context, checks_of, conditions_of
 from agentguard.policy.constraints import Anything
-from agentguard.policy.document import ANYBODY, GROUP, PolicyDocument, RuleSpec
+from agentguard.policy.document import ANYBODY, GROUP, LimitSpec, PolicyDocument, RuleSpec
 from agentguard.policy.globs import Glob, is_glob
+from agentguard.policy.targets import finding_tools
 from agentguard.vocabulary import Effect, Kind, ModelCall, Reference
 
-Check: TypeAlias = tuple[str, Callable[[Frozen], str | None], Callable[[Frozen], bool], bool]
-Order: TypeAlias = tuple[int, int, str, int, str]
+Order: TypeAlias = tuple[int, int, str, int, int, str]
 
 _STRICTNESS = {Effect.DENY: 0, Effect.APPROVE: 1, Effect.ALLOW: 2}
 
@@ -62,11 +64,14 @@ class CompiledRule:
     Attributes:
         spec: the rule as written.
         order: sorts the strictest rule first: deny, then approve with the larger need, then
-            allow; ties by profile, by the fewer references, and by rule id.
+            allow; ties by profile, by the more limits, by the fewer references, and by rule id.
         who: the declared identities it names.
         persons: the persons it names.
         anybody: whether it names every person.
+        tools: the tools it is about.
         checks: for each argument its name, its two questions, and whether it may be missing.
+        conditions: what it demands of caller and circumstances, None for nothing.
+        limits: the limits that what it lets happen is counted under.
         operations: what it calls operations by; None is every operation.
         models: the models it names, globs apart.
         model_globs: the globs over models.
@@ -78,7 +83,10 @@ class CompiledRule:
     who: frozenset[str]
     persons: frozenset[str]
     anybody: bool
+    tools: tuple[str, ...]
     checks: tuple[Check, ...]
+    conditions: Conditions | None
+    limits: tuple[LimitSpec, ...]
     operations: frozenset[str] | None
     models: frozenset[str]
     model_globs: tuple[Glob, ...]
@@ -98,15 +106,22 @@ class CompiledRule:
 
     @property
     def is_unconditional(self) -> bool:
-        """Whether the rule lays no condition on the arguments or the model."""
+        """Whether the rule lays no condition on the arguments, the model or anything else."""
+        if self.conditions is not None:
+            return False
         if self.spec.providers:
             return not self.spec.models or self.names_model("")
         return all(isinstance(each.constraint, Anything) for each in self.spec.arguments)
 
-    def permits(self, arguments: Mapping[str, Frozen]) -> bool:
+    def permits(self, arguments: Mapping[str, Frozen], context: Context) -> bool:
         """Say whether every argument is listed and satisfied, and none that is needed is missing."""
+        checks = self.checks
+        if self.conditions is not None:
+            if not self.admits(context):
+                return False
+            checks = self.conditions.checks(context) or checks
         seen = 0
-        for name, problem_with, _, optional in self.checks:
+        for name, problem_with, _, optional in checks:
             if name not in arguments:
                 if not optional:
                     return False
@@ -116,12 +131,25 @@ class CompiledRule:
                 seen += 1
         return seen == len(arguments)
 
-    def catches(self, arguments: Mapping[str, Frozen]) -> bool:
-        """Say whether a deny rule applies: no constraint is certainly unsatisfied."""
-        for name, _, rules_out, _ in self.checks:
+    def catches(self, arguments: Mapping[str, Frozen], context: Context) -> bool:
+        """Say whether a deny rule applies: nothing about it is certainly unsatisfied.
+
+        Every constraint is asked, so that one that cannot answer is not passed over.
+        """
+        checks = self.checks
+        ruled_out = False
+        if self.conditions is not None:
+            checks = self.conditions.checks(context) or checks
+            ruled_out = self.conditions.rules_out_resources(context)
+        for name, _, rules_out, _ in checks:
             if name in arguments and rules_out(arguments[name]):
-                return False
-        return True
+                ruled_out = True
+        return not ruled_out
+
+    def admits(self, context: Context) -> bool:
+        """Say whether caller and circumstances are as the rule demands."""
+        each = self.conditions
+        return each is None or (each.is_sure_of(context.chain) and each.admits_resources(context))
 
     def is_about(self, call: Asked) -> bool:
         """Say whether a rule for model calls is about this operation and this model."""
@@ -172,6 +200,8 @@ def expand(names: Iterable[str], document: PolicyDocument) -> frozenset[str]:
 def compile_rules(document: PolicyDocument) -> tuple[CompiledRule, ...]:
     """Return the rules of a document, expanded, strictest first."""
     needs = {profile.name: profile.need for profile in document.profiles}
+    limits = {limit.name: limit for limit in document.limits}
+    tools_of = finding_tools(document)
     cache: dict[tuple[str, ...], frozenset[str]] = {}
 
     def expanded(names: tuple[str, ...]) -> frozenset[str]:
@@ -186,16 +216,17 @@ def compile_rules(document: PolicyDocument) -> tuple[CompiledRule, ...]:
                 _STRICTNESS[spec.effect],
                 -needs.get(spec.approval or "", 0),
                 spec.approval or "",
+                -len(set(spec.limits)),
                 len(set(spec.references)),
                 spec.id,
             ),
             who=expanded(spec.who),
             persons=expanded(tuple(name for name in spec.persons if name != ANYBODY)),
             anybody=ANYBODY in spec.persons,
-            checks=tuple(
-                (each.name, each.constraint.problem_with, each.constraint.rules_out, each.optional)
-                for each in spec.arguments
-            ),
+            tools=tools_of(spec),
+            checks=checks_of(spec.arguments),
+            conditions=conditions_of(spec),
+            limits=tuple(limits[name] for name in sorted(set(spec.limits)) if name in limits),
             operations=_operations(spec),
             models=frozenset(name for name in spec.models if not is_glob(name)),
             model_globs=tuple(Glob(name) for name in spec.models if is_glob(name)),

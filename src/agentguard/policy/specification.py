@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from decimal import ROUND_CEILING, Decimal
-from re import ASCII, fullmatch
+from fractions import Fraction
+from re import fullmatch
 from typing import NamedTuple
 
 from agentguard.canonical import LARGEST_INTEGER, Frozen
@@ -276,8 +277,7 @@ def _tool_rule_applies(
 
 
 def _here(constraint: Constraint, now: Situation) -> Constraint:
-    in_context = getattr(constraint, "in_context", None)
-    return constraint if in_context is None else in_context(now.chain, now.circumstances)
+    return constraint.in_context(now.chain, now.circumstances)
 
 
 def _is_satisfied(rule: RuleSpec, now: Situation, arguments: Mapping[str, Frozen]) -> bool:
@@ -299,15 +299,18 @@ def _is_satisfied(rule: RuleSpec, now: Situation, arguments: Mapping[str, Frozen
 
 
 def _is_ruled_out(rule: RuleSpec, now: Situation, arguments: Mapping[str, Frozen]) -> bool:
-    """Something that is present certainly is not what the rule is about."""
-    for each in rule.arguments:
-        if each.name in arguments and _here(each.constraint, now).rules_out(arguments[each.name]):
-            return True
+    """Something that is present certainly is not what the rule is about; all of it is asked."""
+    answers = [
+        _here(each.constraint, now).rules_out(arguments[each.name])
+        for each in rule.arguments
+        if each.name in arguments
+    ]
     ids = now.circumstances.resources
-    if rule.resource is None or not ids:
-        return False
-    resource = _here(rule.resource, now)
-    return all(resource.rules_out(each) for each in ids)
+    if rule.resource is not None and ids:
+        resource = _here(rule.resource, now)
+        of_each = [resource.rules_out(each) for each in ids]
+        answers.append(all(of_each))
+    return any(answers)
 
 
 # --- limits
@@ -327,14 +330,15 @@ def _within_limits(
     for name in {name for rule in found if rule is not None for name in rule.limits}:
         amount = _amount(limits[name], arguments)
         spent = now.circumstances.spent.get(f"limit:{name}")
-        if amount is None or spent is None or spent + amount > _most(limits[name]):
+        if amount is None or spent is None or _exceeds(spent, amount, limits[name]):
             return DENIED
         charges[name] = amount
     return replace(decided, charges=charges)
 
 
-def _most(limit: LimitSpec) -> Decimal:
-    return Decimal(limit.calls if limit.calls is not None else limit.most or 0)
+def _exceeds(spent: Decimal, amount: Decimal, limit: LimitSpec) -> bool:
+    most = limit.calls if limit.calls is not None else limit.most or 0
+    return Fraction(spent) + Fraction(amount) > Fraction(most)
 
 
 def _amount(limit: LimitSpec, arguments: Mapping[str, Frozen]) -> Decimal | None:
@@ -347,7 +351,7 @@ def _amount(limit: LimitSpec, arguments: Mapping[str, Frozen]) -> Decimal | None
         amount = Decimal(value)
     elif type(value) is float and abs(value) < 10**15:
         amount = Decimal(repr(value)).quantize(Decimal("1e-12"), rounding=ROUND_CEILING)
-    elif type(value) is str and fullmatch(r"[+-]?[0-9]{1,15}(\.[0-9]{1,12})?", value, ASCII):
+    elif type(value) is str and fullmatch(r"[+-]?[0-9]{1,15}(\.[0-9]{1,12})?", value):
         amount = Decimal(value)
     return amount if amount is not None and 0 <= amount < 10**15 else None
 
@@ -373,7 +377,7 @@ def _counted_together(now: Situation, outer: Specified, inner: Specified) -> Spe
     charges = dict(outer.charges)
     for name, amount in inner.charges.items():
         charges[name] = charges.get(name, Decimal()) + amount
-        if now.circumstances.spent[f"limit:{name}"] + charges[name] > _most(limits[name]):
+        if _exceeds(now.circumstances.spent[f"limit:{name}"], charges[name], limits[name]):
             return DENIED
     return replace(outer, charges=charges)
 

@@ -8,9 +8,9 @@ Rows stand strictest first, so that the first row that applies decides.
 INVARIANT: the order of the rules in the file decides nothing (tests/policy/test_table.py).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from agentguard.policy.document import (
     EVERY_CLASS,
@@ -43,6 +43,13 @@ class Row:
 
 
 Rows: TypeAlias = tuple[Row, ...]
+
+
+class RuleRows(NamedTuple):
+    """A rule with its row for each tool and provider that it is about."""
+
+    rule: CompiledRule
+    rows: Mapping[str, Row]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -78,12 +85,12 @@ def received_by(tool: ToolSpec, document: PolicyDocument) -> frozenset[str]:
     )
 
 
-def build_table(document: PolicyDocument, rules: tuple[CompiledRule, ...], digest: str) -> Table:
-    """Return the table of rules that were compiled from *document*."""
-    rows = _rows(document, rules, digest)
+def build_table(document: PolicyDocument, rows: Iterable[RuleRows]) -> Table:
+    """Return the table of those rules of a document that stand, as rows, strictest first."""
+    standing = tuple(rows)
     by_who: dict[frozenset[str], list[int]] = {}
-    for index, rule in enumerate(rules):
-        by_who.setdefault(rule.who, []).append(index)
+    for index, each in enumerate(standing):
+        by_who.setdefault(each.rule.who, []).append(index)
     named: dict[str, list[frozenset[str]]] = {identity.id: [] for identity in document.identities}
     for who in by_who:
         for identity in who & named.keys():
@@ -93,55 +100,54 @@ def build_table(document: PolicyDocument, rules: tuple[CompiledRule, ...], diges
     for identity, sets in named.items():
         key = tuple(sets)
         if key not in shared:
-            shared[key] = _reach(rules, rows, sorted(i for who in sets for i in by_who[who]))
+            shared[key] = _reach(standing, sorted(i for who in sets for i in by_who[who]))
         reach[identity] = shared[key]
     candidates = sorted(
-        (rule for rule in rules if rule.spec.effect is not Effect.DENY),
+        (each.rule for each in standing if each.rule.spec.effect is not Effect.DENY),
         key=lambda rule: rule.spec.id,
         reverse=True,
     )
     return Table(
         reach=reach,
-        by_tool={name: rule for rule in candidates for name in rule.spec.tools},
+        by_tool={name: rule for rule in candidates for name in rule.tools},
         by_provider={name: rule for rule in candidates for name in rule.spec.providers},
     )
 
 
-def _reach(
-    rules: tuple[CompiledRule, ...], rows: Mapping[tuple[int, str], Row], indices: Iterable[int]
-) -> Reach:
+def rows_of(
+    document: PolicyDocument, rules: Iterable[CompiledRule], digest: str
+) -> tuple[RuleRows, ...]:
+    """Return the rows of rules that were compiled from *document*, in the same order."""
+    duties = {tool.name: _duties(tool, document) for tool in document.tools}
+    found: list[RuleRows] = []
+    for rule in rules:
+        plain = _decision(rule.spec, digest)
+        denies = rule.spec.effect is Effect.DENY
+        shared: dict[tuple[Obligation, ...], Row] = {}
+        rows: dict[str, Row] = {}
+        for name in dict.fromkeys((*rule.tools, *rule.spec.providers)):
+            more = () if denies else duties.get(name, ())
+            if more not in shared:
+                decision = replace(plain, obligations=(*more, *plain.obligations))
+                shared[more] = Row(rule=rule, order=rule.order, denies=denies, decision=decision)
+            rows[name] = shared[more]
+        found.append(RuleRows(rule, rows))
+    return tuple(found)
+
+
+def _reach(standing: Sequence[RuleRows], indices: Iterable[int]) -> Reach:
     tools: dict[str, list[Row]] = {}
     providers: dict[str, list[Row]] = {}
     for index in indices:
-        spec = rules[index].spec
-        for name in dict.fromkeys(spec.tools):
-            tools.setdefault(name, []).append(rows[index, name])
-        for name in dict.fromkeys(spec.providers):
-            providers.setdefault(name, []).append(rows[index, name])
+        rule, rows = standing[index]
+        for name in rule.tools:
+            tools.setdefault(name, []).append(rows[name])
+        for name in dict.fromkeys(rule.spec.providers):
+            providers.setdefault(name, []).append(rows[name])
     return Reach(
         tools={name: tuple(found) for name, found in tools.items()},
         providers={name: tuple(found) for name, found in providers.items()},
     )
-
-
-def _rows(
-    document: PolicyDocument, rules: tuple[CompiledRule, ...], digest: str
-) -> dict[tuple[int, str], Row]:
-    duties = {tool.name: _duties(tool, document) for tool in document.tools}
-    rows: dict[tuple[int, str], Row] = {}
-    for index, rule in enumerate(rules):
-        plain = _decision(rule.spec, digest)
-        for name in (*rule.spec.tools, *rule.spec.providers):
-            decision = plain
-            if rule.spec.effect is not Effect.DENY:
-                decision = replace(plain, obligations=(*duties.get(name, ()), *plain.obligations))
-            rows[index, name] = Row(
-                rule=rule,
-                order=rule.order,
-                denies=rule.spec.effect is Effect.DENY,
-                decision=decision,
-            )
-    return rows
 
 
 def _duties(tool: ToolSpec, document: PolicyDocument) -> tuple[Obligation, ...]:

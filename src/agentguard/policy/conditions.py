@@ -1,0 +1,105 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""What does a rule demand of the caller and the circumstances, beside what it names?
+
+Only rules that demand such a thing pay for it. What an argument itself must be, whoever calls,
+is asked in ``rules``.
+
+INVARIANT: what circumstances leave out satisfies nothing, and keeps no rule from denying
+(tests/policy/test_specification.py).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple, TypeAlias
+
+from agentguard.canonical import Frozen
+from agentguard.policy.constraints import Constraint
+from agentguard.policy.document import ArgumentSpec, RuleSpec
+from agentguard.vocabulary import Assurance, Chain, Circumstances
+
+Check: TypeAlias = tuple[str, Callable[[Frozen], str | None], Callable[[Frozen], bool], bool]
+
+
+class Context(NamedTuple):
+    """Who calls, for whom, and in what circumstances; made once for each decision.
+
+    Attributes:
+        chain: who calls.
+        person: the id of the person that the call is made for, None for an autonomous call.
+        circumstances: what else the decision depends on.
+    """
+
+    chain: Chain
+    person: str | None
+    circumstances: Circumstances
+
+
+def checks_of(arguments: tuple[ArgumentSpec, ...]) -> tuple[Check, ...]:
+    """Return for each argument its name, its two questions, and whether it may be missing."""
+    return tuple(
+        (each.name, each.constraint.problem_with, each.constraint.rules_out, each.optional)
+        for each in arguments
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Conditions:
+    """What a rule demands of the caller and the circumstances.
+
+    Attributes:
+        assurance: how surely everybody in the chain must be known, None for any way.
+        arguments: what the arguments may be, where that depends on the context; else None.
+        resource: what the objects that the call is about must be, None for no condition.
+    """
+
+    assurance: Assurance | None
+    arguments: tuple[ArgumentSpec, ...] | None
+    resource: Constraint | None
+
+    def checks(self, context: Context) -> tuple[Check, ...] | None:
+        """Return the checks of the arguments in a context, None if they are as always."""
+        if self.arguments is None:
+            return None
+        chain, circumstances = context.chain, context.circumstances
+        return tuple(
+            (each.name, bound.problem_with, bound.rules_out, each.optional)
+            for each in self.arguments
+            for bound in (each.constraint.in_context(chain, circumstances),)
+        )
+
+    def is_sure_of(self, chain: Chain) -> bool:
+        """Say whether everybody in the chain is known as surely as is demanded."""
+        wanted = self.assurance
+        return wanted is None or all(
+            each.assurance.is_at_least(wanted) for each in chain.principals
+        )
+
+    def admits_resources(self, context: Context) -> bool:
+        """Say whether every object that the call is about is known and as it must be."""
+        if self.resource is None:
+            return True
+        resource = self.resource.in_context(context.chain, context.circumstances)
+        ids = context.circumstances.resources
+        return bool(ids) and all(resource.problem_with(each) is None for each in ids or ())
+
+    def rules_out_resources(self, context: Context) -> bool:
+        """Say whether certainly no object that the call is about is one that is meant."""
+        ids = context.circumstances.resources
+        if self.resource is None or not ids:
+            return False
+        resource = self.resource.in_context(context.chain, context.circumstances)
+        answers = [resource.rules_out(each) for each in ids]
+        return all(answers)
+
+
+def conditions_of(spec: RuleSpec) -> Conditions | None:
+    """Return what a rule demands of caller and circumstances, None if that is nothing."""
+    contextual = any(each.constraint.contextual for each in spec.arguments)
+    if spec.assurance is None and spec.resource is None and not contextual:
+        return None
+    return Conditions(
+        assurance=spec.assurance,
+        arguments=spec.arguments if contextual else None,
+        resource=spec.resource,
+    )
