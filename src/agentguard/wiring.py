@@ -21,13 +21,13 @@ from agentguard.classification import Classifier, build_classifier
 from agentguard.classification.engine import Engine
 from agentguard.classification.names import NAME_CLASSES, Names
 from agentguard.config import Settings, VaultSettings
-from agentguard.enforcement import Enforcer
+from agentguard.enforcement import Backing, Consulted, Enforcer
 from agentguard.errors import ConfigError, Problem
 from agentguard.identity import Declaration, Declarations, Identities
 from agentguard.issuers import Issuers, open_issuers
 from agentguard.named_entities import ModelMissing, load_spacy
 from agentguard.pipeline import Core
-from agentguard.policy import Glob, Policy, is_glob
+from agentguard.policy import Glob, Path, Policy, is_glob, key_of
 from agentguard.redaction import PlacedClasses
 from agentguard.stores import (
     Journal,
@@ -178,14 +178,15 @@ def assemble(
     """Build the parts of a guard.
 
     Raises:
-        ConfigError: the model of language or a library for tokens cannot be loaded, or the policy
-            has no such environment.
+        ConfigError: the model of language, a library for tokens or an extra decider cannot be
+            loaded, or the policy has no such environment.
         ValueError: a class of the organisation has a pattern or a value that cannot be used.
         StoreFailure: the store cannot be opened for writing.
     """
     policy = settings.policy
     identities = identities_of(settings, environment)
     issuers = open_issuers(settings.issuers, policy.declared.values(), settings.path.parent, now)
+    deciders = deciders_of(settings)
     classifier = classifier_of(settings)
     store = SqliteStore(settings.deployment.store)
     keeper = None if settings.vault is None else vault_keeper(settings.vault)
@@ -205,15 +206,10 @@ def assemble(
         version=version("agentguard"),
         provider=tracer_provider,
     )
-    enforcer = Enforcer(
-        core=core,
-        identities=identities,
-        journal=journal,
-        approvals=store,
-        telemetry=telemetry,
-        new_call_id=new_id,
-        keeper=keeper,
+    backing = Backing(
+        journal=journal, approvals=store, telemetry=telemetry, keeper=keeper, deciders=deciders
     )
+    enforcer = Enforcer(core=core, identities=identities, backing=backing, new_call_id=new_id)
     return Parts(
         enforcer=enforcer,
         identities=identities,
@@ -221,6 +217,31 @@ def assemble(
         store=store,
         keeper=keeper,
         issuers=issuers,
+    )
+
+
+def deciders_of(settings: Settings) -> tuple[Consulted, ...]:
+    """Load the extra deciders that a policy names.
+
+    Raises:
+        ConfigError: one cannot be loaded, or cannot use its options.
+    """
+    specs = settings.policy.document.deciders
+    if not specs:
+        return ()
+    from agentguard.config.deciders import made_deciders, offered_deciders
+
+    problems: list[Problem] = []
+
+    def tell(path: Path, message: str) -> None:
+        place = str(settings.path)
+        problems.append(Problem(file=place, key=key_of(path), line=None, message=message))
+
+    made = made_deciders(offered_deciders(specs, tell), settings.path.parent, tell)
+    if problems:
+        raise ConfigError(problems)
+    return tuple(
+        Consulted(name=spec.name, decider=made[spec.name], within=spec.within) for spec in specs
     )
 
 

@@ -52,4 +52,5 @@ def decider_of(table: DeciderTable, path: Path, tell: Tell) -> DeciderSpec:
         tools=("*",) if table.tool is None else tuple(table.tool),
         models=table.models,
         within=span_of(table.within, _DECIDED_WITHIN, (*path, "within"), tell),
+        approval=table.approval,
     )

@@ -286,6 +286,7 @@ class DeciderTable(Table):
     tool: OneOrMany | None = None
     models: bool = False
     within: Name | None = None
+    approval: Name | None = None
 
 
 class HostedToolsTable(Table):

@@ -239,6 +239,7 @@ def _examine(
     facts_env: Mapping[str, str] | None = None,
 ) -> _Examined:
     # Deferred: the models bring pydantic, which importing agentguard must not.
+    from agentguard.config.deciders import check_deciders, offered_deciders
     from agentguard.config.detectors import offered
     from agentguard.config.facts import facts_of
     from agentguard.config.identities import check_key_files
@@ -268,9 +269,11 @@ def _examine(
     if env is not None:
         own, known = fetch(reading.classes, BUILT_IN_CLASSES, folder, env, report.add)
         offers = offered(reading.document.detection.detectors, report.add)
+        offered_deciders(reading.document.deciders, report.add)
     detection = reading.document.detection
     files, rules = rule_files(detection.rule_files, folder, report.add, with_rules=env is not None)
     document = replace(reading.document, detection=replace(detection, rule_files=files))
+    check_deciders(document, report.add)
     check_names(document, reading.classes, report.add)
     if env is not None and detection.names_model is not None:
         check_model(detection.names_model, folder, report.add)

@@ -13,25 +13,11 @@ raises ``ValueError``, whose text is told to the operator and so names options, 
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol, TypeAlias, runtime_checkable
+from typing import TypeAlias
 
 from agentguard.canonical import Frozen
+from agentguard.pipeline import Decider
 from agentguard.vocabulary import CallAction, DecisionRequest, Effect, Verdict
-
-
-@runtime_checkable
-class Decider(Protocol):
-    """An extra decider; it is asked from several threads at once."""
-
-    def decide(self, request: DecisionRequest) -> Verdict:
-        """Say whether what is asked may happen.
-
-        The guard asks about ``call_unattended`` first, and about ``call_with_approval`` when that
-        is denied; so an engine that only knows yes and no answers each question by itself.
-        Whatever this raises denies the call, and so does an answer that comes too late or is no
-        ``Verdict``. It is called in a thread of its own, which is left to itself when time is up.
-        """
-
 
 DeciderFactory: TypeAlias = Callable[[Mapping[str, Frozen], Path], Decider]
 

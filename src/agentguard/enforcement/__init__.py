@@ -3,14 +3,26 @@
 """Who performs the steps of a call, in synchronous and in asynchronous code?
 
 ``drivers`` take a call through the flow, ``streams`` one whose answer comes in pieces;
-``performing`` does the work of a step, ``sessions`` keeps what is remembered between calls,
+``performing`` does the work of a step, ``consultation`` asks the extra deciders, ``hooks`` the
+host, ``resolving`` the file system; ``sessions`` keeps what is remembered between calls,
 ``counting`` how calls ended.
 The order of the steps is written in ``pipeline``.
 """
 
+from agentguard.enforcement.consultation import Consulted
 from agentguard.enforcement.crossing import Crossing
 from agentguard.enforcement.drivers import Enforcer
+from agentguard.enforcement.hooks import ResourceHooks
+from agentguard.enforcement.performing import Backing
 from agentguard.enforcement.sessions import Sessions
 from agentguard.enforcement.streams import OpenStream
 
-__all__ = ["Crossing", "Enforcer", "OpenStream", "Sessions"]
+__all__ = [
+    "Backing",
+    "Consulted",
+    "Crossing",
+    "Enforcer",
+    "OpenStream",
+    "ResourceHooks",
+    "Sessions",
+]

@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What does an integration hand over, and which parts does the driver work with?"""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any, Protocol
 
+from agentguard.enforcement.hooks import ResourceHooks
 from agentguard.vocabulary import (
+    Account,
     ApprovalChange,
     ApprovalRequest,
     AuditEntry,
@@ -14,6 +17,7 @@ from agentguard.vocabulary import (
     Call,
     Caller,
     Position,
+    Spending,
 )
 
 
@@ -31,6 +35,8 @@ class Journal(Protocol):
         durable: bool,
         change: ApprovalChange | None = None,
         salt: bytes | None = None,
+        charges: tuple[Spending, ...] = (),
+        gives_back: bool = False,
     ) -> Position | None:
         """Write one entry; see ``stores.Journal``."""
 
@@ -39,13 +45,16 @@ class Journal(Protocol):
 
 
 class ApprovalReader(Protocol):
-    """Where approval requests are read."""
+    """Where approval requests are read, and what is used up of limits."""
 
     def approval(self, id: str) -> ApprovalRequest | None:  # noqa: A002 - the field's word
         """Return one request with its votes."""
 
     def open_approvals(self, session_key: str, tool: str) -> tuple[ApprovalRequest, ...]:
         """Return the requests of a session for a tool that have not ended for good."""
+
+    def spent(self, accounts: Sequence[Account]) -> Mapping[Account, Decimal]:
+        """Return what is used up of accounts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +70,7 @@ class Crossing:
         operation_span: whether the operation's span is ours to make.
         observing: takes what says which part of an answer an instrumentation may see, before
             the dispatch in which that is needed.
+        hooks: what the host says about the objects of the call, where its tool has any.
     """
 
     boundary: Boundary
@@ -72,3 +82,4 @@ class Crossing:
     span_attributes: Mapping[str, str | bool | int | tuple[str, ...]] = field(default_factory=dict)
     operation_span: bool = True
     observing: Callable[[Callable[[Any], Any]], None] | None = None
+    hooks: ResourceHooks | None = None

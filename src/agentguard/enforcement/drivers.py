@@ -15,14 +15,24 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
-from agentguard.enforcement.crossing import ApprovalReader, Crossing, Journal
-from agentguard.enforcement.performing import Performer
+from agentguard.enforcement.crossing import Crossing
+from agentguard.enforcement.hooks import ResourceHooks
+from agentguard.enforcement.performing import Backing, Performer
 from agentguard.enforcement.streams import OpenStream
 from agentguard.errors import AgentGuardError, IdentityRequired
 from agentguard.identity import Identities
-from agentguard.pipeline import Attempt, Core, Dispatch, Flow, Pull, Response, guarded_call
-from agentguard.stores import VaultKeeper
-from agentguard.telemetry import GuardSpan, OperationSpan, Telemetry
+from agentguard.pipeline import (
+    Attempt,
+    CheckAccess,
+    Core,
+    Dispatch,
+    FindResources,
+    Flow,
+    Pull,
+    Response,
+    guarded_call,
+)
+from agentguard.telemetry import GuardSpan, OperationSpan
 from agentguard.vocabulary import Call, CallCount, Caller, KnownValue
 
 
@@ -34,19 +44,14 @@ class Enforcer:
         *,
         core: Core,
         identities: Identities,
-        journal: Journal,
-        approvals: ApprovalReader,
-        telemetry: Telemetry,
+        backing: Backing,
         new_call_id: Callable[[], str],
-        keeper: VaultKeeper | None = None,
     ) -> None:
         self.core = core
         self.identities = identities
-        self._telemetry = telemetry
+        self._telemetry = backing.telemetry
         self._new_call_id = new_call_id
-        self._performer = Performer(
-            core=core, journal=journal, approvals=approvals, telemetry=telemetry, keeper=keeper
-        )
+        self._performer = Performer(core, backing)
 
     @property
     def stream(self) -> str:
@@ -97,6 +102,8 @@ class Enforcer:
                     try:
                         if isinstance(step, Dispatch):
                             result, operation = self._dispatch(step, crossing, attempt, dispatch)
+                        elif isinstance(step, FindResources | CheckAccess):
+                            result = _hooks(crossing).ask(step)
                         else:
                             result = self._performer.perform(step, span)
                     except BaseException as error:  # noqa: BLE001 - the flow writes it down
@@ -125,6 +132,8 @@ class Enforcer:
                             result, operation = await self._dispatch_async(
                                 step, crossing, attempt, dispatch
                             )
+                        elif isinstance(step, FindResources | CheckAccess):
+                            result = await _hooks(crossing).ask_async(step)
                         else:
                             result = await self._performer.perform_async(step, span)
                     except BaseException as error:  # noqa: BLE001 - the flow writes it down
@@ -150,6 +159,7 @@ class Enforcer:
             caller=caller,
             objection=objection,
             describe=lambda: crossing.describe(call_id),
+            checks_access=crossing.hooks is not None and crossing.hooks.access is not None,
         )
 
     def _flow(self, attempt: Attempt, span: GuardSpan) -> Flow[Any]:
@@ -182,6 +192,12 @@ class Enforcer:
             _tell(crossing, step)
             response = await dispatch(step.call)
             return response, _lasting(operation, response)
+
+
+def _hooks(crossing: Crossing) -> ResourceHooks:
+    if crossing.hooks is None:
+        raise TypeError("nothing says which objects the call is about")
+    return crossing.hooks
 
 
 def _tell(crossing: Crossing, step: Dispatch) -> None:

@@ -9,28 +9,43 @@ steps is not decided here, and a step that lets the call happen is not performed
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, Protocol, TypeVar
 
+from agentguard.enforcement.consultation import Consultation, Consulted
 from agentguard.enforcement.counting import Counts
 from agentguard.enforcement.crossing import ApprovalReader, Journal
+from agentguard.enforcement.resolving import resolve_paths
 from agentguard.enforcement.sessions import Sessions
 from agentguard.enforcement.threads import in_thread
 from agentguard.errors import GuardFailure
 from agentguard.pipeline import (
+    AskDecider,
     AwaitAnswer,
     ClaimLost,
     Conclude,
     Core,
     FindApprovals,
     KeepVault,
+    LimitLost,
     OpenSession,
+    ReadSpent,
     Record,
+    ResolvePaths,
     Step,
 )
-from agentguard.stores import ChangeLost, StoreFailure, VaultKeeper
+from agentguard.stores import ChangeLost, LimitPassed, StoreFailure, VaultKeeper
 from agentguard.telemetry import GuardSpan, Telemetry
-from agentguard.vocabulary import ApprovalRequest, ApprovalState, Caller, KnownValue, Position
+from agentguard.vocabulary import (
+    Account,
+    ApprovalRequest,
+    ApprovalState,
+    Caller,
+    KnownValue,
+    Position,
+)
 
 T = TypeVar("T")
 
@@ -44,25 +59,37 @@ class Lasting(Protocol):
         """End it and write that down."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backing:
+    """What a guard works with outside the core.
+
+    Attributes:
+        journal: where entries are written.
+        approvals: where approval requests and what is used up of limits are read.
+        telemetry: makes the spans.
+        keeper: keeps what was hidden beyond this process, None for not at all.
+        deciders: those that the policy names, ready to be asked.
+    """
+
+    journal: Journal
+    approvals: ApprovalReader
+    telemetry: Telemetry
+    keeper: VaultKeeper | None = None
+    deciders: tuple[Consulted, ...] = ()
+
+
 class Performer:
     """Performs every step but the dispatch itself."""
 
-    def __init__(
-        self,
-        *,
-        core: Core,
-        journal: Journal,
-        approvals: ApprovalReader,
-        telemetry: Telemetry,
-        keeper: VaultKeeper | None = None,
-    ) -> None:
-        self.journal = journal
-        self.telemetry = telemetry
+    def __init__(self, core: Core, backing: Backing) -> None:
+        self.journal = backing.journal
+        self.telemetry = backing.telemetry
         self.open_streams: set[Lasting] = set()
         self.counts = Counts()
         self._core = core
-        self._approvals = approvals
-        self._sessions = Sessions(core.random, keeper=keeper, now=core.now)
+        self._approvals = backing.approvals
+        self._consultation = Consultation(backing.deciders)
+        self._sessions = Sessions(core.random, keeper=backing.keeper, now=core.now)
 
     def label(self, caller: Caller | None, values: Iterable[KnownValue]) -> None:
         """Give values a class, in a caller's session or, for None, everywhere."""
@@ -72,12 +99,16 @@ class Performer:
         """Perform a step; it may block."""
         if isinstance(step, AwaitAnswer):
             return self._await_answer(step)
+        if isinstance(step, AskDecider):
+            return self._consultation.ask(step)
         return self._perform_local(step, span)
 
     async def perform_async(self, step: Step[Any], span: GuardSpan) -> Any:
         """Perform a step; what blocks runs in a thread and is finished when cancelled."""
         if isinstance(step, AwaitAnswer):
             return await self._await_answer_async(step)
+        if isinstance(step, AskDecider):
+            return await self._consultation.ask_async(step)
         if isinstance(step, Record) and self._accepted(step):
             return None
         if self._blocks(step):
@@ -88,7 +119,7 @@ class Performer:
         """Say whether a step may wait for a disk or a server."""
         if isinstance(step, OpenSession | KeepVault):
             return self._sessions.may_wait(step.caller)
-        return isinstance(step, FindApprovals | Record)
+        return isinstance(step, FindApprovals | ReadSpent | ResolvePaths | Record)
 
     def _perform_local(self, step: Step[Any], span: GuardSpan) -> Any:
         """Perform a step that is the same in both drivers."""
@@ -98,25 +129,38 @@ class Performer:
             return self._sessions.keep(step.caller, step.session)
         if isinstance(step, Record):
             return self._record(step)
-        if isinstance(step, FindApprovals):
-            return self._read(lambda: self._approvals.open_approvals(step.session_key, step.tool))
         if isinstance(step, Conclude):
             self.counts.add(step.report)
             with contextlib.suppress(Exception):  # telemetry never changes a call
                 span.conclude(step.report)
             return None
+        return self._look_up(step)
+
+    def _look_up(self, step: Step[Any]) -> Any:
+        """Perform a step that finds something out."""
+        if isinstance(step, FindApprovals):
+            return self._read(lambda: self._approvals.open_approvals(step.session_key, step.tool))
+        if isinstance(step, ReadSpent):
+            return self._spent(step)
+        if isinstance(step, ResolvePaths):
+            return resolve_paths(step.texts)
         raise TypeError(f"no driver performs {type(step).__name__}")
 
     def _record(self, step: Record) -> Position | None:
         return self._written(
             lambda: self.journal.append(
-                step.entry, durable=step.durable, change=step.change, salt=step.salt
+                step.entry,
+                durable=step.durable,
+                change=step.change,
+                salt=step.salt,
+                charges=step.charges,
+                gives_back=step.gives_back,
             )
         )
 
     def _accepted(self, step: Record) -> bool:
         """Say whether the log took an entry at once, so that the event loop need not wait."""
-        if step.durable or step.change is not None:
+        if step.durable or step.change is not None or step.charges or step.gives_back:
             return False
         return self._written(lambda: self.journal.offer(step.entry, salt=step.salt))
 
@@ -126,6 +170,8 @@ class Performer:
             return write()
         except ChangeLost:
             raise ClaimLost from None
+        except LimitPassed as passed:
+            raise LimitLost(passed.key) from None
         except StoreFailure as error:
             failure = f"{failure}: {error}"
         raise GuardFailure(failure, part="audit")
@@ -137,6 +183,14 @@ class Performer:
         except StoreFailure as error:
             failure = f"{failure}: {error}"
         raise GuardFailure(failure, part="approvals")
+
+    def _spent(self, step: ReadSpent) -> Mapping[Account, Decimal]:
+        failure = "what is used up of limits cannot be read"
+        try:
+            return self._approvals.spent(step.accounts)
+        except StoreFailure as error:
+            failure = f"{failure}: {error}"
+        raise GuardFailure(failure, part="limits")
 
     def _latest(self, request: ApprovalRequest) -> ApprovalRequest:
         found = self._read(lambda: self._approvals.approval(request.id))

@@ -3,26 +3,36 @@
 """In which order does a call pass the guard?
 
 ``order`` holds the order, as one generator; ``steps`` names the work that may block and that a
-driver performs; ``content``, ``consent`` and ``record`` carry out single steps.
+driver performs; ``circumstances``, ``consulting``, ``content``, ``consent`` and ``record`` carry
+out single steps; ``needs`` says what the calls of a policy need.
 Nothing here does I/O or knows a client library.
 """
 
+from agentguard.pipeline.consulting import Decider, questions
+from agentguard.pipeline.needs import Needs, needs_of
 from agentguard.pipeline.order import guarded_call
 from agentguard.pipeline.steps import (
+    AskDecider,
     Attempt,
     AwaitAnswer,
+    CheckAccess,
     ClaimLost,
     Conclude,
     Core,
     Dispatch,
     Emit,
     FindApprovals,
+    FindResources,
     Flow,
     KeepVault,
+    LimitLost,
+    NoAnswer,
     OpenSession,
     Pull,
+    ReadSpent,
     Record,
     Report,
+    ResolvePaths,
     Response,
     Step,
     StreamClosed,
@@ -30,23 +40,34 @@ from agentguard.pipeline.steps import (
 )
 
 __all__ = [
+    "AskDecider",
     "Attempt",
     "AwaitAnswer",
+    "CheckAccess",
     "ClaimLost",
     "Conclude",
     "Core",
+    "Decider",
     "Dispatch",
     "Emit",
     "FindApprovals",
+    "FindResources",
     "Flow",
     "KeepVault",
+    "LimitLost",
+    "Needs",
+    "NoAnswer",
     "OpenSession",
     "Pull",
+    "ReadSpent",
     "Record",
     "Report",
+    "ResolvePaths",
     "Response",
     "Step",
     "StreamClosed",
     "Trace",
     "guarded_call",
+    "needs_of",
+    "questions",
 ]

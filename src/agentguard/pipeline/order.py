@@ -13,7 +13,9 @@ INVARIANT: an error of a part is replaced, not chained, since its text may hold 
 from typing import Any
 
 from agentguard.errors import AgentGuardError, GuardFailure, IdentityRequired
+from agentguard.pipeline.circumstances import found_out
 from agentguard.pipeline.consent import consent
+from agentguard.pipeline.consulting import check_access, consult
 from agentguard.pipeline.content import checked, cleaned, observable, resolved
 from agentguard.pipeline.record import ended_badly, intent, outcome, refuse_if_denied, report
 from agentguard.pipeline.steps import (
@@ -61,16 +63,24 @@ def _steps(progress: Progress) -> Flow[Any]:
     progress.stage = Stage.IDENTITY
     caller = _identified(progress)
     session = yield from perform(OpenSession(caller))
-    # 3 may they? Decided on what would be dispatched, so placeholders are turned back first.
+    # 3 may they? Decided on what would be dispatched, so placeholders are turned back first, and
+    # what else the decision depends on is found out. Others can only make it stricter.
     progress.stage = Stage.POLICY
     call = progress.call = resolved(progress, call, session)
-    progress.decision = core.policy.decide(call, caller.chain)
+    progress.stage = Stage.CIRCUMSTANCES
+    circumstances = yield from found_out(progress, caller, call)
+    progress.stage = Stage.POLICY
+    decision = core.policy.decide(call, caller.chain, circumstances)
+    progress.decision, progress.decided = decision, (call, circumstances, decision)
     refuse_if_denied(progress)
+    progress.stage = Stage.DECIDERS
+    yield from check_access(progress, caller, call, circumstances)
+    yield from consult(progress, caller, call, circumstances)
     # 4 what is in it, and what must be hidden?
     progress.stage = Stage.CONTENT
     call, facts, shown = cleaned(progress, call, session)
     progress.call = call
-    progress.decision = core.policy.settle(progress.decision, facts)
+    progress.decision = core.policy.settle(progress.decision, facts, circumstances)
     refuse_if_denied(progress)
     # What stands for a value outlives the call, so what it stands for is kept before.
     progress.stage = Stage.VAULT

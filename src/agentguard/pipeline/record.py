@@ -18,16 +18,19 @@ from agentguard.errors import (
     ApprovalExpired,
     ApprovalPending,
     ApprovalRejected,
+    BudgetExceeded,
     CallRefused,
     ContentRefused,
     DeniedByPolicy,
     GuardFailure,
     UnguardedPath,
 )
+from agentguard.pipeline.charging import charges_of, limits_near, spendings_of
 from agentguard.pipeline.steps import (
     ClaimLost,
     Conclude,
     Flow,
+    LimitLost,
     Progress,
     Record,
     Report,
@@ -39,6 +42,7 @@ from agentguard.vocabulary import (
     ApprovalChange,
     ApprovalRequest,
     ApprovalState,
+    Assurance,
     AuditEntry,
     Call,
     Effect,
@@ -47,11 +51,15 @@ from agentguard.vocabulary import (
     Outcome,
     Reason,
     RecordBeforeDispatch,
+    Spending,
 )
 
 SALT_BYTES = 32
 
 _AT_THE_PROVIDER = "a tool that runs at the provider"
+
+# The entries that say what was decided; those that follow have the same call.
+_DECIDED = frozenset({EntryType.INTENT, EntryType.REFUSED, EntryType.APPROVAL_REQUESTED})
 
 _REASONS: tuple[tuple[type[BaseException], Reason], ...] = (
     (ApprovalPending, Reason.APPROVAL_PENDING),
@@ -99,7 +107,28 @@ def entry(
         error=error,
         trace_id=progress.trace.trace_id,
         span_id=progress.trace.span_id,
+        details=_details(progress) if type in _DECIDED else {},
     )
+
+
+def _details(progress: Progress) -> Mapping[str, str]:
+    """Return what a decision rested on, as far as it is not the usual; names alone."""
+    told = dict(progress.notes)
+    caller, decision = progress.attempt.caller, progress.decision
+    if caller is not None:
+        if caller.environment is not None:
+            told["environment"] = caller.environment
+        known = [each.assurance for each in caller.chain.principals]
+        if any(each is not Assurance.DECLARED for each in known):
+            told["assurance"] = " ".join(each.value for each in known)
+    if decision is not None and decision.shadow is not None:
+        rule = decision.shadow.rule
+        told["shadow"] = decision.shadow.effect.value
+        if rule is not None:
+            told["shadow_rule"] = rule
+    if charges := charges_of(progress):
+        told["limits"] = " ".join(sorted({each.key for each in charges}))
+    return told
 
 
 def _classes(progress: Progress) -> Mapping[str, int]:
@@ -113,6 +142,7 @@ def refuse_if_denied(progress: Progress) -> None:
     """Raise what a denying decision means.
 
     Raises:
+        BudgetExceeded: the limits of the rule do not hold the call.
         ContentRefused: the classes found decided.
         DeniedByPolicy: a rule decided, or none allowed the call.
     """
@@ -126,12 +156,21 @@ def refuse_if_denied(progress: Progress) -> None:
             classes=progress.classes,
             remedy=decision.hint,
         )
+    if decision.reason is Reason.LIMIT_REACHED:
+        raise BudgetExceeded(
+            _with_nearest(progress), limits=limits_near(progress), remedy=decision.hint
+        )
     if decision.rule is not None:
         what = _AT_THE_PROVIDER if decision.reason is Reason.HOSTED_TOOL else "the call"
         raise DeniedByPolicy(f"rule {decision.rule!r} denies {what}", rule=decision.rule)
     near = None if decision.nearest is None else str(decision.nearest)
+    raise DeniedByPolicy(_with_nearest(progress), nearest=near, remedy=decision.hint)
+
+
+def _with_nearest(progress: Progress) -> str:
+    near = None if progress.decision is None else progress.decision.nearest
     why = _denial(progress)
-    raise DeniedByPolicy(f"{why}; {near}" if near else why, nearest=near, remedy=decision.hint)
+    return why if near is None else f"{why}; {near}"
 
 
 def _denial(progress: Progress) -> str:
@@ -151,8 +190,17 @@ def _denial(progress: Progress) -> str:
 
 
 def intent(progress: Progress, call: Call, claim: ApprovalRequest | None) -> Flow[None]:
-    """Write down that the call is about to happen; an approval is claimed in the same act."""
-    durable = claim is not None or obligation(progress, RecordBeforeDispatch) is not None
+    """Write down that the call is about to happen.
+
+    In the same act an approval is claimed, and the call is counted under its limits.
+
+    Raises:
+        BudgetExceeded: others used up what a limit had left since the call was decided.
+        CallRefused: somebody else claimed the approval.
+    """
+    charges = spendings_of(progress)
+    durable = bool(charges) or claim is not None
+    durable = durable or obligation(progress, RecordBeforeDispatch) is not None
     salt = progress.core.random(SALT_BYTES)
     content = call.payload if isinstance(call, ModelCall) else call.resolved
     change = None
@@ -163,23 +211,33 @@ def intent(progress: Progress, call: Call, claim: ApprovalRequest | None) -> Flo
         durable=durable,
         change=change,
         salt=salt,
+        charges=charges,
     )
     try:
         yield from perform(step)
     except ClaimLost:
         progress.reason = Reason.APPROVAL_INVALID
         raise CallRefused("the approval was used by another execution") from None
+    except LimitLost as lost:
+        progress.reason = Reason.LIMIT_REACHED
+        raise BudgetExceeded(
+            f"{lost.key!r} does not hold this call beside others that were made meanwhile",
+            limits=(lost.key,),
+        ) from None
     except Exception:
         raise
     except BaseException:  # a cancellation comes once it is written, an interruption at any time
         progress.interrupted = EntryType.INTENT
-        _intended(progress, claim)
+        _intended(progress, claim, charges)
         raise
-    _intended(progress, claim)
+    _intended(progress, claim, charges)
 
 
-def _intended(progress: Progress, claim: ApprovalRequest | None) -> None:
+def _intended(
+    progress: Progress, claim: ApprovalRequest | None, charges: tuple[Spending, ...]
+) -> None:
     progress.intended = True
+    progress.charged = charges
     if claim is not None:
         progress.approval = claim
         progress.claimed = True
@@ -187,6 +245,8 @@ def _intended(progress: Progress, claim: ApprovalRequest | None) -> None:
 
 def outcome(progress: Progress, how: Outcome, error: str | None = None) -> Flow[None]:
     """Write down how the call ended; an approval ends in the same act.
+
+    What a call that did not happen was charged is given back in it, too.
 
     An interrupted writing leaves open whether the entry is there. Then this one is written all
     the same, and says so.
@@ -199,8 +259,10 @@ def outcome(progress: Progress, how: Outcome, error: str | None = None) -> Flow[
     if progress.claimed and progress.approval is not None:
         state = _approval_end(progress, how)
         change = ApprovalChange(before=progress.approval, after=finish(progress.approval, state))
+    back = bool(progress.charged) and not progress.dispatched
+    step = Record(entry=written, durable=durable or back, change=change, gives_back=back)
     try:
-        yield from _recorded(progress, Record(entry=written, durable=durable, change=change))
+        yield from _recorded(progress, step)
     except Exception:
         raise
     except BaseException:

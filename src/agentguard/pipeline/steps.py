@@ -9,15 +9,18 @@ with the exception that the work raised. The values here do nothing themselves.
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import Enum
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from agentguard.classification import Classifier
 from agentguard.errors import GuardFailure, IdentityRequired
+from agentguard.pipeline.needs import Needs, needs_of
 from agentguard.policy import Policy
 from agentguard.redaction import NOTHING_PLACED, Event, PlacedClasses, Released, StreamForm
 from agentguard.session import Session
 from agentguard.vocabulary import (
+    Account,
     ApprovalChange,
     ApprovalProfile,
     ApprovalRequest,
@@ -25,12 +28,17 @@ from agentguard.vocabulary import (
     Boundary,
     Call,
     Caller,
+    Circumstances,
     Decision,
+    DecisionRequest,
     Effect,
     EntryType,
     Outcome,
     Position,
+    Principal,
     Reason,
+    Spending,
+    ToolCall,
 )
 
 T = TypeVar("T")
@@ -56,7 +64,8 @@ class Core:
     """The parts that decide. ``now`` gives aware UTC times, ``random`` that many random bytes.
 
     ``lease`` is how long an execution may take before its outcome counts as unknown, ``placed``
-    what belongs to a class because of where it stands.
+    what belongs to a class because of where it stands, ``keeps_facts`` whether what decisions
+    rested on is kept, ``needs`` what the calls of the policy need.
     """
 
     policy: Policy
@@ -65,6 +74,12 @@ class Core:
     random: Callable[[int], bytes]
     lease: timedelta
     placed: PlacedClasses = NOTHING_PLACED
+    keeps_facts: bool = False
+    needs: Needs = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        """Read off the policy what its calls need."""
+        object.__setattr__(self, "needs", needs_of(self.policy))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +93,7 @@ class Attempt:
         caller: who stands behind it, None when nobody does.
         objection: why the identity cannot be used, when two contradict each other.
         describe: looks inside and builds the call; raises a refusal for what it cannot inspect.
+        checks_access: whether the host has a predicate on the objects of the call.
     """
 
     id: str
@@ -88,6 +104,7 @@ class Attempt:
     caller: Caller | None
     objection: IdentityRequired | None
     describe: Callable[[], Call]
+    checks_access: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,17 +163,58 @@ class AwaitAnswer(Step[ApprovalRequest]):
     profile: ApprovalProfile
 
 
+@dataclass(frozen=True, slots=True)
+class FindResources(Step[object]):
+    """Ask the host which objects a call is about; give whatever it answers."""
+
+    call: ToolCall
+
+
+@dataclass(frozen=True, slots=True)
+class ResolvePaths(Step[Mapping[str, str | None]]):
+    """Say where texts lead in the file system, every link followed; None where that is unknown."""
+
+    texts: tuple[str, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSpent(Step[Mapping[Account, Decimal]]):
+    """Read what is used up of accounts."""
+
+    accounts: tuple[Account, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CheckAccess(Step[Principal | None]):
+    """Ask the host whether everybody may reach every object; give the first who may not."""
+
+    call: ToolCall
+    principals: tuple[Principal, ...]
+    resources: tuple[str, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AskDecider(Step[Effect]):
+    """Ask an extra decider, all in the time of its table; give the strictest answer."""
+
+    decider: str
+    requests: tuple[DecisionRequest, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record(Step[Position | None]):
-    """Write an audit entry, with the change of an approval request in the same transaction.
+    """Write an audit entry, and what goes with it in the same transaction or not at all.
 
     ``durable`` entries are on disk when the step returns; others are accepted by a live writer.
+    ``charges`` is what the entry's call uses up of limits; ``gives_back`` takes that back.
     """
 
     entry: AuditEntry
     durable: bool
     change: ApprovalChange | None = None
     salt: bytes | None = field(default=None, repr=False)
+    charges: tuple[Spending, ...] = ()
+    gives_back: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,12 +274,30 @@ class ClaimLost(Exception):
     """The approval request was changed by somebody else in the meantime."""
 
 
+class LimitLost(Exception):
+    """Others have used up what a limit had left; ``key`` says which."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__("others have used up what a limit had left")
+        self.key = key
+
+
+class NoAnswer(Exception):
+    """An extra decider gave no answer; ``problem`` says why, and holds nothing of what it said."""
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+
 class Stage(Enum):
     """How far a call has come; the value names the part that works there."""
 
     CALL = "description"
     IDENTITY = "identity"
+    CIRCUMSTANCES = "circumstances"
     POLICY = "policy"
+    DECIDERS = "extra deciders"
     CONTENT = "classification"
     VAULT = "vault"
     CONSENT = "approvals"
@@ -240,11 +316,14 @@ class Progress:
     trace: Trace
     stage: Stage = Stage.CALL
     call: Call | None = None
+    decided: tuple[Call, Circumstances, Decision] | None = None
     decision: Decision | None = None
     reason: Reason | None = None
     classes: Mapping[str, int] = field(default_factory=dict)
     answered: Mapping[str, int] = field(default_factory=dict)
     approval: ApprovalRequest | None = None
+    notes: dict[str, str] = field(default_factory=dict)
+    charged: tuple[Spending, ...] = ()
     claimed: bool = False
     intended: bool = False
     dispatched: bool = False

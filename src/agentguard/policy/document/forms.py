@@ -203,4 +203,5 @@ def decider_form(decider: DeciderSpec) -> Frozen:
         "tools": names_form(decider.tools),
         "models": decider.models,
         "within": decider.within.total_seconds(),
+        "approval": decider.approval,
     }

@@ -87,6 +87,8 @@ class DeciderSpec:
         tools: the tools whose calls it is asked about: names, groups and globs.
         models: whether it is asked about model calls.
         within: how long it may take to answer; later means no.
+        approval: the approval profile of those who are asked where it says that a person must
+            agree to what the rules allow; None where it then denies.
     """
 
     name: str
@@ -94,3 +96,4 @@ class DeciderSpec:
     tools: tuple[str, ...] = ("*",)
     models: bool = False
     within: timedelta = timedelta(seconds=2)
+    approval: str | None = None

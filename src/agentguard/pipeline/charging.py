@@ -1,0 +1,53 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""What does a call use up, and whose account is charged?
+
+Reads the charges off a decision. How much is left is compared where they are written.
+
+INVARIANT: a grant has one account wherever it is used, a limit one for each session
+(tests/pipeline/test_charging.py).
+"""
+
+from agentguard.pipeline.steps import Progress
+from agentguard.vocabulary import Account, Caller, Charge, ChargeLimits, Effect, Spending
+
+
+def account_of(key: str, caller: Caller) -> Account:
+    """Return the account that a key stands for."""
+    for grant in caller.grants:
+        if key.startswith(f"grant:{grant.id}:"):
+            return Account(scope=grant.id, key=key)
+    return Account(scope=caller.session_key, key=key)
+
+
+def charges_of(progress: Progress) -> tuple[Charge, ...]:
+    """Return what the decision makes the call use up."""
+    decision = progress.decision
+    if decision is None or decision.effect is Effect.DENY:
+        return ()
+    duties = [each for each in decision.obligations if isinstance(each, ChargeLimits)]
+    return tuple(charge for each in duties for charge in each.charges)
+
+
+def spendings_of(progress: Progress) -> tuple[Spending, ...]:
+    """Return what is charged to which account; the strictest where one is named twice."""
+    caller, found = progress.attempt.caller, dict[Account, Spending]()
+    if caller is None:
+        return ()
+    for each in charges_of(progress):
+        account = account_of(each.key, caller)
+        known = found.get(account)
+        found[account] = Spending(
+            account=account,
+            amount=each.amount if known is None else max(each.amount, known.amount),
+            most=each.most if known is None else min(each.most, known.most),
+        )
+    return tuple(found[account] for account in sorted(found))
+
+
+def limits_near(progress: Progress) -> tuple[str, ...]:
+    """Return the limits of the rule that would have allowed the call."""
+    near = None if progress.decision is None else progress.decision.nearest
+    rules = progress.core.policy.rules if near is not None else ()
+    names = next((rule.limits for rule in rules if near is not None and rule.id == near.rule), ())
+    return tuple(f"limit:{name}" for name in names)

@@ -1,0 +1,138 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""What else must be known before a call is decided?
+
+Part of step 3: which objects the call is about, where its files lead, and what the session has
+used up of its limits. It asks for nothing that no rule needs, and decides nothing.
+
+INVARIANT: what cannot be found out refuses the call (tests/attacks/test_steps.py), or is left
+out of the circumstances, which are then read strictly.
+"""
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+
+from agentguard.canonical import Frozen
+from agentguard.errors import DeniedByPolicy
+from agentguard.pipeline.charging import account_of
+from agentguard.pipeline.steps import (
+    FindResources,
+    Flow,
+    Progress,
+    ReadSpent,
+    ResolvePaths,
+    perform,
+)
+from agentguard.vocabulary import Call, Caller, Circumstances, Reason, ToolCall
+
+LONGEST_PATH = 4096
+"""No system opens a longer one."""
+
+
+def found_out(progress: Progress, caller: Caller, call: Call) -> Flow[Circumstances]:
+    """Find out what the decision depends on beside the call and its chain.
+
+    Raises:
+        DeniedByPolicy: the host does not say which objects the call is about.
+    """
+    now = progress.core.now()
+    resources = yield from _resources(progress, call)
+    paths = yield from _paths(progress, call, resources)
+    spent = yield from _spent(progress, caller, call)
+    return Circumstances(
+        now=now,
+        environment=caller.environment,
+        grants=caller.grants,
+        paths=paths,
+        resources=resources,
+        spent=spent,
+    )
+
+
+def _resources(progress: Progress, call: Call) -> Flow[tuple[str, ...] | None]:
+    """Ask the host which objects a call is about, where its tool has any."""
+    if not isinstance(call, ToolCall):
+        return None
+    tool = progress.core.policy.tools.get(call.tool)
+    if tool is None or tool.resource is None:
+        return None
+    found: object = None
+    try:
+        found = yield from perform(FindResources(call))
+    except Exception:  # noqa: BLE001 - the host's code may raise anything, and it may hold anything
+        found = None
+    ids = _ids(found)
+    if ids is None:
+        progress.reason = Reason.RESOURCE_DENIED
+        raise DeniedByPolicy(
+            f"it cannot be said which {tool.resource!r} the call of tool {call.tool!r} is about",
+            remedy="the function given as resource= must return an id, or a list of ids, as text",
+        )
+    return ids
+
+
+def _ids(found: object) -> tuple[str, ...] | None:
+    """Return ids, each once; None unless there is one and all are texts with something in them."""
+    if type(found) is str:
+        found = (found,)
+    if not isinstance(found, tuple | list | set | frozenset) or not found:
+        return None
+    if not all(type(each) is str and each for each in found):
+        return None
+    return tuple(sorted(set(found)))
+
+
+def _paths(
+    progress: Progress, call: Call, resources: tuple[str, ...] | None
+) -> Flow[Mapping[str, str | None]]:
+    """Ask where the files in arguments lead, and the folders that rules compare them with."""
+    if not isinstance(call, ToolCall):
+        return {}
+    needs = progress.core.needs
+    roots = needs.roots.get(call.tool)
+    if roots is None and not needs.every_text:
+        return {}
+    texts = set(roots or ())
+    for text in (*_texts(call.resolved), *(resources or ())):
+        if (needs.every_text or text.startswith("/")) and _may_be_path(text):
+            texts.add(text)
+    if not texts:
+        return {}
+    paths = yield from perform(ResolvePaths(tuple(sorted(texts))))
+    return paths
+
+
+def _may_be_path(text: str) -> bool:
+    return 0 < len(text) <= LONGEST_PATH and "\0" not in text
+
+
+def _texts(value: Frozen) -> Iterator[str]:
+    """Yield every text in a value, names of members included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for name, member in value.items():
+            yield name
+            yield from _texts(member)
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _texts(item)
+
+
+def _spent(progress: Progress, caller: Caller, call: Call) -> Flow[Mapping[str, Decimal]]:
+    """Ask what is used up of every limit that the call may be counted under."""
+    needs = progress.core.needs
+    if isinstance(call, ToolCall):
+        names = needs.limits.get(call.tool, ())
+        keys = [f"limit:{name}" for name in names]
+        for grant in caller.grants:
+            if grant.calls is not None:
+                keys.append(f"grant:{grant.id}:calls")
+            keys.extend(f"grant:{grant.id}:sum:{argument}" for argument in grant.sums)
+    else:
+        keys = [f"limit:{name}" for name in needs.model_limits]
+    if not keys:
+        return {}
+    accounts = tuple(account_of(key, caller) for key in keys)
+    used = yield from perform(ReadSpent(accounts))
+    return {account.key: used[account] for account in accounts}
