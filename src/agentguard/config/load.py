@@ -246,6 +246,7 @@ def _examine(
     from agentguard.config.names import check_model, check_names
     from agentguard.config.reading import read
     from agentguard.config.rule_files import rule_files
+    from agentguard.config.schema_files import with_schemas
     from agentguard.config.sources import fetch
     from agentguard.config.vaults import vault_of
 
@@ -272,7 +273,8 @@ def _examine(
         offered_deciders(reading.document.deciders, report.add)
     detection = reading.document.detection
     files, rules = rule_files(detection.rule_files, folder, report.add, with_rules=env is not None)
-    document = replace(reading.document, detection=replace(detection, rule_files=files))
+    document = with_schemas(reading.document, reading.schema_files, folder, report.add)
+    document = replace(document, detection=replace(detection, rule_files=files))
     check_deciders(document, report.add)
     check_names(document, reading.classes, report.add)
     if env is not None and detection.names_model is not None:

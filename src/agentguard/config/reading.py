@@ -83,6 +83,7 @@ class Reading:
     Attributes:
         document: the policy tables.
         classes: the class tables, in the order of the file.
+        schema_files: for each tool the file that describes its arguments, None for none.
         store: where the store lies, as written; None for the default.
         vault: how the vault is kept beyond the process, None for not at all.
         facts: how the facts of decisions are kept for replays, None for not at all.
@@ -90,6 +91,7 @@ class Reading:
 
     document: PolicyDocument
     classes: tuple[ClassTable, ...]
+    schema_files: tuple[str | None, ...]
     store: str | None
     vault: VaultTable | None
     facts: FactsTable | None
@@ -108,6 +110,7 @@ def read(tables: Mapping[str, Any], built_in: tuple[DataClass, ...], tell: Tell)
         tell(("version",), f"must be {VERSION}")
     deployment = _one(DeploymentTable, file.deployment, "deployment", tell)
     classes = tuple(table for _, table in _each(ClassTable, file.class_, "class", tell))
+    tools = _each(ToolTable, file.tool, "tool", tell)
     document = PolicyDocument(
         name=file.name or "",
         identities=tuple(
@@ -115,9 +118,7 @@ def read(tables: Mapping[str, Any], built_in: tuple[DataClass, ...], tell: Tell)
             for path, table in _each(IdentityTable, file.identity, "identity", tell)
         ),
         groups=_groups(file.groups, "groups", tell),
-        tools=tuple(
-            _tool(table, path, tell) for path, table in _each(ToolTable, file.tool, "tool", tell)
-        ),
+        tools=tuple(_tool(table, path, tell) for path, table in tools),
         rules=tuple(
             _rule(table, path, tell) for path, table in _each(RuleTable, file.rule, "rule", tell)
         ),
@@ -149,7 +150,12 @@ def read(tables: Mapping[str, Any], built_in: tuple[DataClass, ...], tell: Tell)
     vault = None if file.vault is None else _one(VaultTable, file.vault, "vault", tell)
     facts = None if file.facts is None else _one(FactsTable, file.facts, "facts", tell)
     return Reading(
-        document=document, classes=classes, store=deployment.store, vault=vault, facts=facts
+        document=document,
+        classes=classes,
+        schema_files=tuple(table.schema_file for _, table in tools),
+        store=deployment.store,
+        vault=vault,
+        facts=facts,
     )
 
 

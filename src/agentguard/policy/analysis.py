@@ -16,6 +16,7 @@ from agentguard.policy.globs import is_glob
 from agentguard.policy.hosted_types import KNOWN_TYPES
 from agentguard.policy.issuer_flaws import issuer_doubts
 from agentguard.policy.rules import CompiledRule, compile_rules
+from agentguard.policy.tool_schemas import argument_doubts
 from agentguard.vocabulary import Action, Effect, Impact, Profile
 
 
@@ -35,6 +36,7 @@ def doubts_about(document: PolicyDocument) -> tuple[Flaw, ...]:
                 *_shadowed(rule, rules),
             )
         )
+    doubts += argument_doubts(document)
     doubts += _unknown_types(document)
     doubts += _quiet_detection(document)
     doubts += _passing_classes(document)

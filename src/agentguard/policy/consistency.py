@@ -32,6 +32,7 @@ from agentguard.policy.flaws import (
 from agentguard.policy.issuer_flaws import issuer_flaws
 from agentguard.policy.origins import parse_host
 from agentguard.policy.rule_flaws import rule_flaws
+from agentguard.policy.tool_schemas import schema_flaws
 from agentguard.vocabulary import ApprovalProfile
 
 _DEFINITION = re.compile(r"sha256:[0-9a-f]{64}")
@@ -46,6 +47,7 @@ def flaws_of(document: PolicyDocument) -> tuple[Flaw, ...]:
         _groups,
         _tools,
         rule_flaws,
+        schema_flaws,
         _profiles,
         class_flaws,
         _providers,
