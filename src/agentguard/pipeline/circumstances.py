@@ -23,6 +23,7 @@ from agentguard.pipeline.steps import (
     ResolvePaths,
     perform,
 )
+from agentguard.policy.grants import roots_of
 from agentguard.vocabulary import Call, Caller, Circumstances, Reason, ToolCall
 
 LONGEST_PATH = 4096
@@ -37,7 +38,7 @@ def found_out(progress: Progress, caller: Caller, call: Call) -> Flow[Circumstan
     """
     now = progress.core.now()
     resources = yield from _resources(progress, call)
-    paths = yield from _paths(progress, call, resources)
+    paths = yield from _paths(progress, caller, call, resources)
     spent = yield from _spent(progress, caller, call)
     return Circumstances(
         now=now,
@@ -83,16 +84,15 @@ def _ids(found: object) -> tuple[str, ...] | None:
 
 
 def _paths(
-    progress: Progress, call: Call, resources: tuple[str, ...] | None
+    progress: Progress, caller: Caller, call: Call, resources: tuple[str, ...] | None
 ) -> Flow[Mapping[str, str | None]]:
-    """Ask where the files in arguments lead, and the folders that rules compare them with."""
+    """Ask where files in arguments lead, and folders that rules and grants compare them with."""
     if not isinstance(call, ToolCall):
         return {}
     needs = progress.core.needs
-    roots = needs.roots.get(call.tool)
-    if roots is None and not needs.every_text:
+    texts = {*needs.roots.get(call.tool, ()), *roots_of(caller.grants, call.tool)}
+    if not texts and not needs.every_text:
         return {}
-    texts = set(roots or ())
     for text in (*_texts(call.resolved), *(resources or ())):
         if (needs.every_text or text.startswith("/")) and _may_be_path(text):
             texts.add(text)
