@@ -117,7 +117,13 @@ class Guard:
 
     @overload
     def tool(
-        self, /, *, name: str | None = None, impact: str | None = None
+        self,
+        /,
+        *,
+        name: str | None = None,
+        impact: str | None = None,
+        resource: Callable[..., Any] | None = None,
+        access: Callable[..., Any] | None = None,
     ) -> Callable[[F], F]: ...
 
     def tool(
@@ -127,6 +133,8 @@ class Guard:
         *,
         name: str | None = None,
         impact: str | None = None,
+        resource: Callable[..., Any] | None = None,
+        access: Callable[..., Any] | None = None,
     ) -> Any:
         """Guard a function as a tool; a decorator, with or without arguments.
 
@@ -134,17 +142,30 @@ class Guard:
             function: a sync or async function, or a bound method.
             name: the tool's name in the policy; the function's own name if None.
             impact: what the tool can do; must agree with the policy.
+            resource: for a tool whose policy names a kind of object: takes the arguments, a
+                mapping that cannot be changed, and returns the id of the object that the call is
+                about, or a list of ids, as text.
+            access: takes a ``Principal`` and an id, and returns True where that principal may
+                reach that object. Asked for everybody behind the call, the person included.
 
         Raises:
             TypeError: a generator function, or another shape that cannot be guarded.
-            ConfigError: the policy does not know the tool, or knows it otherwise.
+            ConfigError: the policy does not know the tool, or knows it otherwise; or nothing says
+                which objects the tool may act on.
         """
         from agentguard.integrations.functions import guard_function
 
         known = None if impact is None else Impact(impact)
 
         def decorate(plain: F) -> F:
-            return guard_function(plain, self._parts.enforcer, name=name, impact=known)
+            return guard_function(
+                plain,
+                self._parts.enforcer,
+                name=name,
+                impact=known,
+                resource=resource,
+                access=access,
+            )
 
         return decorate if function is None else decorate(function)
 

@@ -37,12 +37,18 @@ OPERATION = f"{PREFIX}.operation.name"
 BOUNDARY = f"{PREFIX}.boundary"
 IDENTITY_ID = f"{PREFIX}.identity.id"
 IDENTITY_TYPE = f"{PREFIX}.identity.type"
+IDENTITY_ASSURANCE = f"{PREFIX}.identity.assurance"
+ENVIRONMENT = f"{PREFIX}.environment.name"
 POLICY_ID = f"{PREFIX}.policy.id"
 POLICY_VERSION = f"{PREFIX}.policy.version"
 ENFORCEMENT_MODE = f"{PREFIX}.enforcement.mode"
 DECISION_OUTCOME = f"{PREFIX}.decision.outcome"
 DECISION_REASON = f"{PREFIX}.decision.reason"
 DECISION_RULE = f"{PREFIX}.decision.rule.id"
+DECIDER = f"{PREFIX}.decider.name"
+LIMITS = f"{PREFIX}.limit.names"
+SHADOW_OUTCOME = f"{PREFIX}.shadow.outcome"
+SHADOW_RULE = f"{PREFIX}.shadow.rule.id"
 REDACTION_COUNT = f"{PREFIX}.redaction.count"
 REDACTION_CLASSES = f"{PREFIX}.redaction.classes"
 REDACTION_DIRECTION = f"{PREFIX}.redaction.direction"
@@ -137,12 +143,7 @@ def _conclusion(report: Report) -> dict[str, str | int | tuple[str, ...]]:
     if report.reason is Reason.APPROVAL_PENDING:
         outcome = "pending"
     found: dict[str, str | int | tuple[str, ...]] = {DECISION_OUTCOME: outcome}
-    if report.reason is not None:
-        found[DECISION_REASON] = report.reason.value
-    if report.rule is not None:
-        found[DECISION_RULE] = report.rule
-    if report.approval_id is not None:
-        found[APPROVAL_ID] = report.approval_id
+    found |= _grounds(report)
     if report.classes:
         found[REDACTION_COUNT] = sum(report.classes.values())
         found[REDACTION_CLASSES] = tuple(sorted(report.classes))
@@ -150,6 +151,21 @@ def _conclusion(report: Report) -> dict[str, str | int | tuple[str, ...]]:
     if report.error is not None and report.reason is not Reason.APPROVAL_PENDING:
         found[ERROR_TYPE] = _error_type(report)
     return found
+
+
+def _grounds(report: Report) -> dict[str, str | tuple[str, ...]]:
+    """Return what the decision rested on."""
+    shadow = report.shadow
+    told: dict[str, str | tuple[str, ...] | None] = {
+        DECISION_REASON: None if report.reason is None else report.reason.value,
+        DECISION_RULE: report.rule,
+        DECIDER: report.decider,
+        LIMITS: report.limits or None,
+        SHADOW_OUTCOME: None if shadow is None else shadow.effect.value,
+        SHADOW_RULE: None if shadow is None else shadow.rule,
+        APPROVAL_ID: report.approval_id,
+    }
+    return {name: value for name, value in told.items() if value is not None}
 
 
 def _error_type(report: Report) -> str:
@@ -205,6 +221,9 @@ class Telemetry:
             attributes[name] = attempt.target
         if caller is not None:
             attributes[GEN_AI_CONVERSATION] = caller.session_key
+            attributes[IDENTITY_ASSURANCE] = caller.chain.assurance.value
+            if caller.environment is not None:
+                attributes[ENVIRONMENT] = caller.environment
             if caller.chain.actor.kind is PrincipalKind.AGENT:
                 attributes["gen_ai.agent.name"] = caller.chain.actor.id
         name = f"guard {attempt.operation} {attempt.target}".rstrip()

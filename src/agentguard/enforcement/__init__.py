@@ -12,7 +12,7 @@ The order of the steps is written in ``pipeline``.
 from agentguard.enforcement.consultation import Consulted
 from agentguard.enforcement.crossing import Crossing
 from agentguard.enforcement.drivers import Enforcer
-from agentguard.enforcement.hooks import ResourceHooks
+from agentguard.enforcement.hooks import Hook, ResourceHooks, hooks_for
 from agentguard.enforcement.performing import Backing
 from agentguard.enforcement.sessions import Sessions
 from agentguard.enforcement.streams import OpenStream
@@ -22,7 +22,9 @@ __all__ = [
     "Consulted",
     "Crossing",
     "Enforcer",
+    "Hook",
     "OpenStream",
     "ResourceHooks",
     "Sessions",
+    "hooks_for",
 ]

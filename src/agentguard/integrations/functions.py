@@ -22,7 +22,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
 from agentguard.canonical import Frozen, NotCanonical, canonical_bytes, digest, freeze, thaw
-from agentguard.enforcement import Crossing, Enforcer
+from agentguard.enforcement import Crossing, Enforcer, Hook, ResourceHooks, hooks_for
 from agentguard.errors import ConfigError, ContentRefused, GuardFailure
 from agentguard.pipeline import Response
 from agentguard.vocabulary import Boundary, Call, Impact, ToolCall
@@ -35,7 +35,13 @@ _COPIED = ("__module__", "__name__", "__qualname__", "__doc__")
 
 
 def guard_function(
-    function: F, enforcer: Enforcer, *, name: str | None = None, impact: Impact | None = None
+    function: F,
+    enforcer: Enforcer,
+    *,
+    name: str | None = None,
+    impact: Impact | None = None,
+    resource: Hook | None = None,
+    access: Hook | None = None,
 ) -> F:
     """Return a function of the same signature whose every call passes the guard.
 
@@ -44,21 +50,29 @@ def guard_function(
         enforcer: takes the calls through the guard.
         name: the tool's name in the policy; the function's own name if None.
         impact: what the author believes the tool can do; must agree with the policy.
+        resource: gives the ids of the objects that a call is about, from its arguments.
+        access: says whether a principal may reach an object.
 
     Raises:
         TypeError: not a function, a generator function, an unbound method, or a function that
             takes any number of arguments.
-        ConfigError: the policy does not know the tool, or knows another impact or definition.
+        ConfigError: the policy does not know the tool, knows another impact or definition, or
+            disagrees on whether it acts on objects.
     """
     if _is_guarded_here(function, enforcer, name, impact):
+        if resource is not None or access is not None:
+            raise ConfigError("the function is guarded already, without this resource= or access=")
         return function
     _refuse_shape(function)
     signature = inspect.signature(function)
     tool = name or function.__name__
     definition = definition_digest(tool, function, signature)
     _check_against_policy(enforcer, tool, impact, definition)
-    guarded = _Tool(function, signature, tool, definition, enforcer)
-    wrapper = guarded.asynchronous() if inspect.iscoroutinefunction(function) else guarded.plain()
+    runs_async = inspect.iscoroutinefunction(function)
+    policy = enforcer.core.policy
+    hooks = hooks_for(policy, tool, resource, access, asynchronous=runs_async)
+    guarded = _Tool(function, signature, tool, definition, enforcer, hooks)
+    wrapper = guarded.asynchronous() if runs_async else guarded.plain()
     _dress(wrapper, function, signature)
     _GUARDED[wrapper] = (weakref.ref(enforcer), tool)
     return cast("F", wrapper)
@@ -159,7 +173,9 @@ class _Tool:
         tool: str,
         definition: str,
         enforcer: Enforcer,
+        hooks: ResourceHooks | None,
     ) -> None:
+        self._hooks = hooks
         self._function = function
         self._signature = signature
         self._tool = tool
@@ -186,6 +202,7 @@ class _Tool:
             target=self._tool,
             carried=None,
             describe=lambda call_id: self._describe(call_id, args, kwargs),
+            hooks=self._hooks,
         )
 
     def _describe(self, call_id: str, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> ToolCall:

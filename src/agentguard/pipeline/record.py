@@ -355,4 +355,7 @@ def report(
         approval_id=None if progress.approval is None else progress.approval.id,
         outcome=outcome if progress.dispatched else None,
         error=None if ending is None else type(ending).__name__,
+        shadow=None if decision is None else decision.shadow,
+        limits=tuple(sorted({each.key for each in charges_of(progress)})),
+        decider=progress.notes.get("decider"),
     )

@@ -37,6 +37,7 @@ from agentguard.vocabulary import (
     Position,
     Principal,
     Reason,
+    Shadow,
     Spending,
     ToolCall,
 )
@@ -261,6 +262,9 @@ class Report:
     approval_id: str | None = None
     outcome: Outcome | None = None
     error: str | None = None
+    shadow: Shadow | None = None
+    limits: tuple[str, ...] = ()
+    decider: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

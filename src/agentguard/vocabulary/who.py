@@ -81,6 +81,12 @@ class Chain:
         return self.principals[1:] if self.person is not None else self.principals
 
     @property
+    def assurance(self) -> Assurance:
+        """How surely everybody in the chain is known, at least."""
+        order = list(Assurance)
+        return min((each.assurance for each in self.principals), key=order.index)
+
+    @property
     def ids(self) -> tuple[str, ...]:
         """The ids of the principals, in the order of the chain."""
         return tuple(principal.id for principal in self.principals)
