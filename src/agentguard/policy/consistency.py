@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Does a policy contradict itself, or name what it does not declare?
 
-Checks a parsed document as a whole; shapes are checked where the file is read. Rules and classes
-have modules of their own.
+Checks a parsed document as a whole; shapes are checked where the file is read. Rules, classes,
+limits, issuers and environments have modules of their own.
 """
 
 import base64
@@ -20,6 +20,7 @@ from agentguard.policy.document import (
     PolicyDocument,
     ToolSpec,
 )
+from agentguard.policy.environment_flaws import environment_flaws
 from agentguard.policy.flaws import (
     IDENTITY,
     NAME,
@@ -30,8 +31,10 @@ from agentguard.policy.flaws import (
     is_person,
 )
 from agentguard.policy.issuer_flaws import issuer_flaws
+from agentguard.policy.limit_flaws import limit_flaws
 from agentguard.policy.origins import parse_host
 from agentguard.policy.rule_flaws import rule_flaws
+from agentguard.policy.tool_rule_flaws import selection_flaws, tool_rule_flaws
 from agentguard.policy.tool_schemas import schema_flaws
 from agentguard.vocabulary import ApprovalProfile
 
@@ -46,13 +49,18 @@ def flaws_of(document: PolicyDocument) -> tuple[Flaw, ...]:
         _identities,
         _groups,
         _tools,
+        limit_flaws,
         rule_flaws,
+        tool_rule_flaws,
+        environment_flaws,
         schema_flaws,
         _profiles,
         class_flaws,
         _providers,
         _surfaces,
         issuer_flaws,
+        _secret_stores,
+        _deciders,
     )
     return tuple(flaw for check in checks for flaw in check(document))
 
@@ -66,6 +74,20 @@ def _identities(document: PolicyDocument) -> Iterator[Flaw]:
             yield Flaw(
                 ("identity", index, "owner"), f"must be a person 'user:...', not {identity.owner!r}"
             )
+        if "id" in identity.claims:
+            yield Flaw(("identity", index, "claims", "id"), "is the id itself: take another name")
+    yield from _identity_keys(document)
+
+
+def _identity_keys(document: PolicyDocument) -> Iterator[Flaw]:
+    owners: dict[str, str] = {}
+    for index, identity in enumerate(document.identities):
+        for place, key in enumerate(identity.keys):
+            path: Path = ("identity", index, "keys", place)
+            if not _is_public_key(key):
+                yield Flaw(path, "must be 'ed25519:' and a public key of 32 bytes in base64")
+            if owners.setdefault(key, identity.id) != identity.id:
+                yield Flaw(path, f"is a key of {owners[key]!r}, too: one key proves one identity")
 
 
 def _not_an_id(name: str) -> str:
@@ -128,6 +150,8 @@ def _meant_for_functions(tool: ToolSpec) -> Iterator[str]:
         yield "definition"
     if tool.idempotency is not Idempotency.NONE:
         yield "idempotency"
+    if tool.resource is not None:
+        yield "resource"
 
 
 def _profiles(document: PolicyDocument) -> Iterator[Flaw]:
@@ -174,6 +198,29 @@ def _is_public_key(key: str) -> bool:
     except (binascii.Error, ValueError):
         return False
     return len(raw) == _KEY_BYTES
+
+
+def _secret_stores(document: PolicyDocument) -> Iterator[Flaw]:
+    yield from duplicates("secret_store", "name", (each.name for each in document.secret_stores))
+    for index, store in enumerate(document.secret_stores):
+        path: Path = ("secret_store", index)
+        if not NAME.fullmatch(store.name):
+            yield Flaw((*path, "name"), f"must be a name, not {store.name!r}")
+        if not (store.hosts or store.paths or store.addresses):
+            yield Flaw(path, "keeps nothing away: name 'hosts', 'paths' or 'addresses'")
+
+
+def _deciders(document: PolicyDocument) -> Iterator[Flaw]:
+    profiles = {profile.name for profile in document.profiles}
+    yield from duplicates("decider", "name", (each.name for each in document.deciders))
+    for index, decider in enumerate(document.deciders):
+        path: Path = ("decider", index)
+        yield from selection_flaws((*path, "tool"), decider.tools, document)
+        if not decider.within:
+            yield Flaw((*path, "within"), "must be longer than nothing")
+        if decider.approval is not None and decider.approval not in profiles:
+            message = f"approval profile {decider.approval!r} is not declared"
+            yield Flaw((*path, "approval"), message)
 
 
 def _surfaces(document: PolicyDocument) -> Iterator[Flaw]:

@@ -22,7 +22,8 @@ from agentguard.vocabulary import Charge
 # Of the module's own: the host may have set another precision for its threads.
 _EXACT = Context(prec=60)
 BEYOND = 10**15
-_MOST_PLACES = Decimal("1e-12")
+PLACES = 12
+_SMALLEST = Decimal(1).scaleb(-PLACES)
 _PLAIN = re.compile(r"[+-]?[0-9]{1,15}(?:\.[0-9]{1,12})?")
 
 
@@ -90,7 +91,7 @@ def amount_of(value: Frozen) -> Decimal | None:
     if type(value) is int and abs(value) <= LARGEST_INTEGER:
         amount = Decimal(value)
     elif type(value) is float and abs(value) < BEYOND:
-        amount = Decimal(repr(value)).quantize(_MOST_PLACES, rounding=ROUND_CEILING, context=_EXACT)
+        amount = Decimal(repr(value)).quantize(_SMALLEST, rounding=ROUND_CEILING, context=_EXACT)
     elif type(value) is str and _PLAIN.fullmatch(value):
         amount = Decimal(value)
     return amount if amount is not None and 0 <= amount < BEYOND else None

@@ -1,10 +1,13 @@
 # SPDX-FileCopyrightText: The agentguard authors
 # SPDX-License-Identifier: Apache-2.0
-"""Does a rule name what is not declared, or say what a rule cannot say?"""
+"""Does a rule name what is not declared, or say what a rule cannot say?
+
+What is said of tools has a module of its own.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 
-from agentguard.policy.document import ANYBODY, GROUP, PolicyDocument, RuleSpec, ToolSpec
+from agentguard.policy.document import ANYBODY, GROUP, PolicyDocument, RuleSpec
 from agentguard.policy.flaws import NAME, Flaw, Path, declared_identities, duplicates, is_person
 from agentguard.policy.globs import Glob, is_glob
 from agentguard.vocabulary import Effect, Kind
@@ -17,7 +20,6 @@ def rule_flaws(document: PolicyDocument) -> Iterator[Flaw]:
     """Find the flaws of a document's rules."""
     yield from duplicates("rule", "id", (each.id for each in document.rules))
     declared = declared_identities(document)
-    tools = {each.name: each for each in document.tools}
     providers = frozenset(each.id for each in document.providers)
     profiles = frozenset(each.name for each in document.profiles)
     for index, rule in enumerate(document.rules):
@@ -26,10 +28,9 @@ def rule_flaws(document: PolicyDocument) -> Iterator[Flaw]:
             yield Flaw((*path, "id"), f"must be a name, not {rule.id!r}")
         yield from _who(path, rule, document.groups, declared)
         yield from _persons(path, rule, document.groups)
-        yield from _target(path, rule, tools, providers)
+        yield from _target(path, rule, providers)
         yield from _model_call(path, rule)
         yield from _approval(path, rule, profiles)
-        yield from _held(path, rule, tools)
         yield from _duplicates_of_arguments(path, rule)
 
 
@@ -74,20 +75,14 @@ def _group(
             yield Flaw(path, f"member {member!r} of {name!r} is not {wanted}")
 
 
-def _target(
-    path: Path, rule: RuleSpec, tools: Mapping[str, ToolSpec], providers: frozenset[str]
-) -> Iterator[Flaw]:
-    if bool(rule.tools) == bool(rule.providers):
-        problem = "both" if rule.tools else "neither"
+def _target(path: Path, rule: RuleSpec, providers: frozenset[str]) -> Iterator[Flaw]:
+    names_tools = bool(rule.tools or rule.impacts)
+    if names_tools == bool(rule.providers):
+        problem = "both" if names_tools else "neither"
         yield Flaw(path, f"must name either 'tool' or 'provider', but names {problem}")
-    for name in rule.tools:
-        if name not in tools:
-            yield Flaw((*path, "tool"), f"tool {name!r} is not declared")
     for name in rule.providers:
         if name not in providers:
             yield Flaw((*path, "provider"), f"provider {name!r} is not declared")
-    if rule.arguments and not rule.tools:
-        yield Flaw((*path, "args"), "belong to a rule that names a tool")
 
 
 def _model_call(path: Path, rule: RuleSpec) -> Iterator[Flaw]:
@@ -120,21 +115,6 @@ def _model_call(path: Path, rule: RuleSpec) -> Iterator[Flaw]:
 def _takes_a_model(operation: str) -> bool:
     """Say so of a name of the semantic conventions; what a pair takes is not known here."""
     return operation == Kind.INFERENCE or (operation not in _KINDS and " " not in operation)
-
-
-def _held(path: Path, rule: RuleSpec, tools: Mapping[str, ToolSpec]) -> Iterator[Flaw]:
-    """Find rules that would hold what cannot be held."""
-    if rule.effect is not Effect.APPROVE:
-        return
-    for name in rule.tools:
-        hosted = tools[name].hosted if name in tools else frozenset()
-        if hosted:
-            message = (
-                f"tool {name!r} runs at the provider and cannot be held: use 'allow' or 'deny'"
-            )
-            if "mcp" in hosted:
-                message += "; demand args.require_approval = { const = 'always' }"
-            yield Flaw((*path, "then"), message)
 
 
 def _approval(path: Path, rule: RuleSpec, profiles: frozenset[str]) -> Iterator[Flaw]:
