@@ -7,7 +7,7 @@ schema that the policy holds of it. What an annotation means beyond JSON is not 
 argument may be anything.
 
 INVARIANT: a rule that some call of the function satisfies is no reason to refuse the function
-(tests/integrations/test_signatures.py).
+(tests/enforcement/test_signatures.py).
 """
 
 import inspect
