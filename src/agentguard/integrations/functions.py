@@ -23,6 +23,7 @@ from typing import Any, TypeVar, cast
 
 from agentguard.canonical import Frozen, NotCanonical, canonical_bytes, digest, freeze, thaw
 from agentguard.enforcement import Crossing, Enforcer, Hook, ResourceHooks, hooks_for
+from agentguard.enforcement.signatures import check_signature
 from agentguard.errors import ConfigError, ContentRefused, GuardFailure
 from agentguard.pipeline import Response
 from agentguard.vocabulary import Boundary, Call, Impact, ToolCall
@@ -68,6 +69,7 @@ def guard_function(
     tool = name or function.__name__
     definition = definition_digest(tool, function, signature)
     _check_against_policy(enforcer, tool, impact, definition)
+    check_signature(enforcer.core.policy, tool, function, signature)
     runs_async = inspect.iscoroutinefunction(function)
     policy = enforcer.core.policy
     hooks = hooks_for(policy, tool, resource, access, asynchronous=runs_async)
