@@ -20,7 +20,7 @@ from opentelemetry.trace import TracerProvider
 from agentguard.classification import Classifier, build_classifier
 from agentguard.classification.engine import Engine
 from agentguard.classification.names import NAME_CLASSES, Names
-from agentguard.config import Settings, VaultSettings
+from agentguard.config import FactsSettings, Settings, VaultSettings
 from agentguard.enforcement import Backing, Consulted, Enforcer
 from agentguard.errors import ConfigError, Problem
 from agentguard.identity import Declaration, Declarations, Identities
@@ -30,6 +30,7 @@ from agentguard.pipeline import Core
 from agentguard.policy import Glob, Path, Policy, is_glob, key_of
 from agentguard.redaction import PlacedClasses
 from agentguard.stores import (
+    FactsKeeper,
     Journal,
     KeyRing,
     SqliteStore,
@@ -199,6 +200,7 @@ def assemble(
         random=secrets.token_bytes,
         lease=LEASE,
         placed=placed_by(policy),
+        keeps_facts=settings.facts is not None,
     )
     telemetry = Telemetry(
         policy_name=policy.name,
@@ -207,7 +209,12 @@ def assemble(
         provider=tracer_provider,
     )
     backing = Backing(
-        journal=journal, approvals=store, telemetry=telemetry, keeper=keeper, deciders=deciders
+        journal=journal,
+        approvals=store,
+        telemetry=telemetry,
+        keeper=keeper,
+        deciders=deciders,
+        facts=None if settings.facts is None else facts_keeper(settings.facts),
     )
     enforcer = Enforcer(core=core, identities=identities, backing=backing, new_call_id=new_id)
     return Parts(
@@ -242,6 +249,13 @@ def deciders_of(settings: Settings) -> tuple[Consulted, ...]:
         raise ConfigError(problems)
     return tuple(
         Consulted(name=spec.name, decider=made[spec.name], within=spec.within) for spec in specs
+    )
+
+
+def facts_keeper(facts: FactsSettings) -> FactsKeeper:
+    """Return what seals the facts of decisions, and opens them again."""
+    return FactsKeeper(
+        VaultKey(facts.key), tuple(map(VaultKey, facts.old_keys)), facts.expire_after
     )
 
 

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from agentguard.enforcement.hooks import ResourceHooks
+from agentguard.stores import SealedFacts
 from agentguard.vocabulary import (
     Account,
     ApprovalChange,
@@ -37,10 +38,13 @@ class Journal(Protocol):
         salt: bytes | None = None,
         charges: tuple[Spending, ...] = (),
         gives_back: bool = False,
+        facts: SealedFacts | None = None,
     ) -> Position | None:
         """Write one entry; see ``stores.Journal``."""
 
-    def offer(self, entry: AuditEntry, *, salt: bytes | None = None) -> bool:
+    def offer(
+        self, entry: AuditEntry, *, salt: bytes | None = None, facts: SealedFacts | None = None
+    ) -> bool:
         """Write one entry if that means no waiting; see ``stores.Journal``."""
 
 

@@ -36,13 +36,21 @@ from agentguard.pipeline import (
     ResolvePaths,
     Step,
 )
-from agentguard.stores import ChangeLost, LimitPassed, StoreFailure, VaultKeeper
+from agentguard.stores import (
+    ChangeLost,
+    FactsKeeper,
+    LimitPassed,
+    SealedFacts,
+    StoreFailure,
+    VaultKeeper,
+)
 from agentguard.telemetry import GuardSpan, Telemetry
 from agentguard.vocabulary import (
     Account,
     ApprovalRequest,
     ApprovalState,
     Caller,
+    EntryType,
     KnownValue,
     Position,
 )
@@ -69,6 +77,7 @@ class Backing:
         telemetry: makes the spans.
         keeper: keeps what was hidden beyond this process, None for not at all.
         deciders: those that the policy names, ready to be asked.
+        facts: seals what decisions rested on, None where that is not kept.
     """
 
     journal: Journal
@@ -76,6 +85,7 @@ class Backing:
     telemetry: Telemetry
     keeper: VaultKeeper | None = None
     deciders: tuple[Consulted, ...] = ()
+    facts: FactsKeeper | None = None
 
 
 class Performer:
@@ -88,6 +98,7 @@ class Performer:
         self.counts = Counts()
         self._core = core
         self._approvals = backing.approvals
+        self._facts = backing.facts
         self._consultation = Consultation(backing.deciders)
         self._sessions = Sessions(core.random, keeper=backing.keeper, now=core.now)
 
@@ -155,6 +166,7 @@ class Performer:
                 salt=step.salt,
                 charges=step.charges,
                 gives_back=step.gives_back,
+                facts=self._sealed(step),
             )
         )
 
@@ -162,7 +174,21 @@ class Performer:
         """Say whether the log took an entry at once, so that the event loop need not wait."""
         if step.durable or step.change is not None or step.charges or step.gives_back:
             return False
-        return self._written(lambda: self.journal.offer(step.entry, salt=step.salt))
+        return self._written(
+            lambda: self.journal.offer(step.entry, salt=step.salt, facts=self._sealed(step))
+        )
+
+    def _sealed(self, step: Record) -> SealedFacts | None:
+        """Return what a decision rested on, sealed; a refusal is written down without it, too."""
+        if self._facts is None or step.facts is None:
+            return None
+        try:
+            return self._facts.sealed(step.facts)
+        except StoreFailure as error:
+            if step.entry.type is EntryType.REFUSED:
+                return None
+            problem = str(error)
+        raise StoreFailure(problem)
 
     def _written(self, write: Callable[[], T]) -> T:
         failure = "the audit log cannot be written"

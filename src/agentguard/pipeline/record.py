@@ -26,6 +26,7 @@ from agentguard.errors import (
     UnguardedPath,
 )
 from agentguard.pipeline.charging import charges_of, limits_near, spendings_of
+from agentguard.pipeline.facts import facts_of, facts_of_refusal
 from agentguard.pipeline.steps import (
     ClaimLost,
     Conclude,
@@ -212,6 +213,7 @@ def intent(progress: Progress, call: Call, claim: ApprovalRequest | None) -> Flo
         change=change,
         salt=salt,
         charges=charges,
+        facts=facts_of(progress),
     )
     try:
         yield from perform(step)
@@ -310,7 +312,8 @@ def ended_badly(progress: Progress, ending: BaseException) -> Flow[BaseException
             yield from outcome(progress, how, error=type(ending).__name__)
         elif not progress.intended:
             refused = entry(progress, EntryType.REFUSED)
-            yield from perform(Record(entry=refused, durable=False))
+            facts = facts_of_refusal(progress)
+            yield from perform(Record(entry=refused, durable=False, facts=facts))
     except Exception as error:  # noqa: BLE001 - the first ending must reach the caller
         if progress.dispatched:
             told = GuardFailure(

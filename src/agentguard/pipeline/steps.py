@@ -18,6 +18,7 @@ from agentguard.errors import GuardFailure, IdentityRequired
 from agentguard.pipeline.needs import Needs, needs_of
 from agentguard.policy import Policy
 from agentguard.redaction import NOTHING_PLACED, Event, PlacedClasses, Released, StreamForm
+from agentguard.review.facts import DecidedCall
 from agentguard.session import Session
 from agentguard.vocabulary import (
     Account,
@@ -208,6 +209,7 @@ class Record(Step[Position | None]):
 
     ``durable`` entries are on disk when the step returns; others are accepted by a live writer.
     ``charges`` is what the entry's call uses up of limits; ``gives_back`` takes that back.
+    ``facts`` is what its decision rested on, where that is kept.
     """
 
     entry: AuditEntry
@@ -216,6 +218,7 @@ class Record(Step[Position | None]):
     salt: bytes | None = field(default=None, repr=False)
     charges: tuple[Spending, ...] = ()
     gives_back: bool = False
+    facts: DecidedCall | None = None
 
 
 @dataclass(frozen=True, slots=True)

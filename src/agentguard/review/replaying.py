@@ -35,6 +35,9 @@ from agentguard.vocabulary import (
     ToolCall,
 )
 
+LONGEST_PATH = 4096
+"""Of what is longer nobody asks where it leads."""
+
 NO_FACTS = "no facts of it are kept"
 
 
@@ -54,8 +57,8 @@ class Needs(Protocol):
         """Of each tool whose arguments may be files the folders that rules name."""
 
     @property
-    def every_text(self) -> bool:
-        """Whether any text of any tool's arguments may lead to a place of secrets."""
+    def secret_paths(self) -> tuple[str, ...]:
+        """The files and folders of places of secrets, to which any text may lead."""
 
 
 class Change(StrEnum):
@@ -183,11 +186,12 @@ class Replay:
 
     def _knows_files(self, decided: DecidedCall, call: ToolCall) -> bool:
         """Say whether it was recorded where the texts lead that may be files."""
-        roots = self._needs.roots.get(call.tool, ())
-        if not roots and not self._needs.every_text:
-            return True
-        named = {text for text in _texts(call.resolved) if text.startswith("/")}
-        return decided.paths.keys() >= named.union(roots)
+        secret = self._needs.secret_paths
+        asked = {*self._needs.roots.get(call.tool, ()), *secret}
+        if asked:
+            texts = filter(_may_be_path, _texts(call.resolved))
+            asked.update(text for text in texts if secret or text.startswith("/"))
+        return decided.paths.keys() >= asked
 
 
 def _broken(decision: Decision, call: ModelCall) -> Reason | None:
@@ -201,11 +205,16 @@ def _broken(decision: Decision, call: ModelCall) -> Reason | None:
     return None
 
 
+def _may_be_path(text: str) -> bool:
+    return 0 < len(text) <= LONGEST_PATH and "\0" not in text
+
+
 def _texts(value: Frozen) -> Iterator[str]:
     if isinstance(value, str):
         yield value
     elif isinstance(value, Mapping):
-        for member in value.values():
+        for name, member in value.items():
+            yield name
             yield from _texts(member)
     elif isinstance(value, tuple):
         for item in value:
