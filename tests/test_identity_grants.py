@@ -108,11 +108,15 @@ def test_a_grant_is_not_taken_up_elsewhere() -> None:
 
 
 def test_a_grant_that_nobody_handed_out_is_refused() -> None:
-    """One that names no chain is behind nobody."""
+    """A grant that was put together, or made by another guard, hands over nothing."""
     scope = identities()
     made = Grant(id="g", holder="agent:helper", tools=covers("search"), expires_at=NOW + HOUR)
-    with as_triage(scope), pytest.raises(IdentityRequired, match="outside the identity"):
-        scope.narrowed("agent:helper", grant=made)
+    another = identities()
+    with as_triage(another):
+        foreign = handed(another)
+    for grant in (made, foreign):
+        with as_triage(scope), pytest.raises(IdentityRequired, match="not made by this guard"):
+            scope.narrowed("agent:helper", grant=grant)
 
 
 def test_a_grant_is_for_its_holder_alone() -> None:

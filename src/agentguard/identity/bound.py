@@ -73,6 +73,7 @@ class Identities:
         self._tenant = tenant
         self._environment = environment
         self._now = now
+        self._origin = object()
         self._ambient: ContextVar[Caller | None] = ContextVar("agentguard_caller", default=None)
 
     def ambient(self) -> Caller | None:
@@ -104,7 +105,7 @@ class Identities:
         require_word(tenant, "tenant")
         outer = self.ambient()
         if grant is not None:
-            taken_up(grant, outer, acting.id, self._time())
+            taken_up(grant, outer, acting.id, now=self._time(), origin=self._origin)
         if outer is None:
             principals = (acting,) if person is None else (person, acting)
             chain, tenant = Chain(principals=principals), tenant or self._tenant
@@ -205,6 +206,7 @@ class Identities:
             depth=depth,
             within=within,
             now=now,
+            origin=self._origin,
         )
 
     def presented(self, carried: Caller | None) -> Caller | None:

@@ -29,6 +29,7 @@ def made(  # noqa: PLR0913 - each is a part of what is handed over
     depth: int,
     within: timedelta,
     now: datetime,
+    origin: object,
 ) -> Grant:
     """Return what *maker* hands to *holder*.
 
@@ -59,6 +60,7 @@ def made(  # noqa: PLR0913 - each is a part of what is handed over
         tenant=maker.tenant,
         environment=maker.environment,
         under=maker.grants,
+        origin=origin,
     )
 
 
@@ -92,19 +94,24 @@ def behind(chain: Chain, grant: Grant) -> int:
     return len(after) - 1 - after.index(grant.holder) if grant.holder in after else 0
 
 
-def taken_up(grant: Grant, outer: Caller | None, actor: str, now: datetime | None) -> None:
+def taken_up(
+    grant: Grant, outer: Caller | None, actor: str, *, now: datetime | None, origin: object
+) -> None:
     """Refuse a grant that is not taken up by its holder, behind those who handed it out.
 
     Raises:
-        IdentityRequired: it is somebody else's, has ended, or belongs to another chain.
+        IdentityRequired: it is somebody else's, has ended, or belongs to another chain or guard.
     """
     if grant.holder != actor:
         raise IdentityRequired("the grant is for another agent")
+    if grant.origin is not origin:
+        raise IdentityRequired(
+            "the grant was not made by this guard", remedy="hand it out with guard.grant"
+        )
     if now is None or grant.expires_at <= now:
         raise IdentityRequired(f"the grant for {actor!r} has ended", remedy="hand out a new one")
     if (
         outer is None
-        or not grant.chain
         or outer.chain.ids[: len(grant.chain)] != grant.chain
         or (outer.tenant, outer.environment) != (grant.tenant, grant.environment)
     ):

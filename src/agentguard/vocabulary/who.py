@@ -122,6 +122,7 @@ class Grant:
         tenant: the tenant that it was made for.
         environment: the environment that it was made in.
         under: the grants that those who hand it out keep within themselves.
+        origin: what made it, and alone counts what it is used for.
     """
 
     id: str
@@ -135,6 +136,7 @@ class Grant:
     tenant: str | None = None
     environment: str | None = None
     under: tuple["Grant", ...] = field(default=(), repr=False)
+    origin: object = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
