@@ -91,13 +91,12 @@ def _paths(
         return {}
     needs = progress.core.needs
     texts = {*needs.roots.get(call.tool, ()), *roots_of(caller.grants, call.tool)}
-    if not texts and not needs.every_text:
-        return {}
-    for text in (*_texts(call.resolved), *(resources or ())):
-        if (needs.every_text or text.startswith("/")) and _may_be_path(text):
-            texts.add(text)
+    texts.update(needs.secret_paths)
     if not texts:
         return {}
+    for text in (*_texts(call.resolved), *(resources or ())):
+        if (needs.secret_paths or text.startswith("/")) and _may_be_path(text):
+            texts.add(text)
     paths = yield from perform(ResolvePaths(tuple(sorted(texts))))
     return paths
 

@@ -26,7 +26,8 @@ class Needs:
         model_limits: the limits that a rule about providers counts under.
         roots: of each tool whose arguments may be files the folders that rules name; resolved,
             as the arguments are.
-        every_text: whether any text of any tool's arguments may lead to a place of secrets.
+        secret_paths: the files and folders of places of secrets; where there are any, every text
+            of every tool's arguments is resolved, since it may lead there.
         deciders: of each tool the extra deciders that are asked about it.
         model_deciders: those that are asked about model calls.
     """
@@ -34,7 +35,7 @@ class Needs:
     limits: Mapping[str, tuple[str, ...]]
     model_limits: tuple[str, ...]
     roots: Mapping[str, tuple[str, ...]]
-    every_text: bool
+    secret_paths: tuple[str, ...]
     deciders: Mapping[str, tuple[DeciderSpec, ...]]
     model_deciders: tuple[DeciderSpec, ...]
 
@@ -60,7 +61,7 @@ def needs_of(policy: Policy) -> Needs:
         limits=_sorted(limits),
         model_limits=tuple(sorted(model_limits)),
         roots=_sorted(roots),
-        every_text=any(store.paths for store in document.secret_stores),
+        secret_paths=tuple(sorted({p for each in document.secret_stores for p in each.paths})),
         deciders=_deciders(document),
         model_deciders=tuple(each for each in document.deciders if each.models),
     )
