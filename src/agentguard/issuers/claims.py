@@ -6,7 +6,7 @@ Reads times, audience, subject and actor of a token whose signature was verified
 and the current actor count; actors before it are history and give nothing (RFC 8693, 4.1).
 
 INVARIANT: a time that is missing or no number, an audience that is missing, and a name that is no
-name refuse (tests/attacks/test_forged_tokens.py).
+name refuse (tests/attacks/tokens/test_misused_tokens.py).
 """
 
 import math

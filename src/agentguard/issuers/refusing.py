@@ -3,7 +3,7 @@
 """What can be wrong with a token, and how is it told?
 
 INVARIANT: no message holds anything of the token: it names the issuer as the policy calls it and
-words of the policy, nothing else (tests/attacks/test_forged_tokens.py).
+words of the policy, nothing else (tests/attacks/tokens/test_forged_tokens.py).
 """
 
 from enum import StrEnum

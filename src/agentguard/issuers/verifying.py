@@ -7,7 +7,7 @@ remembered by the token's digest, but counts only as long as the key that verifi
 among the issuer's keys.
 
 INVARIANT: nothing that a token says is followed: 'jku', 'x5u', 'jwk' and 'x5c' are not read
-(tests/attacks/test_forged_tokens.py).
+(tests/attacks/tokens/test_forged_tokens.py).
 INVARIANT: a token counts for one issuer alone, verified with that issuer's keys
 (tests/issuers/test_verifying.py).
 """
