@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_SPECIAL = re.compile(r"""["\\]|[^ -~]""")
 _RESERVED = frozenset({"true", "false", "if", "then", "else", "in", "is", "like", "has"})
 _INDENT = "  "
 
@@ -32,15 +33,12 @@ def beginning(prefix: str) -> str:
 
 
 def _escaped(value: str) -> str:
-    return "".join(map(_escaped_character, value))
+    return _SPECIAL.sub(_escaped_character, value)
 
 
-def _escaped_character(character: str) -> str:
-    if character in {'"', "\\"}:
-        return "\\" + character
-    if character.isascii() and character.isprintable():
-        return character
-    return f"\\u{{{ord(character):x}}}"
+def _escaped_character(found: re.Match[str]) -> str:
+    character = found[0]
+    return "\\" + character if character in '"\\' else f"\\u{{{ord(character):x}}}"
 
 
 def entity(kind: str, name: str) -> str:

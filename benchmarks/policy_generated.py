@@ -1,0 +1,484 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which policies and calls are engines compared on?
+
+Random ones, from a seed: every kind of constraint and every key of a rule, for tools and models,
+over few names, so that rules meet. About half of the arguments fit what some rule demands, the
+others nearly do, have another type, are missing, or were never heard of.
+"""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from agentguard.canonical import Frozen
+from agentguard.policy import (
+    AllOf,
+    Anything,
+    ArgumentSpec,
+    Const,
+    Constraint,
+    DecimalBetween,
+    Each,
+    EmailAt,
+    EqualsClaim,
+    Forbidden,
+    Holder,
+    HostIn,
+    IdentitySpec,
+    IntBetween,
+    Items,
+    Length,
+    LimitSpec,
+    Match,
+    Members,
+    NumberBetween,
+    OneOf,
+    PathBelow,
+    PolicyDocument,
+    Prefix,
+    ProviderSpec,
+    RuleSpec,
+    Scalar,
+    ToolSpec,
+    UrlParts,
+)
+from agentguard.policy.constraints import near_misses, witnesses
+from agentguard.vocabulary import (
+    ApprovalProfile,
+    Approver,
+    Assurance,
+    Chain,
+    Circumstances,
+    Effect,
+    Impact,
+    Kind,
+    ModelCall,
+    Principal,
+    PrincipalKind,
+    Reference,
+    ToolCall,
+)
+
+KEYS = tuple(f"ed25519:{letter * 42}A=" for letter in "AB")
+TODAY = date(2026, 6, 15)
+ENVIRONMENTS = ("production", "codegen")
+AGENTS = ("agent:a", "agent:b", "service:s", "user:u1")
+ARGUMENTS = ("x", "y", 'z "q" (text)')
+TOOLS = ("read", "pay", "send", "act")
+ODD: tuple[Frozen, ...] = (
+    *(None, True, False, 0, 1, -1, 7, 2**53 - 1, 0.0, -0.0, 1.0, 2.5, 1e300, -1e-320),
+    *("", "a", "A", "1", "1.0", "01", "1e3", "+2.50", "-0", "0.00005", "\u00e9", "e\u0301", "a*b"),
+    *(
+        "../x",
+        "/srv/x",
+        "https://a.example/",
+        "a.example",
+        "x@a.example",
+        "\x00",
+        '"\\',
+        "\U0001f511",
+    ),
+    *(
+        (),
+        (1,),
+        ("a", "a"),
+        ("a", 1, None),
+        ((),),
+        MappingProxyType({}),
+        MappingProxyType({"k": 1}),
+    ),
+)
+TEXTS = ("a", "b", "usd", "eur", "\u00e9", "a*b", 'say "so"', "back\\slash", "1", "true")
+
+
+class Situation(NamedTuple):
+    """One call, by whom and in what circumstances."""
+
+    call: ToolCall | ModelCall
+    chain: Chain
+    circumstances: Circumstances
+
+
+class Generator:
+    """What makes up policies and calls; the same seed gives the same ones."""
+
+    def __init__(self, seed: int) -> None:
+        self.chance = random.Random(seed)  # noqa: S311 - chosen, not secret
+        self.pool = [self._constraint(2) for _ in range(300)]
+        self._samples: dict[int, tuple[tuple[Frozen, ...], tuple[Frozen, ...]]] = {}
+
+    # --- policies
+
+    def document(self) -> PolicyDocument:
+        """Return a policy; it may hold flaws."""
+        chance = self.chance
+        environments = ENVIRONMENTS if chance.random() < 0.4 else ()
+        base = PolicyDocument(
+            name="generated",
+            identities=tuple(
+                IdentitySpec(id=each, environments=self._tied(environments, 0.15))
+                for each in AGENTS
+            ),
+            groups={"team": ("user:u1", "user:u2"), "bots": ("agent:a", "service:s")},
+            tools=(
+                ToolSpec(name="read", impact=Impact.READ_ONLY),
+                ToolSpec(
+                    name="pay",
+                    impact=Impact.IRREVERSIBLE,
+                    definition=chance.choice([None, "sha256:" + "0" * 64]),
+                ),
+                ToolSpec(
+                    name="send",
+                    impact=Impact.REVERSIBLE,
+                    environments=self._tied(environments, 0.4),
+                ),
+                ToolSpec(name="act", impact=Impact.REVERSIBLE, resource="order"),
+                ToolSpec(name="search", impact=Impact.READ_ONLY, hosted=frozenset({"web_search"})),
+            ),
+            tool_groups={"money": ("pay", "act"), "mild": ("read", "send")},
+            profiles=tuple(self._profile(name, need) for name, need in PROFILES),
+            providers=(
+                ProviderSpec(
+                    id="openai",
+                    hosts=("api.openai.com",),
+                    environments=self._tied(environments, 0.2),
+                ),
+            ),
+            environments=environments,
+            limits=(
+                LimitSpec(name="few", calls=chance.randint(1, 3)),
+                LimitSpec(name="sum", sum="x", most=chance.choice(MOST)),
+            ),
+        )
+        rules = tuple(self.rule(f"r{index}", base) for index in range(chance.randint(1, 8)))
+        named = {limit for rule in rules for limit in rule.limits}
+        limits = tuple(each for each in base.limits if each.name in named)
+        return replace(base, rules=rules, limits=limits)
+
+    def _tied(self, environments: Sequence[str], share: float) -> frozenset[str]:
+        tied = bool(environments) and self.chance.random() < share
+        return frozenset({self.chance.choice(environments)}) if tied else frozenset()
+
+    def _profile(self, name: str, need: int) -> ApprovalProfile:
+        return ApprovalProfile(
+            name=name,
+            approvers=tuple(
+                Approver(id=each, key=key)
+                for each, key in zip(("user:carol", "user:dave"), KEYS, strict=True)
+            ),
+            need=need,
+            decide_within=timedelta(hours=4),
+            execute_within=timedelta(minutes=10),
+            wait=timedelta(),
+        )
+
+    def rule(self, name: str, base: PolicyDocument) -> RuleSpec:
+        """Return a rule about tools, or less often about models."""
+        chance = self.chance
+        effect = chance.choices(list(Effect), weights=(5, 2, 3))[0]
+        about_models = chance.random() < 0.2
+        if about_models and effect is Effect.APPROVE:
+            effect = Effect.ALLOW
+        denies = effect is Effect.DENY
+        shadow = chance.choice(SHADOWS) if chance.random() < 0.15 else None
+        rule = RuleSpec(
+            id=name,
+            who=tuple(chance.sample(WHO, chance.randint(1, 2))),
+            persons=chance.choice(PERSONS),
+            effect=effect,
+            approval=chance.choice(PROFILES)[0] if effect is Effect.APPROVE else None,
+            environments=self._tied(base.environments, 0.3),
+            assurance=chance.choice(list(Assurance))
+            if not denies and chance.random() < 0.2
+            else None,
+            limits=() if denies or about_models or chance.random() < 0.85 else ("few",),
+            shadow_until=shadow,
+            shadow_irreversible=shadow is not None,
+        )
+        return self._about_models(rule) if about_models else self._about_tools(rule)
+
+    def _about_tools(self, rule: RuleSpec) -> RuleSpec:
+        chance = self.chance
+        selection: dict[str, Any] = dict(chance.choice(SELECTIONS))
+        names = chance.sample(ARGUMENTS, chance.choices([0, 1, 2, 3], weights=(2, 4, 3, 1))[0])
+        arguments = tuple(
+            ArgumentSpec(
+                name=each,
+                constraint=chance.choice(self.pool),
+                optional=chance.random() < 0.3,
+            )
+            for each in names
+        )
+        resource = None
+        if selection.get("tools") == ("act",) and chance.random() < 0.7:
+            resource = chance.choice(RESOURCES)
+        denies = rule.effect is Effect.DENY
+        if not denies and chance.random() < 0.1 and "sum" not in rule.limits:
+            whole = ArgumentSpec(name="x", constraint=IntBetween(low=0, high=9))
+            arguments = (whole, *(each for each in arguments if each.name != "x"))
+            rule = replace(rule, limits=(*rule.limits, "sum"))
+        return replace(rule, arguments=arguments, resource=resource, **selection)
+
+    def _about_models(self, rule: RuleSpec) -> RuleSpec:
+        chance = self.chance
+        denies = rule.effect is Effect.DENY
+        operations = chance.choice(DENIED if denies else ALLOWED)
+        models = chance.choice([*MODELS, ()]) if denies else chance.choice(MODELS)
+        if not denies and operations in NO_MODEL:
+            models = ()
+        count = 0 if denies else chance.randint(0, 2)
+        return replace(
+            rule,
+            providers=("openai",),
+            models=models,
+            operations=operations,
+            references=tuple(chance.sample(REFERENCES, count)),
+        )
+
+    def _constraint(self, depth: int) -> Constraint:
+        chance = self.chance
+        ways: list[Callable[[], Constraint]] = [
+            *(self._number_constraint,) * 3,
+            *(self._text_constraint,) * 4,
+            *(self._list_constraint,) * 2,
+            lambda: EqualsClaim(
+                holder=chance.choice(list(Holder)), claim=chance.choice(["id", "customer"])
+            ),
+            Anything,
+            Forbidden,
+        ]
+        if depth:
+            ways += [
+                lambda: AllOf(
+                    parts=(self._text_constraint(), Length(least=0, most=chance.randint(1, 12)))
+                ),
+                lambda: Items(item=self._constraint(depth - 1), most=chance.randint(1, 3)),
+                lambda: Members(
+                    members=(
+                        ("k", self._constraint(depth - 1), chance.random() < 0.5),
+                        ("l", self._constraint(depth - 1), True),
+                    )
+                ),
+            ]
+        return chance.choice(ways)()
+
+    def _number_constraint(self) -> Constraint:
+        chance = self.chance
+        low, high = sorted((chance.randint(-3, 9), chance.randint(-3, 9)))
+        scale = chance.choice(["1", "0.1", "0.01", "0.0001", "0.00001"])
+        made: list[Constraint] = [
+            IntBetween(low=low, high=high),
+            NumberBetween(low=low - 0.5, high=high + chance.choice([0, 0.25])),
+            DecimalBetween(
+                low=low * Decimal(scale),
+                high=high * Decimal(scale),
+                places=chance.choice([None, 0, 2, 4, 6]),
+            ),
+            OneOf(options=tuple(chance.sample([0, 1, 1.0, 2.5, -0.0, True, "1"], 2))),
+            Const(value=chance.choice([0, 1, True, 1.0, -0.0, 2.5])),
+        ]
+        return chance.choice(made)
+
+    def _text_constraint(self) -> Constraint:
+        chance = self.chance
+        length = chance.randint(0, 3)
+        made: list[Constraint] = [
+            OneOf(options=tuple(chance.sample(TEXTS, chance.randint(1, 3)))),
+            Const(value=chance.choice(TEXTS)),
+            Match(pattern=chance.choice(["[ab]", "ORD-[0-9]{2}", "(usd|eur)", "\u00e9.*", ".*"])),
+            Prefix(text=chance.choice(["a", "e", "\u00e9", "a*", '"'])),
+            Length(least=length, most=length + chance.randint(0, 3)),
+            HostIn(names=("a.example", "*.b.example")),
+            EmailAt(domains=("a.example",)),
+            UrlParts(hosts=("a.example",), schemes=("https",)),
+            PathBelow(roots=("/srv/x",)),
+        ]
+        return chance.choice(made)
+
+    def _list_constraint(self) -> Constraint:
+        chance = self.chance
+        most = chance.randint(1, 3)
+        options = tuple(chance.sample(ITEMS, chance.randint(1, 3)))
+        return Each(options=options, least=chance.randint(0, most), most=most)
+
+    # --- calls
+
+    def situation(self, document: PolicyDocument) -> Situation:
+        """Return a call, most often close to what some rule is about."""
+        chance = self.chance
+        rule = chance.choice(document.rules) if chance.random() < 0.85 else None
+        call = self._model_call(rule) if rule and rule.providers else self._tool_call(rule)
+        return Situation(call, self._chain(rule), self._circumstances(document, rule))
+
+    def _tool_call(self, rule: RuleSpec | None) -> ToolCall:
+        chance = self.chance
+        tool = chance.choice([*TOOLS, "search", "unheard_of"])
+        arguments: dict[str, Frozen] = {}
+        if rule is not None:
+            tool = chance.choice(_meant(rule))
+            for each in rule.arguments:
+                if chance.random() < (0.6 if each.optional else 0.96):
+                    arguments[each.name] = self._value(each.constraint)
+        if rule is None or chance.random() < 0.05:
+            arguments[chance.choice([*ARGUMENTS, "w"])] = chance.choice(ODD)
+        definition = "sha256:" + chance.choice("0001") * 64
+        return ToolCall(
+            id="c", tool=tool, definition=definition, received=arguments, resolved=arguments
+        )
+
+    def _value(self, constraint: Constraint) -> Frozen:
+        if id(constraint) not in self._samples:
+            self._samples[id(constraint)] = (witnesses(constraint), near_misses(constraint))
+        fits, nearly = self._samples[id(constraint)]
+        drawn = self.chance.random()
+        if isinstance(constraint, EqualsClaim):
+            return self.chance.choice(("c1", "c2", 7, "agent:a", "user:u1"))
+        if drawn < 0.8 and fits:
+            return self.chance.choice(fits)
+        return self.chance.choice(nearly if drawn < 0.92 and nearly else ODD)
+
+    def _model_call(self, rule: RuleSpec) -> ModelCall:
+        chance = self.chance
+        operation, kind, verb, path = chance.choice(OPERATIONS)
+        model = chance.choice(["gpt-4o", "gpt-4o", "o1-4o", "o1", ""])
+        if kind is Kind.UPLOAD or (kind is Kind.SOCKET and not rule.models):
+            model = ""
+        return ModelCall(
+            id="c",
+            operation=operation,
+            kind=kind,
+            verb=verb,
+            path=path,
+            origin=chance.choice([ORIGIN] * 9 + ["https://api.other.example:443"]),
+            model=model,
+            payload=None,
+            references=frozenset(chance.sample(REFERENCES, chance.choice([0, 0, 0, 1, 2]))),
+        )
+
+    def _chain(self, rule: RuleSpec | None) -> Chain:
+        chance = self.chance
+        count = chance.choices([1, 2], weights=(4, 1))[0]
+        agents = chance.choices([*AGENTS[:3], "agent:unheard_of"], weights=(9, 4, 4, 1), k=count)
+        if rule is not None and chance.random() < 0.8:
+            agents = [chance.choice(_standing_for(chance.choice(rule.who))) for _ in agents]
+        person: list[str] = []
+        if rule is None or rule.persons or chance.random() < 0.1:
+            person = [chance.choice(["user:u1", "user:u1", "user:u2", "user:u3"])]
+            agents = [each for each in agents if each != "user:u1"] or ["agent:a"]
+        elif chance.random() < 0.1:
+            agents = ["user:u1"]
+        return Chain(principals=tuple(map(self._principal, [*person, *agents])))
+
+    def _principal(self, name: str) -> Principal:
+        chance = self.chance
+        claims = chance.choice(CLAIMS)
+        ends = chance.choice(MOMENTS[1:]) if chance.random() < 0.05 else None
+        return Principal(
+            id=name,
+            kind=PrincipalKind(name.partition(":")[0]),
+            assurance=chance.choices(list(Assurance), weights=(1, 1, 1, 9))[0],
+            claims=claims,
+            expires_at=ends,
+        )
+
+    def _circumstances(self, document: PolicyDocument, rule: RuleSpec | None) -> Circumstances:
+        chance = self.chance
+        environment = None
+        if document.environments and chance.random() < 0.95:
+            known = sorted(rule.environments) if rule and rule.environments else ENVIRONMENTS
+            environment = chance.choice(known)
+        spent = {
+            f"limit:{limit.name}": chance.choice(
+                [Decimal(0), Decimal(1), Decimal(2), Decimal("4.5")]
+            )
+            for limit in document.limits
+            if limit.calls is None or chance.random() < 0.95
+        }
+        for limit in document.limits:
+            if limit.calls is not None and f"limit:{limit.name}" in spent:
+                spent[f"limit:{limit.name}"] = Decimal(chance.randint(0, 3))
+        return Circumstances(
+            now=chance.choice(MOMENTS) if chance.random() < 0.3 else MOMENTS[1],
+            environment=environment,
+            paths={"/srv/x": "/srv/x", "/srv/x/a": "/srv/x/a"},
+            resources=chance.choice(OBJECTS),
+            spent=spent,
+        )
+
+
+MOST: tuple[int | Decimal, ...] = (5, Decimal("7.5"))
+ITEMS: tuple[Scalar, ...] = ("a", "b", "\u00e9", 1, 1.0, True)
+SPENT = (Decimal(0), Decimal(0), Decimal(1), Decimal(2), Decimal("4.5"))
+OBJECTS = (None, (), ("o1",), ("o1",), ("o1", "o2"), ("c1",), ("\u00e9",))
+PROFILES = (("leads", 1), ("both", 2), ("also", 2))
+WHO = ("agent:a", "agent:b", "service:s", "user:u1", "group:bots", "agent:*", "*")
+PERSONS = (
+    *((), (), ("user:u1",), ("group:team",), ("user:*",), ("user:*",)),
+    ("group:team", "user:u3"),
+)
+SHADOWS = (TODAY - timedelta(days=1), TODAY, TODAY + timedelta(days=30))
+SELECTIONS: tuple[dict[str, Any], ...] = (
+    {"tools": ("pay",)},
+    {"tools": ("read",)},
+    {"tools": ("act",)},
+    {"tools": ("pay", "send")},
+    {"tools": ("group:money",)},
+    {"tools": ("s*nd", "group:mild")},
+    {"tools": ("*",), "impacts": (Impact.REVERSIBLE,)},
+    {"impacts": (Impact.READ_ONLY, Impact.IRREVERSIBLE)},
+)
+RESOURCES: tuple[Constraint, ...] = (
+    OneOf(options=("o1", "o2")),
+    Const(value="o1"),
+    EqualsClaim(holder=Holder.PERSON, claim="customer"),
+    Match(pattern="o[0-9]"),
+    Prefix(text="o"),
+    Anything(),
+)
+CLAIMS: tuple[dict[str, Frozen], ...] = (
+    {},
+    {"customer": "c1"},
+    {"customer": ("c1", "o1", 7)},
+    {"customer": None},
+    {"customer": ("c1", None)},
+    {"customer": "\u00e9"},
+)
+MOMENTS: tuple[datetime | None, ...] = (
+    None,
+    datetime(2026, 6, 15, 12, tzinfo=UTC),
+    datetime(2026, 6, 15, 23, 59, 59, 999999, tzinfo=UTC),
+    datetime(2026, 6, 16, tzinfo=UTC),
+    datetime(2027, 1, 1, tzinfo=UTC),
+)
+ORIGIN = "https://api.openai.com:443"
+MODELS = (("gpt-4o",), ("gpt*",), ("o1", "*4o"), ("*",), ("*",))
+NO_MODEL = (("upload",), ("POST /files",))
+ALLOWED = (None, ("chat",), ("chat", "embeddings"), ("inference",), ("WS /realtime",), *NO_MODEL)
+DENIED = (None, ("chat",), ("embeddings", "inference"), ("upload",), ("socket",), ("WS /realtime",))
+REFERENCES = (Reference.FILE, Reference.URL, Reference.STORE)
+OPERATIONS = (
+    ("chat", Kind.INFERENCE, "POST", "/chat/completions"),
+    ("chat", Kind.INFERENCE, "POST", "/chat/completions"),
+    ("embeddings", Kind.INFERENCE, "POST", "/embeddings"),
+    ("POST /files", Kind.UPLOAD, "POST", "/files"),
+    ("POST /batches", Kind.REMOTE_RUN, "POST", "/batches"),
+    ("x", Kind.SOCKET, "WS", "/realtime"),
+)
+
+
+def _meant(rule: RuleSpec) -> Sequence[str]:
+    """Return tools that a rule may be about."""
+    groups = {"group:money": ("pay", "act"), "group:mild": ("read", "send")}
+    named = [tool for name in rule.tools for tool in groups.get(name, (name,))]
+    return [tool for tool in named if tool in TOOLS] or TOOLS
+
+
+def _standing_for(name: str) -> Sequence[str]:
+    """Return identities that a name in a rule stands for."""
+    groups = {"group:bots": ("agent:a", "service:s"), "agent:*": ("agent:a", "agent:b")}
+    return groups.get(name, AGENTS[:3] if name == "*" else (name,))
