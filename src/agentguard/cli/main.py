@@ -9,7 +9,17 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from agentguard.cli import approvals, audit, coverage, init, operations, policies, scan, vault
+from agentguard.cli import (
+    approvals,
+    audit,
+    coverage,
+    facts,
+    init,
+    operations,
+    policies,
+    scan,
+    vault,
+)
 from agentguard.cli.output import CommandFailed
 from agentguard.errors import AgentGuardError
 from agentguard.guard import CONFIG_VARIABLE, DEFAULT_FILE
@@ -62,6 +72,6 @@ def parser() -> argparse.ArgumentParser:
     )
     shared.add_argument("--json", action="store_true", help="print JSON")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-    for module in (init, policies, approvals, audit, coverage, operations, scan, vault):
+    for module in (init, policies, approvals, audit, facts, coverage, operations, scan, vault):
         module.add_commands(commands, shared)
     return top

@@ -15,7 +15,14 @@ from agentguard.config.keys import SealingKeys
 from agentguard.config.settings import FactsSettings
 
 
-def facts_of(table: FactsTable, folder: Path, env: Mapping[str, str], tell: Tell) -> FactsSettings:
+def facts_of(
+    table: FactsTable,
+    folder: Path,
+    env: Mapping[str, str],
+    tell: Tell,
+    *,
+    tenant: str | None = None,
+) -> FactsSettings:
     """Return how facts are kept; with stand-ins for what was told to be wrong.
 
     Args:
@@ -23,8 +30,12 @@ def facts_of(table: FactsTable, folder: Path, env: Mapping[str, str], tell: Tell
         folder: the folder that names of files are relative to.
         env: the environment.
         tell: takes each problem with its path.
+        tenant: whose the sessions are for which the host names no tenant.
     """
     keys = SealingKeys("facts", folder, env, tell)
     return FactsSettings(
-        key=keys.key(table), old_keys=keys.old_keys(table), expire_after=keys.expiry(table)
+        key=keys.key(table),
+        old_keys=keys.old_keys(table),
+        expire_after=keys.expiry(table),
+        tenant=tenant,
     )

@@ -266,7 +266,8 @@ def _examine(
     facts_env = env if facts_env is None else facts_env
     facts: FactsSettings | None = None
     if facts_env is not None and reading.facts is not None:
-        facts = facts_of(reading.facts, folder, facts_env, report.add)
+        tenant = None if reading.vault is None else reading.vault.tenant
+        facts = facts_of(reading.facts, folder, facts_env, report.add, tenant=tenant)
     if env is not None:
         own, known = fetch(reading.classes, BUILT_IN_CLASSES, folder, env, report.add)
         offers = offered(reading.document.detection.detectors, report.add)

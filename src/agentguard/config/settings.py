@@ -69,11 +69,13 @@ class FactsSettings:
         key: what they are sealed with.
         old_keys: what facts that are there already may be sealed with.
         expire_after: how long they are kept, None for as long as nobody erases them.
+        tenant: whose the sessions are for which the host names no tenant.
     """
 
     key: bytes = field(repr=False)
     old_keys: tuple[bytes, ...] = field(default=(), repr=False)
     expire_after: timedelta | None = None
+    tenant: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

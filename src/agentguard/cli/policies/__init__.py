@@ -5,9 +5,9 @@
 import argparse
 from typing import Any
 
-from agentguard.cli.policies import cases, checking, explaining, schema, signing
+from agentguard.cli.policies import cases, checking, explaining, replaying, schema, signing
 
-_COMMANDS = (checking, explaining, cases, schema, signing)
+_COMMANDS = (checking, explaining, cases, replaying, schema, signing)
 
 
 def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
