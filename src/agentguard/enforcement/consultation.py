@@ -16,6 +16,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeAlias
@@ -91,6 +92,14 @@ class Consultation:
         except StopIteration as finished:
             effect: Effect = finished.value
             return effect
+
+    def close(self) -> None:
+        """Close the deciders that have something to close."""
+        for each in self._deciders.values():
+            close = getattr(each.decider, "close", None)
+            if callable(close):
+                with suppress(Exception):
+                    close()
 
     def _consulted(self, step: AskDecider) -> Consulted:
         consulted = self._deciders.get(step.decider)

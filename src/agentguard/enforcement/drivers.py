@@ -82,6 +82,7 @@ class Enforcer:
             # One that cannot be written says so to its reader, and the log to every later call.
             with suppress(AgentGuardError):
                 stream.close()
+        self._performer.close()
 
     def call(self, crossing: Crossing, dispatch: Callable[[Call], Response]) -> Any:
         """Take one crossing through the guard.

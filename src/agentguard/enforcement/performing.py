@@ -102,6 +102,10 @@ class Performer:
         self._consultation = Consultation(backing.deciders)
         self._sessions = Sessions(core.random, keeper=backing.keeper, now=core.now)
 
+    def close(self) -> None:
+        """Close what only this guard uses."""
+        self._consultation.close()
+
     def label(self, caller: Caller | None, values: Iterable[KnownValue]) -> None:
         """Give values a class, in a caller's session or, for None, everywhere."""
         self._sessions.label(caller, values)

@@ -59,6 +59,7 @@ class Decider(Protocol):
         is denied; so an engine that only knows yes and no answers each question by itself.
         Whatever this raises denies the call, and so does an answer that comes too late or is no
         ``Verdict``. It is called in a thread of its own, which is left to itself when time is up.
+        A decider that holds something open may have a method ``close``, called with the guard's.
         """
 
 

@@ -17,6 +17,7 @@ from agentguard.testing.answers import (
     failure,
     redirect,
 )
+from agentguard.testing.deciders import decider_problems, decision_request
 from agentguard.testing.loopback import LoopbackProvider
 from agentguard.testing.multipart import Part
 from agentguard.testing.received import Received
@@ -34,6 +35,8 @@ __all__ = [
     "SocketFrame",
     "StreamEnd",
     "ToolRequest",
+    "decider_problems",
+    "decision_request",
     "dropped",
     "echo",
     "failure",
