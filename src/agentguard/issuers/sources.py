@@ -134,8 +134,10 @@ class FetchedKeys:
             kept = self._renewed(None, now, wait=wait)
         elif now - kept.at > self._max_age / 2:
             self._begin()
-        if not kept.keys.knows(key_id):
-            kept = self._renewed(kept, now, wait=wait)
+        for _ in range(2):
+            # The fetch that is under way may have begun before the key was published.
+            if not kept.keys.knows(key_id):
+                kept = self._renewed(kept, now, wait=wait)
         return kept.keys.find(key_id, algorithm)
 
     def _fresh(self, now: datetime) -> _Kept | None:

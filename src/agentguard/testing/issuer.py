@@ -58,7 +58,7 @@ class LoopbackIssuer:
         self.status = OK
         self.body: bytes | None = None
         self.headers: dict[str, str] = {}
-        self.before_answering: Callable[[], None] | None = None
+        self.before_answering: Callable[[], object] | None = None
         self.requests = 0
         self._keys: dict[str, tuple[Any, str]] = {}
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._answering())
