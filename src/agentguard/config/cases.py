@@ -17,7 +17,7 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from pathlib import Path as FilePath
 from types import MappingProxyType
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, ClassVar, cast
 
 from pydantic import Field
 
@@ -51,7 +51,7 @@ class HostedUseTable(_Asked):
 class QuestionTable(_Asked):
     """A call."""
 
-    needed = ("as",)
+    needed: ClassVar[tuple[str, ...]] = ("as",)
     actor: Name | None = Field(default=None, alias="as")
     person: Name | None = Field(default=None, alias="for")
     through: OneOrMany | None = None
@@ -223,7 +223,7 @@ def _question(table: QuestionTable, path: Path, tell: Tell) -> Question:
 
 def _refuse_strangers(table: QuestionTable, path: Path, tell: Tell) -> None:
     """Tell keys that belong to the other kind of call, lest they be taken to count."""
-    strangers = ("operation", "model", "references", "hosted")
+    strangers: tuple[str, ...] = ("operation", "model", "references", "hosted")
     if table.provider is not None:
         strangers = ("args", "definition", "resource")
     for key in strangers:

@@ -132,7 +132,11 @@ class _Asked:
 
 
 def explain(
-    document: PolicyDocument, question: Question, policy: Policy | None = None
+    document: PolicyDocument,
+    question: Question,
+    policy: Policy | None = None,
+    *,
+    rules: bool = True,
 ) -> Explanation:
     """Decide a call and say how every rule about it stands to it.
 
@@ -140,6 +144,7 @@ def explain(
         document: the policy as it is written.
         question: the call.
         policy: the same policy, compiled; compiled anew if None.
+        rules: whether the standing of each rule is wanted.
 
     Raises:
         NotAQuestion: what is asked is no call.
@@ -148,6 +153,8 @@ def explain(
     circumstances = question.circumstances(document)
     policy = compile_policy(document) if policy is None else policy
     decision = policy.decide(call, chain, circumstances)
+    if not rules:
+        return Explanation(question=question, decision=decision, standings=())
     standings = [
         _standing(document, rule, asked, chain, agent.id, circumstances)
         for asked in _asked(document, call)

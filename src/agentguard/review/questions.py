@@ -10,6 +10,7 @@ INVARIANT: a question that is written down and read again asks the same
 (tests/review/test_questions.py).
 """
 
+from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -17,10 +18,11 @@ from decimal import Decimal
 from functools import lru_cache
 from types import MappingProxyType
 
-from agentguard.canonical import Frozen, is_object
+from agentguard.canonical import Frozen
 from agentguard.operations import Operation, closest, table_of
 from agentguard.operations.table import SDKS
 from agentguard.policy import PolicyDocument, ProviderSpec, parse_host
+from agentguard.policy.constraints import UNLINKED
 from agentguard.vocabulary import (
     Assurance,
     Call,
@@ -132,11 +134,10 @@ class Question:
     def circumstances(self, document: PolicyDocument) -> Circumstances:
         """Return what else a decision depends on."""
         spent = {each.name: self.spent.get(each.name, Decimal()) for each in document.limits}
-        texts = {*_absolute(self.arguments), *_absolute(self.resources or ()), *_roots(document)}
         return Circumstances(
             now=self.now,
             environment=self.environment,
-            paths={**{text: text for text in texts}, **self.paths},
+            paths=ChainMap(dict(self.paths), UNLINKED),  # type: ignore[arg-type]  # read only
             resources=self.resources,
             spent={f"limit:{name}": amount for name, amount in spent.items()},
         )
@@ -197,27 +198,6 @@ def _principal(name: str, assurance: Assurance) -> Principal:
     if not colon or not rest or kind not in set(PrincipalKind):
         raise NotAQuestion("who", f"{name!r} is no id: expected 'agent:...' or 'user:...'")
     return Principal(id=name, kind=PrincipalKind(kind), assurance=assurance)
-
-
-def _absolute(value: Frozen) -> Iterator[str]:
-    """Find the texts in a value that could be paths."""
-    if isinstance(value, str):
-        if value.startswith("/"):
-            yield value
-    elif isinstance(value, tuple):
-        for item in value:
-            yield from _absolute(item)
-    elif is_object(value):
-        for item in value.values():
-            yield from _absolute(item)
-
-
-def _roots(document: PolicyDocument) -> Iterator[str]:
-    for rule in document.rules:
-        for each in rule.arguments:
-            yield from _absolute(each.constraint.form())
-        if rule.resource is not None:
-            yield from _absolute(rule.resource.form())
 
 
 def strays(document: PolicyDocument, question: Question) -> Iterator[tuple[str, str]]:

@@ -5,9 +5,17 @@
 import argparse
 from typing import Any
 
-from agentguard.cli.policies import cases, checking, explaining, replaying, schema, signing
+from agentguard.cli.policies import (
+    cases,
+    checking,
+    differing,
+    explaining,
+    replaying,
+    schema,
+    signing,
+)
 
-_COMMANDS = (checking, explaining, cases, replaying, schema, signing)
+_COMMANDS = (checking, explaining, cases, differing, replaying, schema, signing)
 
 
 def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
