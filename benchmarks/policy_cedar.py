@@ -19,14 +19,17 @@ class NotAnswered(Exception):
 
 
 class Cedar:
-    """Cedar with the export of one policy."""
+    """Cedar with the export of one policy; if it validates, against the schema as well."""
 
     def __init__(self, document: PolicyDocument, *, validates: bool = False) -> None:
         self.exported = export_to_cedar(document)
         self._policies = cedarpy.PolicySet.from_str(self.exported.policies)
-        self._schema = cedarpy.Schema.from_str(self.exported.schema)
-        self._entities = cedarpy.Entities.from_json_str(self.exported.entities, self._schema)
-        if validates:
+        self._schema = cedarpy.Schema.from_str(self.exported.schema) if validates else None
+        entities = json.loads(self.exported.entities)
+        if not validates:
+            entities += _actions(document)
+        self._entities = cedarpy.Entities.from_json_str(json.dumps(entities), self._schema)
+        if self._schema is not None:
             found = cedarpy.validate_policies(self.exported.policies, self._schema)
             if not found.validation_passed:
                 raise NotAnswered(str(found.errors))
@@ -76,6 +79,20 @@ class Cedar:
 
 
 _SCALE = list(Effect)
+GROUPS = ("call_unattended", "call_with_approval", "run_hosted")
+
+
+def _actions(document: PolicyDocument) -> list[dict[str, Any]]:
+    """Return the actions with their groups, which Cedar otherwise reads in the schema."""
+    return [
+        {
+            "uid": {"type": "Action", "id": f"{group}:{tool.name}"},
+            "attrs": {},
+            "parents": [{"type": "Action", "id": group}],
+        }
+        for tool in document.tools
+        for group in GROUPS
+    ]
 
 
 def _request(

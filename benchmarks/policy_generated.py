@@ -28,6 +28,7 @@ from agentguard.policy import (
     EqualsClaim,
     Forbidden,
     Holder,
+    HostedDenial,
     HostIn,
     IdentitySpec,
     IntBetween,
@@ -55,6 +56,7 @@ from agentguard.vocabulary import (
     Chain,
     Circumstances,
     Effect,
+    HostedTool,
     Impact,
     Kind,
     ModelCall,
@@ -150,6 +152,7 @@ class Generator:
                 ),
             ),
             environments=environments,
+            hosted_denial=chance.choice(list(HostedDenial)),
             limits=(
                 LimitSpec(name="few", calls=chance.randint(1, 3)),
                 LimitSpec(name="sum", sum="x", most=chance.choice(MOST)),
@@ -217,6 +220,12 @@ class Generator:
         resource = None
         if selection.get("tools") == ("act",) and chance.random() < 0.7:
             resource = chance.choice(RESOURCES)
+        if selection.get("tools") == ("search",):
+            # What runs at a provider can neither be held nor counted.
+            effect = Effect.ALLOW if rule.effect is Effect.APPROVE else rule.effect
+            return replace(
+                rule, effect=effect, approval=None, limits=(), arguments=arguments, **selection
+            )
         denies = rule.effect is Effect.DENY
         if not denies and chance.random() < 0.1 and "sum" not in rule.limits:
             whole = ArgumentSpec(name="x", constraint=IntBetween(low=0, high=9))
@@ -312,7 +321,11 @@ class Generator:
         """Return a call, most often close to what some rule is about."""
         chance = self.chance
         rule = chance.choice(document.rules) if chance.random() < 0.85 else None
-        call = self._model_call(rule) if rule and rule.providers else self._tool_call(rule)
+        call: ToolCall | ModelCall
+        if rule is not None and (rule.providers or rule.tools == ("search",)):
+            call = self._model_call(rule, document)
+        else:
+            call = self._tool_call(rule)
         return Situation(call, self._chain(rule), self._circumstances(document, rule))
 
     def _tool_call(self, rule: RuleSpec | None) -> ToolCall:
@@ -342,7 +355,24 @@ class Generator:
             return self.chance.choice(fits)
         return self.chance.choice(nearly if drawn < 0.92 and nearly else ODD)
 
-    def _model_call(self, rule: RuleSpec) -> ModelCall:
+    def _model_call(self, rule: RuleSpec, document: PolicyDocument) -> ModelCall:
+        chance = self.chance
+        call = self._plain_model_call(rule)
+        rules = [each for each in document.rules if each.tools == ("search",)]
+        if rules and chance.random() < 0.6:
+            meant = chance.choice(rules)
+            hosted = HostedTool(
+                type=chance.choice(["web_search"] * 5 + ["shell"]),
+                arguments={each.name: self._value(each.constraint) for each in meant.arguments},
+                pointer="/tools/0",
+                removable=chance.random() < 0.5,
+            )
+            call = replace(call, hosted_tools=(hosted,))
+        if chance.random() < 0.1:
+            call = replace(call, inner=(self._plain_model_call(rule),))
+        return call
+
+    def _plain_model_call(self, rule: RuleSpec) -> ModelCall:
         chance = self.chance
         operation, kind, verb, path = chance.choice(OPERATIONS)
         model = chance.choice(["gpt-4o", "gpt-4o", "o1-4o", "o1", ""])
@@ -376,13 +406,12 @@ class Generator:
 
     def _principal(self, name: str) -> Principal:
         chance = self.chance
-        claims = chance.choice(CLAIMS)
         ends = chance.choice(MOMENTS[1:]) if chance.random() < 0.05 else None
         return Principal(
             id=name,
             kind=PrincipalKind(name.partition(":")[0]),
-            assurance=chance.choices(list(Assurance), weights=(1, 1, 1, 9))[0],
-            claims=claims,
+            assurance=Assurance.ATTESTED if chance.random() < 0.8 else chance.choice(LEVELS),
+            claims=chance.choice(CLAIMS),
             expires_at=ends,
         )
 
@@ -415,6 +444,7 @@ MOST: tuple[int | Decimal, ...] = (5, Decimal("7.5"))
 ITEMS: tuple[Scalar, ...] = ("a", "b", "\u00e9", 1, 1.0, True)
 SPENT = (Decimal(0), Decimal(0), Decimal(1), Decimal(2), Decimal("4.5"))
 OBJECTS = (None, (), ("o1",), ("o1",), ("o1", "o2"), ("c1",), ("\u00e9",))
+LEVELS = tuple(Assurance)
 PROFILES = (("leads", 1), ("both", 2), ("also", 2))
 WHO = ("agent:a", "agent:b", "service:s", "user:u1", "group:bots", "agent:*", "*")
 PERSONS = (
@@ -426,6 +456,7 @@ SELECTIONS: tuple[dict[str, Any], ...] = (
     {"tools": ("pay",)},
     {"tools": ("read",)},
     {"tools": ("act",)},
+    {"tools": ("search",)},
     {"tools": ("pay", "send")},
     {"tools": ("group:money",)},
     {"tools": ("s*nd", "group:mild")},

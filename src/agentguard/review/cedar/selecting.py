@@ -23,6 +23,8 @@ ASKED = "call_with_approval"
 HOSTED = "run_hosted"
 MODEL = "call_model"
 _BY_PAIR_ONLY = (Kind.SOCKET, Kind.CREDENTIAL, Kind.ADMIN)
+_LEVELS = {assurance: level for level, assurance in enumerate(Assurance)}
+_START = datetime(1970, 1, 1, tzinfo=UTC)
 _CHOOSES_A_MODEL = (Kind.INFERENCE, Kind.REMOTE_RUN, Kind.SOCKET, Kind.CREDENTIAL)
 
 
@@ -33,12 +35,12 @@ def action_for(action: str, tool: str) -> str:
 
 def level(assurance: Assurance) -> int:
     """Return an assurance as a number, the weakest first."""
-    return list(Assurance).index(assurance)
+    return _LEVELS[assurance]
 
 
 def microseconds(at: datetime) -> int:
     """Return a point in time as requests say it: in microseconds since 1970."""
-    return (at - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(microseconds=1)
+    return (at - _START) // timedelta(microseconds=1)
 
 
 def day_end(day: date) -> int:
