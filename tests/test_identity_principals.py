@@ -158,14 +158,15 @@ def test_inside_a_block_an_id_is_who_it_is_there() -> None:
         vouched(),
         principal("user:alice"),
         replace(vouched(claims={"tenant": "t-1"}), assurance=Assurance.ATTESTED),
+        replace(vouched(claims={"tenant": "t-1"}), source="another"),
     ],
 )
 def test_a_nested_block_cannot_say_something_else_of_somebody(other: Principal) -> None:
-    """Other claims or another assurance than those of the block around are refused."""
+    """Other claims, another assurance or another issuer than around are refused."""
     scope = identities()
     with (
         scope.block("agent:support", on_behalf_of=vouched(claims={"tenant": "t-1"})),
-        pytest.raises(IdentityRequired, match="other claims or another assurance"),
+        pytest.raises(IdentityRequired, match="other claims or other evidence"),
     ):
         scope.narrowed("agent:helper", on_behalf_of=other)
 
@@ -175,7 +176,7 @@ def test_a_nested_block_cannot_raise_the_assurance_of_its_actor() -> None:
     scope = identities()
     with (
         scope.block("agent:support"),
-        pytest.raises(IdentityRequired, match="another assurance"),
+        pytest.raises(IdentityRequired, match="other evidence"),
     ):
         scope.narrowed(vouched("agent:support"))
 
@@ -201,6 +202,20 @@ def test_an_object_cannot_claim_something_else_than_the_block() -> None:
         pytest.raises(IdentityRequired, match="claim different things"),
     ):
         scope.presented(carried)
+
+
+def test_an_object_and_a_block_of_two_issuers_are_two_persons() -> None:
+    """The same id from another issuer is somebody else; from the program it is the same."""
+    scope = identities()
+    carried = scope.narrowed("agent:support", on_behalf_of=vouched())
+    other = replace(vouched(), source="another")
+    with (
+        scope.block("agent:support", on_behalf_of=other),
+        pytest.raises(IdentityRequired, match="claim different things"),
+    ):
+        scope.presented(carried)
+    with scope.block("agent:support", on_behalf_of="user:alice") as block:
+        assert scope.presented(carried) is block
 
 
 def test_a_key_that_the_policy_lists_makes_it_a_local_key() -> None:

@@ -7,12 +7,13 @@ error any more, fails the type check.
 """
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from typing import assert_type
 
 from openai import AsyncOpenAI, OpenAI
 
 from agentguard import Coverage, Guard
-from agentguard.vocabulary import Caller
+from agentguard.vocabulary import Caller, Grant, Principal
 
 
 def clients_keep_their_types(guard: Guard, client: OpenAI, asynchronous: AsyncOpenAI) -> None:
@@ -22,6 +23,10 @@ def clients_keep_their_types(guard: Guard, client: OpenAI, asynchronous: AsyncOp
     assert_type(guard.wrap(asynchronous), AsyncOpenAI)
     assert_type(guard.bind(client, "agent:support"), OpenAI)
     assert_type(guard.bind(asynchronous, "agent:support", on_behalf_of="user:a"), AsyncOpenAI)
+    alice = guard.person("user:alice", claims={"customer": "C-1"})
+    assert_type(alice, Principal)
+    assert_type(guard.wrap(client, identity=alice), OpenAI)
+    assert_type(guard.bind(client, alice, environment="production"), OpenAI)
 
 
 def lists_stay_lists(guard: Guard, tools: list[Callable[[str], str]]) -> None:
@@ -36,6 +41,10 @@ def guards_keep_their_class() -> None:
         assert_type(guard.coverage(), Coverage)
         with guard.identity("agent:support", session="s") as caller:
             assert_type(caller, Caller)
+            grant = guard.grant("agent:helper", tools=["search"], within=timedelta(minutes=5))
+            assert_type(grant, Grant)
+            tables = {"pay": {"amount": {"int": [1, 5]}}, "search": None}
+            guard.grant("agent:helper", tools=tables, within=timedelta(1), sums={"amount": 9})
 
 
 def tools_keep_their_signatures(guard: Guard) -> None:

@@ -145,34 +145,29 @@ def require_same(named: Party, known: Principal, declarations: Declarations) -> 
     """Refuse what says something else of a principal than the block around it says.
 
     Raises:
-        IdentityRequired: another assurance, or other claims.
+        IdentityRequired: another assurance, other claims, or another issuer.
     """
     if not isinstance(named, Principal):
         return
     found = established(named, declarations)
-    if found.assurance is not known.assurance or contradict(found, known, either=True):
+    if (
+        (found.assurance, found.source) != (known.assurance, known.source)
+        or found.claims.keys() != known.claims.keys()
+        or contradict(found, known)
+    ):
         raise IdentityRequired(
-            f"the block around knows {known.id!r} with other claims or another assurance",
+            f"the block around knows {known.id!r} with other claims or other evidence",
             remedy="name it by its id alone to keep what the block says",
         )
 
 
-def contradict(left: Principal, right: Principal, *, either: bool = False) -> bool:
-    """Say whether two say different things of one principal.
-
-    Args:
-        left: the one.
-        right: the other.
-        either: whether it counts as well what only one of them claims.
-    """
-    names = left.claims.keys() | right.claims.keys()
-    if not either:
-        names = left.claims.keys() & right.claims.keys()
+def contradict(left: Principal, right: Principal) -> bool:
+    """Say whether two say different things of one principal, or two issuers vouch for it."""
+    if left.source and right.source and left.source != right.source:
+        return True
     return any(
-        name not in left.claims
-        or name not in right.claims
-        or canonical_bytes(left.claims[name]) != canonical_bytes(right.claims[name])
-        for name in names
+        canonical_bytes(left.claims[name]) != canonical_bytes(right.claims[name])
+        for name in left.claims.keys() & right.claims.keys()
     )
 
 
