@@ -1,28 +1,60 @@
 # SPDX-FileCopyrightText: The agentguard authors
 # SPDX-License-Identifier: Apache-2.0
-"""A policy that tests put their own rules into."""
+"""A policy that tests put their own rules into, and policies made up by chance."""
 
+import random
 from collections.abc import Callable
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from types import MappingProxyType
+from typing import Any
 
 import pytest
 
+from agentguard.canonical import Frozen, freeze
 from agentguard.policy import (
+    Anything,
+    ArgumentSpec,
+    Const,
+    Constraint,
+    EqualsClaim,
+    Holder,
+    HostedDenial,
     IdentitySpec,
+    IntBetween,
+    LimitSpec,
+    Match,
+    NumberBetween,
+    OneOf,
     Policy,
     PolicyDocument,
     ProviderSpec,
     RuleSpec,
     ToolSpec,
     compile_policy,
+    flaws_of,
 )
+from agentguard.policy.constraints.grounds import Plain
 from agentguard.vocabulary import (
     Action,
     ApprovalProfile,
     Approver,
+    Assurance,
+    Call,
+    Chain,
+    Circumstances,
     DataClass,
+    Decision,
+    Effect,
+    HostedTool,
     Impact,
+    Kind,
+    ModelCall,
+    Principal,
+    PrincipalKind,
+    Reference,
+    ToolCall,
 )
 
 KEY = "ed25519:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
@@ -76,6 +108,310 @@ BASE = PolicyDocument(
 )
 
 
+NOON = datetime(2026, 6, 15, 12, tzinfo=UTC)
+HERE = ("production", "codegen")
+
+
+class Broken(Plain):
+    """A constraint that cannot answer."""
+
+    demand = "must not be asked"
+
+    def problem_with(self, value: Frozen) -> str | None:
+        """Fail."""
+        raise ValueError("broken")
+
+    def rules_out(self, value: Frozen) -> bool:
+        """Fail."""
+        raise ValueError("broken")
+
+    def form(self) -> dict[str, Frozen]:
+        """Return a form for the digest."""
+        return {"broken": True}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """A policy, and a call in its circumstances."""
+
+    document: PolicyDocument
+    call: Call
+    chain: Chain
+    circumstances: Circumstances
+
+    def decided(self, **changes: Any) -> Decision:
+        """Return what is decided, with changes to the policy."""
+        policy = compile_policy(replace(self.document, **changes))
+        return policy.decide(self.call, self.chain, self.circumstances)
+
+
+GENERATED = replace(
+    BASE,
+    tool_groups={"money": ("pay", "act")},
+    limits=(LimitSpec(name="few", calls=2), LimitSpec(name="sum", sum="x", most=Decimal("5.5"))),
+)
+CONSTRAINTS: tuple[Constraint, ...] = (
+    IntBetween(low=0, high=1),
+    IntBetween(low=1, high=3),
+    NumberBetween(low=0, high=4.5),
+    OneOf(options=("a", 1)),
+    Const(value=True),
+    Const(value="a"),
+    Match(pattern="[ab]"),
+    *(Anything(),) * 3,
+    EqualsClaim(holder=Holder.PERSON, claim="id"),
+    EqualsClaim(holder=Holder.ACTOR, claim="team"),
+    Broken(),
+)
+RESOURCES: tuple[Constraint | None, ...] = (
+    *(None,) * 6,
+    Match(pattern="ORD-[0-9]"),
+    OneOf(options=("ORD-1", "x")),
+    Broken(),
+)
+# What is repeated is drawn more often, so that rules and calls meet.
+WHO = (
+    *(("*",),) * 8,
+    *(("agent:*",),) * 2,
+    *(("agent:a",), ("agent:b", "agent:a"), ("service:s", "user:u1"), ("group:bots",)),
+)
+PERSONS: tuple[tuple[str, ...], ...] = (
+    *(("user:*",),) * 8,
+    *((),) * 3,
+    *(("group:team",), ("user:u1", "user:u3"), ("user:u3",)),
+)
+MODELS: tuple[tuple[str, ...], ...] = (*(("*",),) * 3, ("gpt*",), ("o1", "*4o"), ("gpt-4o",), ())
+OPERATIONS: tuple[tuple[str, ...] | None, ...] = (
+    *(None, ("chat",), ("inference",), ("inference", "upload", "WS /realtime")) * 2,
+    *(("upload",), ("POST /files",), ("WS /realtime",), ("socket",)),
+)
+SELECTIONS: tuple[tuple[str, ...], ...] = (
+    *(("pay",), ("read",), ("act",), ("pay", "act"), ("group:money",), ("*",), ("a*",)),
+    ("search",),
+)
+WRITING = (Impact.IRREVERSIBLE, Impact.REVERSIBLE)
+LIMITS: tuple[tuple[str, ...], ...] = ((), (), ("few",), ("sum",), ("sum", "few"))
+DATES = (date(2026, 6, 14), date(2026, 6, 15), date(2026, 7, 1))
+PINNED = "sha256:" + "0" * 64
+
+
+class Draw(random.Random):
+    """Chance that is the same for the same seed."""
+
+    def tied(self, environments: tuple[str, ...]) -> frozenset[str]:
+        """Environments that something is tied to; most often none."""
+        if not environments or self.random() < 0.8:
+            return frozenset()
+        return frozenset({self.choice(environments)})
+
+    def rule(self, environments: tuple[str, ...]) -> RuleSpec:
+        """A rule for tools or, less often, for models; it may be flawed."""
+        effect = self.choice([*(Effect.ALLOW,) * 3, Effect.APPROVE, Effect.DENY])
+        lets = effect is not Effect.DENY
+        until = self.choice([*(None,) * 8, *DATES])
+        rule = RuleSpec(
+            id="r",
+            who=self.choice(WHO),
+            persons=self.choice(PERSONS),
+            effect=effect,
+            environments=self.tied(environments),
+            assurance=self.choice([*(None,) * 5, Assurance.TOKEN]) if lets else None,
+            shadow_until=until,
+            shadow_irreversible=until is not None,
+        )
+        if effect is not Effect.APPROVE and self.random() < 0.4:
+            return replace(
+                rule,
+                providers=("openai",),
+                models=self.choice(MODELS),
+                operations=self.choice(OPERATIONS),
+                limits=self.choice([(), ("few",)]) if lets else (),
+                references=self.choice([(), (Reference.FILE,)]) if lets else (),
+            )
+        return replace(
+            rule,
+            tools=self.choice(SELECTIONS),
+            impacts=self.choice([(), (), (), WRITING]),
+            arguments=self.arguments(),
+            approval=self.choice(["leads", "both", "also"]) if effect is Effect.APPROVE else None,
+            limits=self.choice(LIMITS) if lets else (),
+            resource=self.choice(RESOURCES),
+        )
+
+    def arguments(self) -> tuple[ArgumentSpec, ...]:
+        """What a rule says of arguments."""
+        return tuple(
+            ArgumentSpec(
+                name=name, constraint=self.choice(CONSTRAINTS), optional=self.random() < 0.4
+            )
+            for name in self.choice([(), ("x",), ("x",), ("x", "y")])
+        )
+
+    def document(self) -> PolicyDocument:
+        """A policy without flaws."""
+        environments = self.choice([(), HERE])
+        document = replace(
+            GENERATED,
+            environments=environments,
+            hosted_denial=self.choice(list(HostedDenial)),
+            identities=(
+                IdentitySpec(id="agent:a", owner="user:olga"),
+                IdentitySpec(id="agent:b", environments=self.tied(environments)),
+                IdentitySpec(id="service:s"),
+                IdentitySpec(id="user:u1", environments=self.tied(environments)),
+            ),
+            tools=(
+                ToolSpec(
+                    name="read", impact=Impact.READ_ONLY, environments=self.tied(environments)
+                ),
+                ToolSpec(
+                    name="pay", impact=Impact.IRREVERSIBLE, definition=self.choice([None, PINNED])
+                ),
+                ToolSpec(name="act", impact=Impact.REVERSIBLE, resource="order"),
+                ToolSpec(
+                    name="search",
+                    impact=Impact.READ_ONLY,
+                    hosted=frozenset({"web_search"}),
+                    environments=self.tied(environments),
+                ),
+            ),
+            providers=(
+                ProviderSpec(
+                    id="openai", hosts=("api.openai.com",), environments=self.tied(environments)
+                ),
+            ),
+        )
+        for index in range(self.randint(1, 9)):
+            document = with_rule(document, replace(self.rule(environments), id=f"r{index}"))
+        if flaws_of(document):  # a tool may be out of reach where it is tied to
+            return replace(document, rules=())
+        return document
+
+    def tool_call(self, document: PolicyDocument) -> ToolCall:
+        """A call of a tool, most often one that some rule is about."""
+        about = [each for each in document.rules if not each.providers]
+        arguments = {
+            name: self.choice(VALUES)
+            for name in self.choice([(), ("x",), ("x",), ("x", "y"), ("z",)])
+        }
+        tool = self.choice([*("pay", "read", "act") * 4, "search", "unheard_of"])
+        if about and self.random() < 0.8:
+            rule = self.choice(about)
+            tool = {"group:money": "act", "*": "read", "a*": "act"}.get(
+                rule.tools[0], rule.tools[0]
+            )
+            arguments = {each.name: self.fitting(each.constraint) for each in rule.arguments}
+        return ToolCall(
+            id="c",
+            tool=tool,
+            definition=self.choice([*(PINNED,) * 9, "d"]),
+            received={},
+            resolved=MappingProxyType({name: freeze(each) for name, each in arguments.items()}),
+        )
+
+    def fitting(self, constraint: Constraint) -> Any:
+        """A value that most often satisfies a constraint, if one is known that does."""
+        values = VALUES
+        if not isinstance(constraint, Broken) and self.random() < 0.9:
+            values = tuple(each for each in VALUES if constraint.problem_with(freeze(each)) is None)
+        return self.choice(values or ("user:u1", "a"))
+
+    def model_call(self, depth: int = 1) -> ModelCall:
+        """A call of a model, perhaps of several at once."""
+        hosted = HostedTool(
+            type=self.choice(["web_search", "web_search", "code_interpreter"]),
+            arguments=self.choice([{}, {"x": 1}, {"x": "a"}]),
+            pointer="/tools/0",
+            removable=self.random() < 0.5,
+        )
+        call = ModelCall(
+            id="c",
+            operation="chat",
+            verb="POST",
+            path="/chat/completions",
+            origin="https://api.openai.com:443",
+            model=self.choice(["gpt-4o", "gpt-4o", "gpt-3", "o1", ""]),
+            payload=None,
+            references=self.choice([frozenset(), frozenset({Reference.FILE})]),
+            hosted_tools=(hosted,) if self.random() < 0.2 else (),
+            inner=tuple(
+                self.model_call(0) for _ in range(self.choice([0, 0, 0, 1, 2]) if depth else 0)
+            ),
+        )
+        return replace(call, **self.choice(PARTS))
+
+    def principal(self, name: str) -> Principal:
+        """A principal with this id, known in some way for some time."""
+        return Principal(
+            id=name,
+            kind=PrincipalKind(name.partition(":")[0]),
+            assurance=self.choice([Assurance.TOKEN, Assurance.ATTESTED, Assurance.DECLARED]),
+            claims=self.choice([{"team": "a"}, {"team": ("a", "b")}, {}]),
+            expires_at=self.choice([*(None,) * 50, NOON + timedelta(days=30), NOON]),
+        )
+
+    def chain(self) -> Chain:
+        """A chain with or without a person, of agents that are mostly declared."""
+        person = self.choice([*("user:u1",) * 4, "user:u2", "user:u3", None, None])
+        agents = [*("agent:a",) * 20, *("agent:b", "service:s") * 4, "agent:x"]
+        names = [self.choice(agents) for _ in range(self.choice([1, 1, 2]))]
+        if person is not None:
+            names.insert(0, person)
+        return Chain(principals=tuple(map(self.principal, names)))
+
+    def circumstances(self) -> Circumstances:
+        """What else is known."""
+        days = self.choice([timedelta(), timedelta(), timedelta(days=-1), timedelta(days=60)])
+        spent = self.choice(["0", "0", "1", "2", "4.5"]), self.choice(["0", "0", "1", "4.5"])
+        return Circumstances(
+            now=self.choice([*(NOON + days,) * 9, None]),
+            environment=self.choice([*("production",) * 20, *("codegen",) * 8, "elsewhere", None]),
+            resources=self.choice([*(("ORD-1",),) * 6, ("ORD-1", "x"), (), None]),
+            spent={}
+            if self.random() < 0.1
+            else {"limit:few": Decimal(spent[0]), "limit:sum": Decimal(spent[1])},
+        )
+
+
+VALUES: tuple[Any, ...] = (
+    *(1, "a") * 4,
+    *(0, 2, 3, True, 1.0, 0.1, "b", "1", "2.5", None, (), 7, -1, "user:u1"),
+)
+PARTS: tuple[dict[str, Any], ...] = (
+    *({},) * 12,
+    {"operation": "embeddings", "path": "/embeddings"},
+    {"operation": "POST /files", "kind": Kind.UPLOAD, "path": "/files"},
+    {"operation": "POST /batches", "kind": Kind.REMOTE_RUN, "path": "/batches"},
+    {"operation": "x", "kind": Kind.SOCKET, "verb": "WS", "path": "/realtime"},
+    {"origin": "https://elsewhere.example:443"},
+)
+
+
+def with_rule(document: PolicyDocument, rule: RuleSpec) -> PolicyDocument:
+    """A policy with one more rule, which is taken back as far as it is flawed."""
+    tools = () if rule.providers else ("pay", "read")
+    for one in (rule, replace(rule, limits=(), resource=None, tools=tools, impacts=())):
+        alone = replace(document, rules=(one,))
+        if not any(flaw.path[0] == "rule" for flaw in flaws_of(alone)):
+            return replace(document, rules=(*document.rules, one))
+    return document
+
+
+def cases(seed: int, most: int) -> list[Case]:
+    """A policy and some calls, by chance."""
+    draw = Draw(seed)
+    document = draw.document()
+    return [
+        Case(
+            document=document,
+            call=draw.tool_call(document) if draw.random() < 0.6 else draw.model_call(),
+            chain=draw.chain(),
+            circumstances=draw.circumstances(),
+        )
+        for _ in range(most)
+    ]
+
+
 @pytest.fixture(scope="session")
 def policy() -> Callable[..., Policy]:
     """Give the function that compiles the base policy with the rules it is given."""
@@ -84,3 +420,15 @@ def policy() -> Callable[..., Policy]:
         return compile_policy(replace(BASE, rules=rules, **changes))  # type: ignore[arg-type]  # varied by key
 
     return compiled
+
+
+@pytest.fixture(scope="session")
+def generated() -> Callable[[int, int], list[Case]]:
+    """Give the function that makes up a policy and some calls from a seed."""
+    return cases
+
+
+@pytest.fixture(scope="session")
+def draw() -> type[Draw]:
+    """Give what makes up rules from a seed."""
+    return Draw

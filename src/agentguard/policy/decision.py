@@ -8,7 +8,7 @@ Among rules that ask, the profile with the larger ``need`` is asked, ties by pro
 It never performs anything, and an exception here means that the caller refuses.
 
 INVARIANT: no rule, no call; settling only tightens (tests/policy/test_decision.py,
-tests/policy/test_table.py).
+tests/policy/test_specification.py).
 """
 
 from collections.abc import Callable, Iterable, Mapping

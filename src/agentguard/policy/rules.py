@@ -8,7 +8,7 @@ of them decides ``matching``.
 
 INVARIANT: what can only be allowed by its pair is allowed by no name, kind or missing word, and a
 rule that denies is evaded by none of them (tests/policy/test_model_calls.py,
-tests/policy/test_table.py).
+tests/policy/test_specification.py).
 """
 
 from collections.abc import Iterable, Mapping

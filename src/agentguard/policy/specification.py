@@ -35,6 +35,7 @@ from agentguard.vocabulary import (
     Chain,
     Circumstances,
     Effect,
+    HostedTool,
     Kind,
     ModelCall,
     Principal,
@@ -395,8 +396,10 @@ def _one_model_decided(now: Situation, rules: list[RuleSpec], call: ModelCall) -
         ]
         found.append(_for_references(applying, call, now.document))
     decided = _of_all(found, now.document)
-    if decided.effect is not Effect.DENY and not _hosted_tools_may_run(now, rules, call):
-        return DENIED
+    if decided.effect is not Effect.DENY:
+        refusal = _hosted_refusal(now, rules, call)
+        if refusal is not None:
+            return refusal
     return _within_limits(decided, found, now, {})
 
 
@@ -444,27 +447,29 @@ def _names_model(rule: RuleSpec, call: ModelCall) -> bool:
     return not rule.models and not call.model
 
 
-def _hosted_tools_may_run(now: Situation, rules: list[RuleSpec], call: ModelCall) -> bool:
-    """Every tool that would run at the provider is allowed, or may be taken out."""
+def _hosted_refusal(now: Situation, rules: list[RuleSpec], call: ModelCall) -> Specified | None:
+    """Every tool that would run at the provider must be allowed, or may be taken out."""
     for hosted in call.hosted_tools:
         tool = next((each for each in now.document.tools if hosted.type in each.hosted), None)
         decided = DENIED
         if tool is not None and _is_here(tool.environments, now):
-            found = [
-                _strictest(
-                    [
-                        each
-                        for each in rules
-                        if _names_tool(each, tool, now.document)
-                        and _tool_rule_applies(each, now, agent, hosted.arguments, pinned=True)
-                    ],
-                    now.document,
-                )
-                for agent in now.chain.agents
-            ]
-            decided = _of_all(found, now.document)
-        if decided.effect is Effect.DENY:
-            may_go = hosted.removable and now.document.hosted_denial is HostedDenial.REMOVE
-            if not may_go:
-                return False
-    return True
+            decided = _of_all(
+                [_for_hosted(now, rules, tool, agent, hosted) for agent in now.chain.agents],
+                now.document,
+            )
+        may_go = hosted.removable and now.document.hosted_denial is HostedDenial.REMOVE
+        if decided.effect is Effect.DENY and not may_go:
+            return decided
+    return None
+
+
+def _for_hosted(
+    now: Situation, rules: list[RuleSpec], tool: ToolSpec, agent: Principal, hosted: HostedTool
+) -> RuleSpec | None:
+    applying = [
+        each
+        for each in rules
+        if _names_tool(each, tool, now.document)
+        and _tool_rule_applies(each, now, agent, hosted.arguments, pinned=True)
+    ]
+    return _strictest(applying, now.document)

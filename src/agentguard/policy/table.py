@@ -5,7 +5,7 @@
 Lays the rules out once, at load, as rows that are found by identity and then by tool or provider.
 Rows stand strictest first, so that the first row that applies decides.
 
-INVARIANT: the order of the rules in the file decides nothing (tests/policy/test_table.py).
+INVARIANT: the order of the rules in the file decides nothing (tests/policy/test_specification.py).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
