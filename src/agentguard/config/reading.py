@@ -50,6 +50,7 @@ from agentguard.policy import (
     DetectionSpec,
     HostedDenial,
     Idempotency,
+    LabelsSpec,
     Path,
     PolicyDocument,
     ProviderSpec,
@@ -136,15 +137,7 @@ def read(tables: Mapping[str, Any], built_in: tuple[DataClass, ...], tell: Tell)
             _one(CoverageTable, file.coverage, "coverage", tell).require or ()
         ),
         detection=_detection(file.detection, tell),
-        labels=labels_of(
-            _one(LabelsTable, file.labels, "labels", tell),
-            [
-                table
-                for _, table in _each(
-                    ExternalLabelTable, file.external_label, "external_label", tell
-                )
-            ],
-        ),
+        labels=_labels(file, tell),
     )
     document = _confined(document, file, tell)
     vault = None if file.vault is None else _one(VaultTable, file.vault, "vault", tell)
@@ -208,6 +201,11 @@ def _listed(
         ((*path, index), read_table(model, table, (*path, index), tell))
         for index, table in enumerate(tables)
     ]
+
+
+def _labels(file: File, tell: Tell) -> LabelsSpec:
+    named = _each(ExternalLabelTable, file.external_label, "external_label", tell)
+    return labels_of(_one(LabelsTable, file.labels, "labels", tell), [table for _, table in named])
 
 
 def _detection(table: object, tell: Tell) -> DetectionSpec:

@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Self
 
 from agentguard.canonical import Frozen
-from agentguard.policy.constraints.grounds import Plain, Scalar, derive
+from agentguard.policy.constraints.grounds import Plain, Scalar, derive, is_comparable
 from agentguard.policy.constraints.scalars import OneOf
 from agentguard.vocabulary import Chain, Circumstances
 
@@ -93,5 +93,9 @@ def _held(chain: Chain, holder: Holder, claim: str) -> tuple[Scalar, ...] | None
         return (principal.id,)
     value = principal.claims.get(claim)
     values = value if isinstance(value, tuple) else (value,)
-    known = tuple(each for each in values if isinstance(each, bool | int | float | str))
+    known = tuple(
+        each
+        for each in values
+        if isinstance(each, bool | int | float | str) and is_comparable(each)
+    )
     return known if known and len(known) == len(values) else None

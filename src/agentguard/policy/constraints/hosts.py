@@ -20,7 +20,7 @@ _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
 _NAME = re.compile(rf"(?:{_LABEL}\.)*{_LABEL}")
 _LONGEST_NAME = 253
 _NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*")
-_LOOPBACK_NAMES = re.compile(r"(?:.*\.)?localhost(?:6|\.localdomain6?)?|(?:ip6-|.*\.)?loopback")
+_LOOPBACK_NAMES = re.compile(r"(?:.*[.-])?(?:localhost6?|loopback)(?:\.localdomain6?)?")
 # Services that answer for every address that is written into a name, such as 127.0.0.1.nip.io.
 _ADDRESS_IN_NAME = re.compile(
     r"(?:[0-9]{1,3}[.-]){3}[0-9]{1,3}|(?<![0-9a-z])[0-9a-f]{8}(?![0-9a-z])"
@@ -48,6 +48,8 @@ def plain_name(text: str) -> str | None:
 def plain_address(text: str) -> Address | None:
     """Return the address that a text is in its one usual form, with or without brackets."""
     bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    if "%" in bare:
+        return None
     try:
         address = ipaddress.ip_address(bare)
     except ValueError:
@@ -107,16 +109,25 @@ class HostIn(Plain):
     def excludes(self, host: str) -> bool:
         """Say whether a host is plain and certainly none of these."""
         address, name = plain_address(host), plain_name(host)
-        if self.admits(host) or (address is None and name is None):
+        if self.admits(host) or (_is_loopback(host) and any(map(_is_loopback, self._exact))):
             return False
         known = [plain_address(each) for each in self._exact]
-        if _is_loopback(host) and any(map(_is_loopback, self._exact)):
-            return False
         if address is not None:
             return not self._below and all(
                 each is not None and not _same(address, each) for each in known
             )
-        return not any(known) or not _ADDRESS_IN_NAME.search(name or "")
+        return name is not None and not self._may_become(name, known)
+
+    def _may_become(self, name: str, known: list[Address | None]) -> bool:
+        """Say whether a resolver may take another name for one of these.
+
+        It may append a domain that the machine searches, or answer with the address in the name.
+        """
+        if any(each is not None for each in known) and _ADDRESS_IN_NAME.search(name):
+            return True
+        if any(each.startswith(f"{name}.") for each in self._exact):
+            return True
+        return bool(self._below) and "." not in name
 
     def form(self) -> dict[str, Frozen]:
         """Return the constraint as it enters the policy's digest."""

@@ -162,8 +162,13 @@ class DecimalBetween(Plain):
 
     def form(self) -> dict[str, Frozen]:
         """Return the constraint as it enters the policy's digest."""
-        bounds = tuple(f"{bound.normalize():f}" for bound in (self.low, self.high))
-        return {"decimal": bounds, "places": self.places}
+        return {"decimal": (_written(self.low), _written(self.high)), "places": self.places}
+
+
+def _written(number: Decimal) -> str:
+    """Return a number in one notation; normalising it would round it."""
+    text = f"{number:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _places(number: Decimal) -> int:

@@ -10,10 +10,12 @@ INVARIANT: a URL that is not plainly somewhere else is not ruled out
 """
 
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
 
 from agentguard.canonical import Frozen
 from agentguard.policy.constraints.grounds import Plain, derive, listed
@@ -57,10 +59,24 @@ def split_url(text: str) -> SplitUrl | None:
     port = int(found["port"]) if found["port"] else DEFAULT_PORTS.get(scheme)
     if scheme not in DEFAULT_PORTS or port is None or port > _LARGEST_PORT:
         return None
-    path = tuple(found["path"].split("/")[1:])
-    if _HIDDEN.search(found["path"]) or any(each.split(";")[0] in _DOTS for each in path):
+    if not _is_plain_path(found["path"]):
         return None
+    path = tuple(found["path"].split("/")[1:])
     return SplitUrl(scheme, found["host"].lower(), port, path, found["query"] is not None)
+
+
+def _is_plain_path(path: str) -> bool:
+    """Say whether a path has the same segments to every server, however often it decodes."""
+    if _HIDDEN.search(path):
+        return False
+    try:
+        decoded = unquote_to_bytes(path).decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    folded = unicodedata.normalize("NFKC", decoded)
+    if "\\" in folded or folded.count("/") != path.count("/"):
+        return False
+    return not any(each.split(";")[0] in _DOTS for each in folded.split("/"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
