@@ -297,12 +297,13 @@ class Guard:
         """
         from agentguard.config.grants import covers_of, sums_of
 
-        covers = covers_of(tools, self._parts.enforcer.core.policy)
+        sums = sums or {}
+        covers = covers_of(tools, self._parts.enforcer.core.policy, summed=sums)
         return self._parts.identities.granted(
             holder,
             tools=covers,
             calls=calls,
-            sums=sums_of(sums or {}, covers),
+            sums=sums_of(sums, covers),
             depth=depth,
             within=within,
         )

@@ -31,6 +31,33 @@ impact = "read_only"
 """
 
 
+RULES = """
+[[identity]]
+id = "agent:a"
+
+[[rule]]
+id = "pays"
+who = ["agent:a"]
+tool = ["p*"]
+args.amount = { int = [1, 100] }
+then = "allow"
+
+[[rule]]
+id = "reads"
+who = ["agent:a"]
+impact = ["read_only"]
+args.query = { any = true, optional = true }
+then = "allow"
+
+[[rule]]
+id = "never"
+who = ["agent:a"]
+tool = ["pay", "search"]
+args.account = { any = true }
+then = "deny"
+"""
+
+
 @pytest.fixture
 def policy(tmp_path: Path) -> Policy:
     """A policy with two tools."""
@@ -53,6 +80,18 @@ def test_a_list_of_tools_leaves_the_arguments_to_the_rules(policy: Policy) -> No
         covers = covers_of(tools, policy)
         assert list(covers) == ["pay"]
         assert covers["pay"]({"whatever": 1}, CHAIN, {}) is None
+
+
+def test_only_what_a_rule_lists_is_added_up(tmp_path: Path) -> None:
+    """Of a tool that the grant leaves to the rules, every argument that one of them lists counts."""
+    path = tmp_path / "agentguard.toml"
+    path.write_text(POLICY + RULES, encoding="utf-8")
+    policy = load(path, {}).policy
+    covers = covers_of(["pay", "search"], policy, summed=["amount", "query", "account"])
+    for tool, listed in (("pay", {"amount"}), ("search", {"query"})):
+        cover = covers[tool]
+        assert isinstance(cover, Covered)
+        assert {each for each in ("amount", "query", "account") if cover.lists(each)} == listed
 
 
 def test_arguments_are_written_as_in_a_rule(policy: Policy) -> None:
@@ -139,6 +178,6 @@ def test_sums_are_whole_numbers_or_decimals() -> None:
 
 def test_only_what_a_tool_can_have_is_added_up() -> None:
     """An argument that the grant lists for no tool would limit nothing."""
-    with pytest.raises(ConfigError, match="lists for no tool") as caught:
+    with pytest.raises(ConfigError, match="lets no tool have") as caught:
         sums_of({"canary": 5}, {"pay": Covered(arguments=())})
     assert "canary" not in str(caught.value)

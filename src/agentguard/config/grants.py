@@ -9,14 +9,14 @@ INVARIANT: what cannot be read covers nothing: nothing is handed out, and every 
 without what stands there (tests/config/test_grant_tables.py).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from decimal import Decimal
 
 from agentguard.config.arguments import argument
 from agentguard.config.document import Tell
 from agentguard.errors import ConfigError, Problem
 from agentguard.policy import ArgumentSpec, Path, Policy, key_of
-from agentguard.policy.grants import Covered
+from agentguard.policy.grants import Covered, never_listed
 from agentguard.policy.limits import BEYOND
 from agentguard.vocabulary import Covers
 
@@ -29,8 +29,13 @@ _AS_IN_A_RULE = (
 Handed = Mapping[str, Mapping[str, object] | None] | Iterable[str]
 
 
-def covers_of(tools: Handed, policy: Policy) -> dict[str, Covers]:
+def covers_of(tools: Handed, policy: Policy, *, summed: Collection[str] = ()) -> dict[str, Covers]:
     """Return what a grant covers.
+
+    Args:
+        tools: as the program writes them.
+        policy: the policy that declares them.
+        summed: the arguments that the grant adds up.
 
     Raises:
         ConfigError: the policy declares no such tool, or an argument is not written as in a rule.
@@ -48,7 +53,8 @@ def covers_of(tools: Handed, policy: Policy) -> dict[str, Covers]:
         if name not in policy.tools:
             tell(("tools", index), "names no tool that the policy declares with [[tool]]")
         elif table is None:
-            covers[name] = Covered(arguments=None)
+            without = never_listed(summed, name, policy.document) if summed else frozenset()
+            covers[name] = Covered(arguments=None, without=without)
         elif isinstance(table, Mapping):
             covers[name] = Covered(arguments=_arguments(table, ("tools", name), tell))
         else:
@@ -92,7 +98,7 @@ def sums_of(sums: Mapping[str, int | Decimal], covers: Mapping[str, Covers]) -> 
         elif not any(
             isinstance(each, Covered) and each.lists(argument_name) for each in covers.values()
         ):
-            problems.append("adds up an argument that the grant lists for no tool")
+            problems.append("adds up an argument that the grant lets no tool have")
     if problems:
         raise ConfigError(
             Problem(file=_PLACE, key="sums", line=None, message=each) for each in problems

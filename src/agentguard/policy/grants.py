@@ -17,15 +17,17 @@ from decimal import Context, Decimal
 
 from agentguard.canonical import Frozen
 from agentguard.policy.constraints import PathBelow
-from agentguard.policy.document import ArgumentSpec, ToolSpec
+from agentguard.policy.document import ArgumentSpec, PolicyDocument, ToolSpec
 from agentguard.policy.flaws import key_of
 from agentguard.policy.limits import amount_of
+from agentguard.policy.targets import finding_tools
 from agentguard.vocabulary import (
     Call,
     Chain,
     Charge,
     Circumstances,
     Covers,
+    Effect,
     Grant,
     ModelCall,
     Nearest,
@@ -44,9 +46,11 @@ class Covered:
 
     Attributes:
         arguments: what its arguments may be; None where the rules alone decide that.
+        without: arguments that no rule lets it have.
     """
 
     arguments: tuple[ArgumentSpec, ...] | None = field(repr=False)
+    without: frozenset[str] = field(default=frozenset(), repr=False)
 
     def __call__(
         self, arguments: Mapping[str, Frozen], chain: Chain, paths: Mapping[str, str | None]
@@ -68,8 +72,10 @@ class Covered:
         return None
 
     def lists(self, argument: str) -> bool:
-        """Say whether a call that is covered can have this argument."""
-        return self.arguments is None or any(each.name == argument for each in self.arguments)
+        """Say whether a call that is covered and allowed can have this argument."""
+        if self.arguments is None:
+            return argument not in self.without
+        return any(each.name == argument for each in self.arguments)
 
     @property
     def roots(self) -> frozenset[str]:
@@ -114,6 +120,18 @@ def roots_of(grants: Iterable[Grant], tool: str) -> frozenset[str]:
     """Return the folders that grants compare a tool's arguments with."""
     covers = [grant.tools[tool] for grant in grants if tool in grant.tools]
     return frozenset().union(*(each.roots for each in covers if isinstance(each, Covered)))
+
+
+def never_listed(arguments: Iterable[str], tool: str, document: PolicyDocument) -> frozenset[str]:
+    """Return those of the arguments that no rule lets a tool have."""
+    tools_of = finding_tools(document)
+    listed = {
+        each.name
+        for rule in document.rules
+        if rule.effect is not Effect.DENY and tool in tools_of(rule)
+        for each in rule.arguments
+    }
+    return frozenset(arguments) - listed
 
 
 def _problem(
