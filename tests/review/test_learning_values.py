@@ -28,7 +28,9 @@ from agentguard.policy import (
     Prefix,
     UrlParts,
 )
-from agentguard.review.learning_values import learned
+from agentguard.review.learning_values import Classes, learned
+
+SHOWN, HIDDEN = Classes(text=lambda _: False), Classes(text=lambda _: True)
 
 scalars = (
     st.none()
@@ -68,7 +70,7 @@ alike = st.one_of(
 def of(*seen: object, classed: Sequence[str] = ()) -> Constraint:
     """Return what is learned of values."""
     frozen = [freeze(value) for value in seen]
-    return learned(frozen, lambda text: text in classed).constraint
+    return learned(frozen, Classes(text=lambda text: text in classed)).constraint
 
 
 @settings(deadline=None)
@@ -82,7 +84,7 @@ def test_every_value_satisfies_what_was_learned_from_it(
         frozen = [freeze(value) for value in seen]
     except ValueError:
         return
-    found = learned(frozen, lambda _: classed)
+    found = learned(frozen, Classes(text=lambda _: classed, everything=classed))
     assert [value for value in frozen if found.constraint.problem_with(value)] == []
 
 
@@ -95,7 +97,7 @@ def shown(value: Frozen) -> str:
 @given(st.lists(st.from_regex(r"[A-Z]{4,9}[0-9]{4,9}", fullmatch=True), min_size=1, max_size=9))
 def test_nothing_of_a_classed_value_is_told(texts: list[str]) -> None:
     """The constraint for values of a class holds no run of their characters."""
-    form = shown(learned(texts, lambda _: True).constraint.form())
+    form = shown(learned(texts, HIDDEN).constraint.form())
     assert not [text for text in texts if text[:4] in form or text[-4:] in form]
 
 
@@ -163,7 +165,7 @@ def test_values_of_a_class_are_told_by_shape() -> None:
     assert of(*cards, classed=cards) == Match(pattern=r"[0-9]{4}\-[0-9]{4}\-[0-9]{4}\-[0-9]{4}")
     assert of(*["4111"] * 20, classed=["4111"]) == Match(pattern="[0-9]{4}")
     mails = [f"p{n}@family-{n}.example" for n in range(9)]
-    found = learned(mails, lambda _: True)
+    found = learned(mails, HIDDEN)
     assert isinstance(found.constraint, Match)
     assert "family" not in found.constraint.pattern
     shared = [f"p{n}@acme.example" for n in range(9)]
@@ -185,4 +187,24 @@ def test_values_of_a_class_are_told_by_shape() -> None:
 )
 def test_what_is_wide_is_said_to_be(seen: list[object]) -> None:
     """A constraint that lets much through comes with a word of caution."""
-    assert learned([freeze(value) for value in seen], lambda _: False).caution
+    assert learned([freeze(value) for value in seen], SHOWN).caution
+
+
+def test_a_name_tells_of_what_stands_behind_it() -> None:
+    """What stands behind a name of a class, or looks like one behind its name, is not told."""
+    behind = Classes(text=lambda text: text == 'pin = "1234"', name=lambda name: name == "customer")
+    member = learned([freeze({"customer": 4711, "pin": "1234"})] * 20, behind)
+    assert "4711" not in repr(member.constraint.form())
+    assert "1234" not in repr(member.constraint.form())
+    shown = learned([freeze({"number": 4711, "code": "1234"})] * 20, behind)
+    assert "4711" in repr(shown.constraint.form())
+    assert "1234" in repr(shown.constraint.form())
+
+
+def test_a_number_of_a_class_is_told_by_its_digits() -> None:
+    """How many digits a number has is all that is told of it."""
+    hidden = Classes(text=lambda _: False, everything=True)
+    assert learned([4711] * 20, hidden).constraint == IntBetween(low=0, high=10_000)
+    assert learned([-3.5], hidden).constraint == NumberBetween(low=-10, high=10)
+    assert learned([2**53 - 1], hidden).constraint == Anything()
+    assert learned([True] * 20, hidden).constraint == Const(value=True)

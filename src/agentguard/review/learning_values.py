@@ -14,12 +14,12 @@ it has (same file).
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 from re import fullmatch
 from typing import TypeGuard
 
-from agentguard.canonical import Frozen
+from agentguard.canonical import LARGEST_INTEGER, Frozen
 from agentguard.policy import (
     AllOf,
     Anything,
@@ -52,12 +52,36 @@ SHARED_BY = 5
 # Of a hundred values one may be new.
 RARELY_NEW = 0.01
 
-Classes = Callable[[str], bool]
-"""Says whether a text holds something of a class, so that nothing of it may be told."""
-
 _MAIL = r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9.-]{1,253}"
 _MIXED = "values of several types, or null, which no constraint but 'any' admits"
 _MEMBER = r"[A-Za-z_][A-Za-z0-9_.-]{0,63}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Classes:
+    """What may not be told, because it belongs to a class.
+
+    Attributes:
+        text: whether a text holds something of a class.
+        name: whether whatever stands behind a name is of a class.
+        behind: the name that the values stand behind; what it says of them counts.
+        everything: whether none of the values may be told.
+    """
+
+    text: Callable[[str], bool]
+    name: Callable[[str], bool] = lambda _: False
+    behind: str = ""
+    everything: bool = False
+
+    def under(self, name: str) -> "Classes":
+        """Return what may not be told of the values behind a name."""
+        return replace(self, behind=name, everything=self.everything or self.name(name))
+
+    def hold(self, text: str) -> bool:
+        """Say whether a text may not be told."""
+        if self.everything or self.text(text):
+            return True
+        return bool(self.behind) and self.text(f'{self.behind} = "{text}"')
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,15 +99,15 @@ class Learned:
     caution: str | None = None
 
 
-def learned(values: Sequence[Frozen], is_classed: Classes) -> Learned:
+def learned(values: Sequence[Frozen], classes: Classes) -> Learned:
     """Return the narrowest constraint that all of these values satisfy.
 
     Args:
         values: what was seen, with repetitions; at least one.
-        is_classed: whether a text may not be told.
+        classes: what may not be told.
     """
     try:
-        found = _learned(values, is_classed)
+        found = _learned(values, classes)
     except ValueError:
         found = _anything("no constraint fits")
     if all(found.constraint.problem_with(value) is None for value in values):
@@ -97,18 +121,20 @@ def _anything(why: str) -> Learned:
     )
 
 
-def _learned(values: Sequence[Frozen], is_classed: Classes) -> Learned:
+def _learned(values: Sequence[Frozen], classes: Classes) -> Learned:
     kinds = {type(value) for value in values}
     if _are_texts(values):
-        return _of_texts(values, is_classed)
+        return _of_texts(values, classes)
     if all(isinstance(value, tuple) for value in values):
-        return _of_lists([value for value in values if isinstance(value, tuple)], is_classed)
+        return _of_lists([value for value in values if isinstance(value, tuple)], classes)
     if all(isinstance(value, Mapping) for value in values):
-        return _of_objects([value for value in values if isinstance(value, Mapping)], is_classed)
+        return _of_objects([value for value in values if isinstance(value, Mapping)], classes)
     numbers = [value for value in values if isinstance(value, int | float)]
-    if kinds == {bool} or (kinds <= {int, float} and _is_closed(numbers)):
-        return _options(numbers)
-    return _of_numbers(numbers) if kinds <= {int, float} else _anything(_MIXED)
+    if kinds != {bool} and not kinds <= {int, float}:
+        return _anything(_MIXED)
+    if classes.everything and kinds != {bool}:
+        return _of_hidden_numbers(numbers)
+    return _options(numbers) if kinds == {bool} or _is_closed(numbers) else _of_numbers(numbers)
 
 
 def _are_texts(values: Sequence[Frozen]) -> TypeGuard[Sequence[str]]:
@@ -138,12 +164,23 @@ def _of_numbers(numbers: Sequence[int | float]) -> Learned:
     return Learned(constraint=NumberBetween(low=low, high=high), how="range")
 
 
+def _of_hidden_numbers(numbers: Sequence[int | float]) -> Learned:
+    """Return a range that tells no more than how many digits the numbers have."""
+    most = 10 ** len(str(int(max(map(abs, numbers)))))
+    low = 0 if min(numbers) >= 0 else -most
+    if most > LARGEST_INTEGER:
+        return _anything("numbers of a class that are too large for a range")
+    if all(type(number) is int for number in numbers):
+        return Learned(constraint=IntBetween(low=low, high=most), how="range by digits")
+    return Learned(constraint=NumberBetween(low=low, high=most), how="range by digits")
+
+
 # --- texts
 
 
-def _of_texts(texts: Sequence[str], is_classed: Classes) -> Learned:
+def _of_texts(texts: Sequence[str], classes: Classes) -> Learned:
     distinct = sorted(set(texts))
-    classed = any(map(is_classed, distinct))
+    classed = any(map(classes.hold, distinct))
     if not classed and _is_closed(texts) and max(map(len, distinct)) <= LONGEST_OPTION:
         return _options(texts)
     for way in (_mails, _classed_shape) if classed else (_mails, _urls, _decimals, _files, _shape):
@@ -244,12 +281,12 @@ def _length(distinct: Sequence[str]) -> Length:
 # --- lists and objects
 
 
-def _of_lists(lists: Sequence[tuple[Frozen, ...]], is_classed: Classes) -> Learned:
+def _of_lists(lists: Sequence[tuple[Frozen, ...]], classes: Classes) -> Learned:
     items = tuple(chain.from_iterable(lists))
     sizes = [len(each) for each in lists]
     if not items:
         return _anything("only empty lists were seen")
-    inside = learned(items, is_classed)
+    inside = learned(items, classes)
     options = _options_of(inside.constraint)
     if options is not None:
         each = Each(options=options, least=min(sizes), most=max(sizes))
@@ -264,13 +301,13 @@ def _options_of(constraint: Constraint) -> tuple[Scalar, ...] | None:
     return constraint.options if isinstance(constraint, OneOf) else None
 
 
-def _of_objects(objects: Sequence[Mapping[str, Frozen]], is_classed: Classes) -> Learned:
+def _of_objects(objects: Sequence[Mapping[str, Frozen]], classes: Classes) -> Learned:
     names = sorted(set(chain.from_iterable(objects)))
-    told = all(fullmatch(_MEMBER, name) and not is_classed(name) for name in names)
+    told = all(fullmatch(_MEMBER, name) and not classes.text(name) for name in names)
     if not names or not told or len(names) > MOST_MEMBERS:
         return _anything("objects whose members have names that vary")
     inside = {
-        name: learned([each[name] for each in objects if name in each], is_classed)
+        name: learned([each[name] for each in objects if name in each], classes.under(name))
         for name in names
     }
     members = Members(
