@@ -16,7 +16,7 @@ from typing import NamedTuple, TypeAlias
 from agentguard.canonical import Frozen
 from agentguard.policy.constraints import Constraint
 from agentguard.policy.document import ArgumentSpec, RuleSpec
-from agentguard.vocabulary import Assurance, Chain, Circumstances
+from agentguard.vocabulary import Assurance, Chain, Circumstances, Principal
 
 Check: TypeAlias = tuple[str, Callable[[Frozen], str | None], Callable[[Frozen], bool], bool]
 
@@ -26,13 +26,23 @@ class Context(NamedTuple):
 
     Attributes:
         chain: who calls.
+        agents: those of the chain that must each be permitted.
         person: the id of the person that the call is made for, None for an autonomous call.
         circumstances: what else the decision depends on.
     """
 
     chain: Chain
+    agents: tuple[Principal, ...]
     person: str | None
     circumstances: Circumstances
+
+
+def context_of(chain: Chain, circumstances: Circumstances) -> Context:
+    """Return the context of a chain in its circumstances."""
+    person = chain.person
+    if person is None:
+        return Context(chain, chain.principals, None, circumstances)
+    return Context(chain, chain.principals[1:], person.id, circumstances)
 
 
 def checks_of(arguments: tuple[ArgumentSpec, ...]) -> tuple[Check, ...]:

@@ -212,10 +212,11 @@ def _secret_stores(document: PolicyDocument) -> Iterator[Flaw]:
 
 def _deciders(document: PolicyDocument) -> Iterator[Flaw]:
     profiles = {profile.name for profile in document.profiles}
+    tools = {tool.name for tool in document.tools}
     yield from duplicates("decider", "name", (each.name for each in document.deciders))
     for index, decider in enumerate(document.deciders):
         path: Path = ("decider", index)
-        yield from selection_flaws((*path, "tool"), decider.tools, document)
+        yield from selection_flaws((*path, "tool"), decider.tools, document.tool_groups, tools)
         if not decider.within:
             yield Flaw((*path, "within"), "must be longer than nothing")
         if decider.approval is not None and decider.approval not in profiles:

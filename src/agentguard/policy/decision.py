@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from agentguard.canonical import Frozen
-from agentguard.policy.conditions import Context
+from agentguard.policy.conditions import Context, context_of
 from agentguard.policy.document import (
     MEDIA,
     ClassSource,
@@ -140,11 +140,10 @@ class Policy:
             chain: who makes it, and for whom.
             circumstances: what else it depends on; what is left out is read strictly.
         """
-        refusal = self._refusal(chain, circumstances)
+        context = context_of(chain, circumstances)
+        refusal = self._refusal(context)
         if refusal is not None:
             return refusal
-        person = chain.person
-        context = Context(chain, None if person is None else person.id, circumstances)
         standing = self._standing(circumstances.environment, circumstances.now)
         decision = self._decide_in(standing.view, call, context)
         if standing.tightened_by is not None:
@@ -190,10 +189,9 @@ class Policy:
         self, chain: Chain, circumstances: Circumstances = NOTHING_KNOWN
     ) -> frozenset[str]:
         """Return the tools that every agent of the chain might be let run."""
-        if self._refusal(chain, circumstances) is not None:
+        context = context_of(chain, circumstances)
+        if self._refusal(context) is not None:
             return frozenset()
-        person = chain.person
-        context = Context(chain, None if person is None else person.id, circumstances)
         standing = self._standing(circumstances.environment, circumstances.now)
         view = standing.tightened_by or standing.view
         return self._offered(view, context)
@@ -215,15 +213,15 @@ class Policy:
         owners = (self.owners[each] for each in chain.ids if each in self.owners)
         return tuple(sorted({*chain.ids, *owners}))
 
-    def _refusal(self, chain: Chain, circumstances: Circumstances) -> Decision | None:
+    def _refusal(self, context: Context) -> Decision | None:
         """Return what refuses everything to a chain: who is in it, where, or when."""
-        here, now = circumstances.environment, circumstances.now
+        here, now = context.circumstances.environment, context.circumstances.now
         if self.environments and here not in self.environments:
             return self._elsewhere("the policy", self.environments)
-        for agent in chain.agents:
+        for agent in context.agents:
             if agent.id not in self.declared:
                 return self._deny(Reason.UNKNOWN_IDENTITY)
-        for principal in chain.principals:
+        for principal in context.chain.principals:
             if principal.id in self._tied and here not in self._tied[principal.id]:
                 return self._elsewhere(principal.id, self._tied[principal.id])
             expires_at = principal.expires_at
@@ -257,7 +255,7 @@ class Policy:
         if tool.environments and context.circumstances.environment not in tool.environments:
             return self._elsewhere(f"tool {tool.name}", tool.environments)
         pinned = tool.definition is None or tool.definition == call.definition
-        reach = [view.reach[agent.id] for agent in context.chain.agents]
+        reach = [view.reach[agent.id] for agent in context.agents]
         found = match_tool(reach, call.tool, call.resolved, context, pinned=pinned)
         row = found.deciding
         if row is None:
@@ -326,7 +324,7 @@ class Policy:
         if provider.environments and context.circumstances.environment not in provider.environments:
             return self._elsewhere(f"provider {provider.id}", provider.environments)
         wanted = asked(call)
-        reach = [view.reach[agent.id] for agent in context.chain.agents]
+        reach = [view.reach[agent.id] for agent in context.agents]
         found = match_model(reach, provider.id, wanted, call.references, context)
         row = found.deciding
         if row is None:
@@ -364,7 +362,7 @@ class Policy:
         return self._deny(_reason_of(near), near, remedy_for_model(provider.id, call, near))
 
     def _offered(self, view: View, context: Context) -> frozenset[str]:
-        offers = [view.offers(each.id, context.person) for each in context.chain.agents]
+        offers = [view.offers(each.id, context.person) for each in context.agents]
         offered = offers[0] if len(offers) == 1 else frozenset.intersection(*offers)
         grants = context.circumstances.grants
         return covered_tools(grants, offered) if grants else offered

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Does a rule say of tools what cannot be said of them, or of something else than tools?"""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from agentguard.policy.constraints import EqualsClaim, Holder
 from agentguard.policy.document import GROUP, PolicyDocument, RuleSpec, ToolSpec
@@ -22,7 +22,7 @@ def tool_rule_flaws(document: PolicyDocument) -> Iterator[Flaw]:
     for index, rule in enumerate(document.rules):
         path: Path = ("rule", index)
         tools = tuple(declared[name] for name in find(rule))
-        yield from selection_flaws((*path, "tool"), rule.tools, document)
+        yield from selection_flaws((*path, "tool"), rule.tools, document.tool_groups, declared)
         if rule.impacts and not tools:
             yield Flaw((*path, "impact"), "no tool that the rule could be about has such an impact")
         yield from _belonging(path, rule)
@@ -32,12 +32,13 @@ def tool_rule_flaws(document: PolicyDocument) -> Iterator[Flaw]:
         yield from counting_flaws(path, rule, tools, limits)
 
 
-def selection_flaws(path: Path, names: tuple[str, ...], document: PolicyDocument) -> Iterator[Flaw]:
+def selection_flaws(
+    path: Path, names: tuple[str, ...], groups: Collection[str], declared: Collection[str]
+) -> Iterator[Flaw]:
     """Find names, groups and globs that stand for no declared tool."""
-    declared = {tool.name for tool in document.tools}
     for name in names:
         if name.startswith(GROUP):
-            if name.removeprefix(GROUP) not in document.tool_groups:
+            if name.removeprefix(GROUP) not in groups:
                 yield Flaw(path, f"group {name!r} is not declared in [tool_groups]")
         elif is_glob(name):
             if not any(map(Glob(name).matches, declared)):
