@@ -20,6 +20,8 @@ def resolve_paths(texts: Iterable[str]) -> Mapping[str, str | None]:
 
 
 def _resolved(text: str) -> str | None:
+    if not text:
+        return None
     try:
         return os.path.realpath(text, strict=True)
     except FileNotFoundError:
