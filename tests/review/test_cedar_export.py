@@ -262,12 +262,13 @@ def test_places_of_secrets_are_out_of_reach_in_cedar() -> None:
     assert not allowed(policy, {"x": "https://VAULT.example/secret"})
 
 
-def test_what_would_deny_more_is_told() -> None:
-    """Extra deciders are no part of the export, which says so."""
-    deciders = (DeciderSpec(name="opa"),)
-    policy = export_to_cedar(replace(BASE, deciders=deciders))
-    assert [key for key, _ in policy.left_out] == ["decider 'opa'"]
-    assert exported(rule(Effect.ALLOW)).left_out == ()
+def test_what_a_decider_says_has_to_be_told() -> None:
+    """A call that an extra decider is asked about is denied until its answer is a told fact."""
+    policy = exported(
+        rule(Effect.ALLOW), base=replace(BASE, deciders=(DeciderSpec(name="opa", models=True),))
+    )
+    assert not allowed(policy, {})
+    assert "decider opa allows call_unattended" in policy.asked_for
 
 
 def test_facts_are_told_that_cedar_cannot_find_out() -> None:

@@ -10,12 +10,14 @@ from agentguard.cli.policies import (
     checking,
     differing,
     explaining,
+    exporting,
+    learning,
     replaying,
     schema,
     signing,
 )
 
-_COMMANDS = (checking, explaining, cases, differing, replaying, schema, signing)
+_COMMANDS = (checking, explaining, cases, differing, replaying, exporting, schema, signing)
 
 
 def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:

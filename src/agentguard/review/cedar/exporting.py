@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is a policy in Cedar?
 
-Policies, a schema that they are valid under, and the entities that they name. What a policy file
-says about content, about extra deciders and about what one agent hands to another is no part of it.
+Policies, a schema that they are valid under, and the entities that they name. What Cedar cannot
+find out by itself is a fact in its requests; one that is not told denies. What a policy file says
+about content is no part of it.
 
 INVARIANT: Cedar decides as agentguard does (tests/review/test_cedar_oracle.py).
 """
@@ -18,11 +19,18 @@ from agentguard.review.cedar import syntax
 from agentguard.review.cedar.entities import entities_of, is_about
 from agentguard.review.cedar.places import Place
 from agentguard.review.cedar.schema import ToolReading, schema_of
-from agentguard.review.cedar.selecting import ASKED, UNATTENDED, within_environments
+from agentguard.review.cedar.selecting import (
+    ASKED,
+    MODEL,
+    UNATTENDED,
+    tools_named,
+    within_environments,
+)
 from agentguard.review.cedar.stated import (
     IDS,
     RESOURCE,
     Places,
+    has_room,
     limiting,
     places_of,
     some_ids,
@@ -42,7 +50,6 @@ class CedarPolicy:
         policies: Cedar's policies.
         schema: the schema that they are valid under.
         entities: the entities, as JSON.
-        left_out: what could not be exported and would deny more: each with its key and why.
         views: by the name of an argument the views that any policy reads.
         tools: what policies read of each tool.
         claims: the claims that are compared with.
@@ -52,21 +59,25 @@ class CedarPolicy:
     policies: str
     schema: str
     entities: str
-    left_out: tuple[tuple[str, str], ...]
     views: Mapping[str, frozenset[View]]
     tools: Mapping[str, ToolReading]
     claims: frozenset[str]
 
     @property
     def asked_for(self) -> tuple[str, ...]:
-        """The facts about arguments that whoever asks Cedar has to find out."""
+        """The facts that Cedar cannot find out, so that whoever asks it must; sorted."""
+        document = self.document
         found = {
             fact.text
             for tool in self.tools.values()
             for facts in tool.facts.values()
             for fact in facts
         }
-        return tuple(sorted(found))
+        found |= {has_room(limit) for limit in document.limits if limit.calls is None}
+        found |= {
+            agrees(e.name, action) for e in document.deciders for action in (UNATTENDED, ASKED)
+        }
+        return tuple(sorted(found | ({NO_SECRETS} if document.secret_stores else set())))
 
 
 def export_to_cedar(document: PolicyDocument) -> CedarPolicy:
@@ -96,7 +107,6 @@ def export_to_cedar(document: PolicyDocument) -> CedarPolicy:
         policies="\n".join(written),
         schema=schema_of(document, tools, views, claims),
         entities=json.dumps(entities_of(document), indent=1, ensure_ascii=True) + "\n",
-        left_out=_left_out(document),
         views=views,
         tools=tools,
         claims=claims,
@@ -175,12 +185,26 @@ def _always(document: PolicyDocument, ids: Place) -> list[str]:
     if document.secret_stores:
         fact = f"context.facts.contains({syntax.text(NO_SECRETS)})"
         made.append(forbidden("places of secrets are out of reach", syntax.negated(fact)))
+    return [*made, *_deciders(document)]
+
+
+def _deciders(document: PolicyDocument) -> list[str]:
+    """Return the policies that deny what an extra decider was not found to let happen."""
+    made = []
+    for each in document.deciders:
+        unattended = f"context.facts.contains({syntax.text(agrees(each.name, UNATTENDED))})"
+        asked = f"context.facts.contains({syntax.text(agrees(each.name, ASKED))})"
+        for action, said in ((UNATTENDED, [unattended]), (ASKED, [unattended, asked])):
+            head = ("principal", f"action in [{syntax.entity('Action', action)}]", "resource")
+            conditions = [*tools_named(each.tools), syntax.negated(syntax.any_of(said))]
+            made.append(syntax.statement("forbid", head, conditions, {"decider": each.name}))
+        if each.models:
+            head = ("principal", f"action == {syntax.entity('Action', MODEL)}", "resource")
+            conditions = [syntax.negated(unattended)]
+            made.append(syntax.statement("forbid", head, conditions, {"decider": each.name}))
     return made
 
 
-def _left_out(document: PolicyDocument) -> tuple[tuple[str, str], ...]:
-    """Return what would deny more, were it exported."""
-    return tuple(
-        (f"decider {each.name!r}", "is asked by agentguard; Cedar does not know its answers")
-        for each in document.deciders
-    )
+def agrees(decider: str, action: str) -> str:
+    """Return the fact that an extra decider lets a call happen; Cedar does not know its answer."""
+    return f"decider {decider} allows {action}"

@@ -99,19 +99,22 @@ def sorted_out(names: Iterable[str]) -> tuple[list[str], list[str], list[str]]:
 
 def tool_selection(rule: RuleSpec) -> list[str]:
     """Return the conditions on the tool."""
-    conditions = []
-    if rule.tools:
-        names, groups, globs = sorted_out(rule.tools)
-        chosen = []
-        if names:
-            chosen.append(_among("resource", "Tool", names))
-        if groups:
-            chosen.append(_among("resource", "ToolGroup", groups))
-        chosen += [f"resource.name like {syntax.pattern(glob)}" for glob in globs]
-        conditions.append(syntax.any_of(chosen))
+    conditions = tools_named(rule.tools) if rule.tools else []
     if rule.impacts:
         conditions.append(f"{syntax.texts(rule.impacts)}.contains(resource.impact)")
     return conditions
+
+
+def tools_named(tools: Iterable[str]) -> list[str]:
+    """Return the condition that the tool is among names, groups and globs."""
+    names, groups, globs = sorted_out(tools)
+    chosen = []
+    if names:
+        chosen.append(_among("resource", "Tool", names))
+    if groups:
+        chosen.append(_among("resource", "ToolGroup", groups))
+    chosen += [f"resource.name like {syntax.pattern(glob)}" for glob in globs]
+    return [syntax.any_of(chosen)]
 
 
 def model_selection(rule: RuleSpec) -> list[str]:
