@@ -11,7 +11,7 @@ INVARIANT: what is proposed lets through every call that it was learned from
 INVARIANT: nothing is learned from a session in which something was refused (same file).
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
 
@@ -21,14 +21,17 @@ from agentguard.policy import (
     EqualsClaim,
     Holder,
     HostedDenial,
+    Policy,
     PolicyDocument,
     RuleSpec,
     ToolSpec,
+    compile_policy,
 )
 from agentguard.policy.document import ANYBODY
 from agentguard.review.facts import DecidedCall
 from agentguard.review.learning_values import Classes, Learned, learned
-from agentguard.review.lessons import Lessons, Proposal, Subject, Support, Use
+from agentguard.review.lessons import Lessons, Proof, Proposal, Subject, Support, Use
+from agentguard.review.replaying import Needs, Replay
 from agentguard.vocabulary import (
     Assurance,
     Chain,
@@ -374,3 +377,23 @@ def _rule_id(subject: Subject, taken: Collection[str]) -> str:
         number += 1
         named = f"{plain}-{number}"
     return named
+
+
+def proven(document: PolicyDocument, lessons: Lessons, needs: Callable[[Policy], Needs]) -> Proof:
+    """Put the calls that were learned from to a policy of the proposed rules alone.
+
+    Args:
+        document: the policy in force; its other tables stay.
+        lessons: what was learned.
+        needs: says what must be known to decide the calls of a policy.
+
+    Raises:
+        ConfigError: the rules cannot stand beside the other tables of the policy.
+    """
+    rules = tuple(proposal.rule for proposal in lessons.proposals)
+    policy = compile_policy(replace(document, rules=rules))
+    replay = Replay(policy, needs(policy))
+    calls = {each.call.id: each for proposal in lessons.proposals for each in proposal.learned_from}
+    replayed = [replay(each) for each in sorted(calls.values(), key=lambda each: each.at)]
+    let = sum(each.now is not None and each.now.effect is not Effect.DENY for each in replayed)
+    return Proof(calls=len(calls), let_happen=let)

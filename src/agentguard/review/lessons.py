@@ -105,3 +105,19 @@ class Lessons:
     proposals: tuple[Proposal, ...]
     too_few: Mapping[Subject, int]
     left_out: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """What the proposed rules make of the calls that they were learned from.
+
+    Those of several agents need a rule for each of them: one of whose calls there are too few
+    has none.
+
+    Attributes:
+        calls: how many calls there are.
+        let_happen: how many of them would be allowed, or asked about.
+    """
+
+    calls: int
+    let_happen: int

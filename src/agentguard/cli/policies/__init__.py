@@ -17,7 +17,17 @@ from agentguard.cli.policies import (
     signing,
 )
 
-_COMMANDS = (checking, explaining, cases, differing, replaying, exporting, schema, signing)
+_COMMANDS = (
+    checking,
+    explaining,
+    cases,
+    differing,
+    replaying,
+    learning,
+    exporting,
+    schema,
+    signing,
+)
 
 
 def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
