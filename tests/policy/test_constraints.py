@@ -3,14 +3,37 @@
 """Constraints are strict about types, and deny rules are not evaded by odd values."""
 
 import math
+from decimal import Decimal
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentguard.canonical import LARGEST_INTEGER, Frozen, freeze
-from agentguard.policy import Anything, Const, Constraint, Each, IntBetween, Match, OneOf
-from agentguard.policy.constraints import are_disjoint
+from agentguard.policy import (
+    AllOf,
+    Anything,
+    Const,
+    Constraint,
+    DecimalBetween,
+    Each,
+    EmailAt,
+    EqualsClaim,
+    Forbidden,
+    Holder,
+    HostIn,
+    IntBetween,
+    Items,
+    Length,
+    Match,
+    Members,
+    NumberBetween,
+    OneOf,
+    PathBelow,
+    Prefix,
+    UrlParts,
+)
+from agentguard.policy.constraints import UNLINKED, are_disjoint
 
 JSON_VALUES: st.SearchStrategy[Frozen] = st.recursive(
     st.none()
@@ -20,6 +43,12 @@ JSON_VALUES: st.SearchStrategy[Frozen] = st.recursive(
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.sampled_from([0.0, 1.0, 5.0, "usd", "eur", "USD", "ORD-00012345"])
     | st.lists(st.sampled_from(["usd", "eur", 1, True, 5]), max_size=3).map(freeze)
+    | st.sampled_from(["0.50", "7", "-1.005", "1e2", "/srv/a/b", "/srv/a", "/etc/x", "usd/eur"])
+    | st.sampled_from(["https://a.example/v1/x", "http://b.a.example:80", "a.example", "10.0.0.1"])
+    | st.sampled_from(["x@a.example", "x@b.a.example", "b.a.example.", "user:u1", "agent:a"])
+    | st.fixed_dictionaries({"n": st.integers(0, 9)}, optional={"s": st.text(max_size=2)}).map(
+        freeze
+    )
     | st.text(max_size=4),
     lambda inner: (
         st.lists(inner, max_size=2).map(freeze)
@@ -44,6 +73,44 @@ CONSTRAINTS: st.SearchStrategy[Constraint] = st.sampled_from(
         Each(options=(1, True), least=0, most=1),
         Each(options=("usd", 5), least=2, most=3),
         Anything(),
+        Forbidden(),
+        NumberBetween(low=-1.5, high=2),
+        NumberBetween(low=3, high=5),
+        DecimalBetween(low=Decimal("0.01"), high=Decimal("7.00"), places=2),
+        DecimalBetween(low=Decimal(-2), high=Decimal(0)),
+        Prefix(text="us"),
+        Prefix(text="/"),
+        Length(least=1, most=2),
+        Length(least=3, most=64),
+        PathBelow(roots=("/srv/a",)),
+        PathBelow(roots=("/srv", "/etc"), paths=UNLINKED),
+        HostIn(names=("a.example", "*.a.example")),
+        HostIn(names=("10.0.0.1",)),
+        UrlParts(hosts=("a.example",), paths=("/v1",)),
+        UrlParts(hosts=("*",), schemes=("http",), query=False),
+        EmailAt(domains=("a.example",)),
+        EmailAt(domains=("*.a.example",)),
+        EqualsClaim(holder=Holder.PERSON, claim="customer"),
+        EqualsClaim(holder=Holder.ACTOR, claim="id", admitted=("agent:a", 5)),
+        Items(item=IntBetween(low=0, high=5), most=3),
+        Items(item=OneOf(options=("usd", "eur")), least=0, most=2, unique=True),
+        Items(item=PathBelow(roots=("/srv",), paths=UNLINKED), most=2),
+        Members(members=(("n", IntBetween(low=0, high=3), False), ("s", Anything(), True))),
+        Members(members=(("n", IntBetween(low=5, high=9), True),)),
+        AllOf(parts=(Match(pattern="[a-z]*"), Length(least=2, most=3))),
+    ]
+)
+ODD_VALUES: st.SearchStrategy[Frozen] = st.sampled_from(
+    [
+        math.nan,
+        math.inf,
+        2**70,
+        -(2**70),
+        "\ud800",
+        ("\ud800",),
+        freeze({"n": 1}),
+        "\x00",
+        "9" * 999,
     ]
 )
 
@@ -198,11 +265,31 @@ def test_a_list_that_cannot_be_meant_is_refused(least: int, most: int) -> None:
 
 
 @settings(deadline=None)
-@given(constraint=CONSTRAINTS, value=JSON_VALUES)
+@given(constraint=CONSTRAINTS, value=JSON_VALUES | ODD_VALUES)
 def test_no_value_satisfies_and_fails_for_certain(constraint: Constraint, value: Frozen) -> None:
-    """A value that satisfies a constraint is never ruled out by it."""
+    """Every value is answered, and one that satisfies a constraint is never ruled out by it."""
     if constraint.problem_with(value) is None:
         assert not constraint.rules_out(value)
+
+
+@settings(deadline=None)
+@given(constraint=CONSTRAINTS, value=JSON_VALUES | ODD_VALUES)
+def test_an_answer_is_what_is_demanded_and_nothing_else(
+    constraint: Constraint, value: Frozen
+) -> None:
+    """What is said of a value does not depend on the value."""
+    said = constraint.problem_with(value)
+    parts = constraint.parts if isinstance(constraint, AllOf) else (constraint,)
+    assert said is None or said in {part.demand for part in parts}
+
+
+@given(text=st.text(st.characters(codec="utf-8"), min_size=6, max_size=12))
+def test_no_representation_holds_what_is_known_of_a_call(text: str) -> None:
+    """Claims and resolved paths stand in no representation and in no demand."""
+    claim = EqualsClaim(holder=Holder.PERSON, claim="c", admitted=(f"canary{text}",))
+    path = PathBelow(roots=("/srv",), paths={f"canary{text}": f"/canary{text}"})
+    for constraint in (claim, path, Items(item=claim, most=1)):
+        assert "canary" not in f"{constraint!r}{constraint.demand}{constraint.form()}"
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
-from agentguard.canonical import Frozen, canonical_bytes, freeze, tagged
+from agentguard.canonical import Frozen, NotCanonical, canonical_bytes, freeze, tagged
 from agentguard.policy.constraints.claims import EqualsClaim
 from agentguard.policy.constraints.grounds import Constraint
 from agentguard.policy.constraints.hosts import HostIn
@@ -69,7 +69,10 @@ def without_links(constraint: Constraint) -> Constraint:
 def _few(values: Iterable[Frozen]) -> tuple[Frozen, ...]:
     found: dict[bytes, Frozen] = {}
     for value in values:
-        found.setdefault(canonical_bytes(tagged(value)), value)
+        try:
+            found.setdefault(canonical_bytes(tagged(freeze(value))), value)
+        except NotCanonical:  # one beyond the largest integer is no value at all
+            continue
         if len(found) == MOST_SAMPLES:
             break
     return tuple(found.values())
