@@ -8,14 +8,16 @@ data was already on its way. Here every step is made to raise with the payload i
 
 import asyncio
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from openai import AsyncOpenAI, OpenAI
 
-from agentguard import Guard, GuardFailure
+from agentguard import AgentGuardError, Guard, GuardFailure
 from agentguard.classification import Classifier
 from agentguard.clients.request import Passage
+from agentguard.enforcement import ResourceHooks
 from agentguard.policy import Policy
 from agentguard.stores import Journal, SqliteStore, StoreFailure
 from agentguard.testing import LoopbackProvider
@@ -41,6 +43,7 @@ def store_breaks(*_: object, **__: object) -> Any:
 
 BEFORE: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "1 description": lambda m: m.setattr(Passage, "described", breaks),
+    "3 needs": lambda m: m.setattr("agentguard.pipeline.order.found_out", breaks),
     "3 policy": lambda m: m.setattr(Policy, "decide", breaks),
     "4 classification": lambda m: m.setattr(Classifier, "findings", breaks),
     "4 redaction": lambda m: m.setattr("agentguard.pipeline.content.redact_payload", breaks),
@@ -222,3 +225,75 @@ def test_a_refusal_stands_when_it_cannot_be_written_down(
     refuse_entries(monkeypatch, EntryType.REFUSED)
     with pytest.raises(DeniedByPolicy):
         delete_account("ACC-1")
+
+
+CIRCUMSTANTIAL = """
+[[tool]]
+name = "fetch"
+impact = "read_only"
+receives = ["*"]
+resource = "file"
+
+[limit.few]
+calls = 3
+
+[[rule]]
+id = "fetch"
+who = "agent:support"
+for = "user:*"
+tool = "fetch"
+args.path = { path = ["FOLDER"] }
+limits = ["few"]
+then = "allow"
+"""
+FOUND_OUT: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
+    "3 paths": lambda m: m.setattr("agentguard.enforcement.performing.resolve_paths", breaks),
+    "3 spent": lambda m: m.setattr(SqliteStore, "spent", breaks),
+    "3 spent in the store": lambda m: m.setattr(SqliteStore, "spent", store_breaks),
+    "3 resources": lambda m: (
+        m.setattr(ResourceHooks, "ask", breaks),
+        m.setattr(ResourceHooks, "ask_async", breaks),
+    )[0],
+    "3 access": lambda m: m.setattr("agentguard.pipeline.order.check_access", breaks),
+    "3 deciders": lambda m: m.setattr("agentguard.pipeline.order.consult", breaks),
+    "6 charge": lambda m: m.setattr("agentguard.stores.sqlite.charge", breaks),
+}
+
+
+@pytest.mark.parametrize("way", ["sync", "async"])
+@pytest.mark.parametrize("step", FOUND_OUT)
+def test_a_call_is_refused_when_its_circumstances_cannot_be_found_out(
+    step: str, way: str, policy_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where files lead, what is used up, which objects, who may reach them, what others say."""
+    lines = CIRCUMSTANTIAL.replace("FOLDER", str(tmp_path.resolve()))
+    policy_file.write_text(policy_file.read_text(encoding="utf-8") + lines, encoding="utf-8")
+    path, ran = f"{tmp_path.resolve()}/{CANARY}", list[str]()
+
+    def fetch(path: str) -> str:
+        ran.append(path)
+        return "fetched"
+
+    async def fetch_async(path: str) -> str:
+        return fetch(path)
+
+    with Guard.from_file(policy_file) as guard:
+        hooks: dict[str, Any] = {
+            "resource": lambda arguments: arguments["path"],
+            "access": lambda *_: True,
+        }
+        tool = guard.tool(name="fetch", **hooks)(fetch)
+        tool_async = guard.tool(name="fetch", **hooks)(fetch_async)
+
+        async def call() -> str:
+            return await tool_async(path)
+
+        with guard.identity("agent:support", on_behalf_of="user:alice"):
+            assert (tool(path) if way == "sync" else asyncio.run(call())) == "fetched"
+            FOUND_OUT[step](monkeypatch)
+            with pytest.raises(AgentGuardError) as caught:
+                tool(path) if way == "sync" else asyncio.run(call())
+    assert len(ran) == 1
+    assert caught.value.dispatched is False
+    assert CANARY not in repr(caught.value.__dict__) + str(caught.value)
+    assert caught.value.__context__ is None
