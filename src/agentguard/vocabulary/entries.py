@@ -57,6 +57,9 @@ class AuditEntry:
         error: the class name of what was raised, never its text.
         trace_id, span_id: the guard span, in lower-case hexadecimal.
         details: further short facts such as a host name or a version; never payload.
+            Of a decision: ``environment``; ``assurance`` of each of the chain, where anybody is
+            more than declared; ``limits`` that it was counted under; ``shadow`` and
+            ``shadow_rule``, what rules in shadow would have made of it; ``decider`` that refused.
             ``interrupted`` names the type of the call's entry that may be missing, because its
             writing was interrupted.
     """
