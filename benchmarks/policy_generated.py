@@ -8,47 +8,34 @@ others nearly do, have another type, are missing, or were never heard of.
 """
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from types import MappingProxyType
 from typing import Any, NamedTuple
+
+from policy_values import ODD, Values
 
 from agentguard.canonical import Frozen
 from agentguard.policy import (
-    AllOf,
     Anything,
     ArgumentSpec,
     Const,
     Constraint,
-    DecimalBetween,
-    Each,
-    EmailAt,
     EqualsClaim,
-    Forbidden,
     Holder,
     HostedDenial,
-    HostIn,
     IdentitySpec,
     IntBetween,
-    Items,
-    Length,
     LimitSpec,
     Match,
-    Members,
-    NumberBetween,
     OneOf,
-    PathBelow,
     PolicyDocument,
     Prefix,
     ProviderSpec,
     RuleSpec,
-    Scalar,
     ToolSpec,
-    UrlParts,
 )
-from agentguard.policy.constraints import near_misses, witnesses
 from agentguard.vocabulary import (
     ApprovalProfile,
     Approver,
@@ -72,30 +59,6 @@ ENVIRONMENTS = ("production", "codegen")
 AGENTS = ("agent:a", "agent:b", "service:s", "user:u1")
 ARGUMENTS = ("x", "y", 'z "q" (text)')
 TOOLS = ("read", "pay", "send", "act")
-ODD: tuple[Frozen, ...] = (
-    *(None, True, False, 0, 1, -1, 7, 2**53 - 1, 0.0, -0.0, 1.0, 2.5, 1e300, -1e-320),
-    *("", "a", "A", "1", "1.0", "01", "1e3", "+2.50", "-0", "0.00005", "\u00e9", "e\u0301", "a*b"),
-    *(
-        "../x",
-        "/srv/x",
-        "https://a.example/",
-        "a.example",
-        "x@a.example",
-        "\x00",
-        '"\\',
-        "\U0001f511",
-    ),
-    *(
-        (),
-        (1,),
-        ("a", "a"),
-        ("a", 1, None),
-        ((),),
-        MappingProxyType({}),
-        MappingProxyType({"k": 1}),
-    ),
-)
-TEXTS = ("a", "b", "usd", "eur", "\u00e9", "a*b", 'say "so"', "back\\slash", "1", "true")
 
 
 class Situation(NamedTuple):
@@ -111,8 +74,7 @@ class Generator:
 
     def __init__(self, seed: int) -> None:
         self.chance = random.Random(seed)  # noqa: S311 - chosen, not secret
-        self.pool = [self._constraint(2) for _ in range(300)]
-        self._samples: dict[int, tuple[tuple[Frozen, ...], tuple[Frozen, ...]]] = {}
+        self.values = Values(self.chance, 300)
 
     # --- policies
 
@@ -212,7 +174,7 @@ class Generator:
         arguments = tuple(
             ArgumentSpec(
                 name=each,
-                constraint=chance.choice(self.pool),
+                constraint=self.values.constraint(),
                 optional=chance.random() < 0.3,
             )
             for each in names
@@ -249,72 +211,6 @@ class Generator:
             references=tuple(chance.sample(REFERENCES, count)),
         )
 
-    def _constraint(self, depth: int) -> Constraint:
-        chance = self.chance
-        ways: list[Callable[[], Constraint]] = [
-            *(self._number_constraint,) * 3,
-            *(self._text_constraint,) * 4,
-            *(self._list_constraint,) * 2,
-            lambda: EqualsClaim(
-                holder=chance.choice(list(Holder)), claim=chance.choice(["id", "customer"])
-            ),
-            Anything,
-            Forbidden,
-        ]
-        if depth:
-            ways += [
-                lambda: AllOf(
-                    parts=(self._text_constraint(), Length(least=0, most=chance.randint(1, 12)))
-                ),
-                lambda: Items(item=self._constraint(depth - 1), most=chance.randint(1, 3)),
-                lambda: Members(
-                    members=(
-                        ("k", self._constraint(depth - 1), chance.random() < 0.5),
-                        ("l", self._constraint(depth - 1), True),
-                    )
-                ),
-            ]
-        return chance.choice(ways)()
-
-    def _number_constraint(self) -> Constraint:
-        chance = self.chance
-        low, high = sorted((chance.randint(-3, 9), chance.randint(-3, 9)))
-        scale = chance.choice(["1", "0.1", "0.01", "0.0001", "0.00001"])
-        made: list[Constraint] = [
-            IntBetween(low=low, high=high),
-            NumberBetween(low=low - 0.5, high=high + chance.choice([0, 0.25])),
-            DecimalBetween(
-                low=low * Decimal(scale),
-                high=high * Decimal(scale),
-                places=chance.choice([None, 0, 2, 4, 6]),
-            ),
-            OneOf(options=tuple(chance.sample([0, 1, 1.0, 2.5, -0.0, True, "1"], 2))),
-            Const(value=chance.choice([0, 1, True, 1.0, -0.0, 2.5])),
-        ]
-        return chance.choice(made)
-
-    def _text_constraint(self) -> Constraint:
-        chance = self.chance
-        length = chance.randint(0, 3)
-        made: list[Constraint] = [
-            OneOf(options=tuple(chance.sample(TEXTS, chance.randint(1, 3)))),
-            Const(value=chance.choice(TEXTS)),
-            Match(pattern=chance.choice(["[ab]", "ORD-[0-9]{2}", "(usd|eur)", "\u00e9.*", ".*"])),
-            Prefix(text=chance.choice(["a", "e", "\u00e9", "a*", '"'])),
-            Length(least=length, most=length + chance.randint(0, 3)),
-            HostIn(names=("a.example", "*.b.example")),
-            EmailAt(domains=("a.example",)),
-            UrlParts(hosts=("a.example",), schemes=("https",)),
-            PathBelow(roots=("/srv/x",)),
-        ]
-        return chance.choice(made)
-
-    def _list_constraint(self) -> Constraint:
-        chance = self.chance
-        most = chance.randint(1, 3)
-        options = tuple(chance.sample(ITEMS, chance.randint(1, 3)))
-        return Each(options=options, least=chance.randint(0, most), most=most)
-
     # --- calls
 
     def situation(self, document: PolicyDocument) -> Situation:
@@ -336,24 +232,13 @@ class Generator:
             tool = chance.choice(_meant(rule))
             for each in rule.arguments:
                 if chance.random() < (0.6 if each.optional else 0.96):
-                    arguments[each.name] = self._value(each.constraint)
+                    arguments[each.name] = self.values.value(each.constraint)
         if rule is None or chance.random() < 0.05:
             arguments[chance.choice([*ARGUMENTS, "w"])] = chance.choice(ODD)
         definition = "sha256:" + chance.choice("0001") * 64
         return ToolCall(
             id="c", tool=tool, definition=definition, received=arguments, resolved=arguments
         )
-
-    def _value(self, constraint: Constraint) -> Frozen:
-        if id(constraint) not in self._samples:
-            self._samples[id(constraint)] = (witnesses(constraint), near_misses(constraint))
-        fits, nearly = self._samples[id(constraint)]
-        drawn = self.chance.random()
-        if isinstance(constraint, EqualsClaim):
-            return self.chance.choice(("c1", "c2", 7, "agent:a", "user:u1"))
-        if drawn < 0.8 and fits:
-            return self.chance.choice(fits)
-        return self.chance.choice(nearly if drawn < 0.92 and nearly else ODD)
 
     def _model_call(self, rule: RuleSpec, document: PolicyDocument) -> ModelCall:
         chance = self.chance
@@ -363,7 +248,9 @@ class Generator:
             meant = chance.choice(rules)
             hosted = HostedTool(
                 type=chance.choice(["web_search"] * 5 + ["shell"]),
-                arguments={each.name: self._value(each.constraint) for each in meant.arguments},
+                arguments={
+                    each.name: self.values.value(each.constraint) for each in meant.arguments
+                },
                 pointer="/tools/0",
                 removable=chance.random() < 0.5,
             )
@@ -441,7 +328,6 @@ class Generator:
 
 
 MOST: tuple[int | Decimal, ...] = (5, Decimal("7.5"))
-ITEMS: tuple[Scalar, ...] = ("a", "b", "\u00e9", 1, 1.0, True)
 SPENT = (Decimal(0), Decimal(0), Decimal(1), Decimal(2), Decimal("4.5"))
 OBJECTS = (None, (), ("o1",), ("o1",), ("o1", "o2"), ("c1",), ("\u00e9",))
 LEVELS = tuple(Assurance)
