@@ -70,7 +70,7 @@ class Ruling:
 
     def refused(self, reason: Reason | None) -> "Ruling":
         """Return the ruling on a call that broke an obligation which the policy laid on it."""
-        return replace(self, effect=Effect.DENY, reason=reason, profile=None)
+        return Ruling(policy=self.policy, effect=Effect.DENY, reason=reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
