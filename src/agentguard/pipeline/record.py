@@ -26,6 +26,7 @@ from agentguard.errors import (
     UnguardedPath,
 )
 from agentguard.pipeline.charging import charges_of, limits_near, spendings_of
+from agentguard.pipeline.denials import AT_THE_PROVIDER, denial, nearest_shown, remedy_for
 from agentguard.pipeline.facts import facts_of, facts_of_refusal
 from agentguard.pipeline.steps import (
     ClaimLost,
@@ -56,8 +57,6 @@ from agentguard.vocabulary import (
 )
 
 SALT_BYTES = 32
-
-_AT_THE_PROVIDER = "a tool that runs at the provider"
 
 # The entries that say what was decided; those that follow have the same call.
 _DECIDED = frozenset({EntryType.INTENT, EntryType.REFUSED, EntryType.APPROVAL_REQUESTED})
@@ -157,37 +156,14 @@ def refuse_if_denied(progress: Progress) -> None:
             classes=progress.classes,
             remedy=decision.hint,
         )
+    remedy = remedy_for(decision)
     if decision.reason is Reason.LIMIT_REACHED:
-        raise BudgetExceeded(
-            _with_nearest(progress), limits=limits_near(progress), remedy=decision.hint
-        )
+        raise BudgetExceeded(denial(progress), limits=limits_near(progress), remedy=remedy)
     if decision.rule is not None:
-        what = _AT_THE_PROVIDER if decision.reason is Reason.HOSTED_TOOL else "the call"
+        what = AT_THE_PROVIDER if decision.reason is Reason.HOSTED_TOOL else "the call"
         raise DeniedByPolicy(f"rule {decision.rule!r} denies {what}", rule=decision.rule)
-    near = None if decision.nearest is None else str(decision.nearest)
-    raise DeniedByPolicy(_with_nearest(progress), nearest=near, remedy=decision.hint)
-
-
-def _with_nearest(progress: Progress) -> str:
-    near = None if progress.decision is None else progress.decision.nearest
-    why = _denial(progress)
-    return why if near is None else f"{why}; {near}"
-
-
-def _denial(progress: Progress) -> str:
-    """Say in words what a default denial means; every name in it comes from the host."""
-    attempt, call, decision = progress.attempt, progress.call, progress.decision
-    actor = "nobody" if attempt.caller is None else attempt.caller.chain.actor.id
-    what = f"{attempt.boundary.value} {(attempt if call is None else call).target!r}"
-    if isinstance(call, ModelCall):
-        what = f"{call.pair} with {what}" if call.model else call.pair
-    if decision is not None and decision.reason is Reason.UNKNOWN_IDENTITY:
-        return f"the policy does not declare {actor!r}"
-    if decision is not None and decision.reason is Reason.UNKNOWN_PROVIDER:
-        return f"the policy names no provider for the host that {what} would go to"
-    if decision is not None and decision.reason is Reason.HOSTED_TOOL:
-        what = f"{_AT_THE_PROVIDER} in {what}"
-    return f"no rule allows {what} for {actor!r}"
+    near = None if decision.nearest is None else nearest_shown(decision, decision.nearest)
+    raise DeniedByPolicy(denial(progress), nearest=near, remedy=remedy)
 
 
 def intent(progress: Progress, call: Call, claim: ApprovalRequest | None) -> Flow[None]:

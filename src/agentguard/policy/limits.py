@@ -77,7 +77,9 @@ def together(
         amount = each.amount if known is None else _EXACT.add(each.amount, known.amount)
         if _EXACT.add(spent[each.key], amount) > each.most:
             name = each.key.partition(":")[2]
-            return Exceeded("limits", f"{name!r} has not enough left for all calls in the request")
+            return Exceeded(
+                "limits", f"must have enough left of {name!r} for all calls in the request"
+            )
         charges[each.key] = Charge(key=each.key, amount=amount, most=each.most)
     return tuple(charges[key] for key in sorted(charges))
 
@@ -99,5 +101,5 @@ def amount_of(value: Frozen) -> Decimal | None:
 
 def _told(limit: LimitSpec) -> str:
     if limit.sum is None:
-        return f"{limit.name!r} lets {limit.calls} calls happen in a session"
-    return f"{limit.name!r} lets {limit.sum!r} add up to {limit.most} in a session"
+        return f"must have enough left of {limit.name!r}: {limit.calls} calls in a session"
+    return f"must have enough left of {limit.name!r}: {limit.sum!r} up to {limit.most} in a session"
