@@ -67,7 +67,7 @@ def lookup_order(order: str) -> str:
     return f"{order} is on its way"
 
 
-class Service:
+class Application:
     """An application that says whom it acts for, in every way that a framework can."""
 
     def __init__(self, guard: Guard) -> None:
@@ -150,9 +150,9 @@ def serving(app: Any) -> Iterator[str]:
 
 
 @pytest.fixture
-def service(believing: Guard) -> Service:
+def application(believing: Guard) -> Application:
     """The application."""
-    return Service(believing)
+    return Application(believing)
 
 
 @pytest.fixture
@@ -162,10 +162,12 @@ def refusals() -> list[IdentityRequired]:
 
 
 @pytest.fixture
-def host(service: Service, believing: Guard, refusals: list[IdentityRequired]) -> Iterator[str]:
+def host(
+    application: Application, believing: Guard, refusals: list[IdentityRequired]
+) -> Iterator[str]:
     """Where the application is served to those with a token."""
     guarded = IdentityMiddleware(
-        service.app,
+        application.app,
         believing,
         actor="agent:support",
         exempt=("/health",),
@@ -209,14 +211,14 @@ def test_an_answer_is_streamed_under_the_identity_of_its_request(
 
 
 def test_what_is_done_after_the_answer_is_done_for_the_same_person(
-    host: str, issuer: LoopbackIssuer, service: Service
+    host: str, issuer: LoopbackIssuer, application: Application
 ) -> None:
     """Background work of a request keeps its identity, and the next request has its own."""
     with httpx.Client(base_url=f"http://{host}") as client:
         client.get("/later", headers=bearer(issuer.token()))
         client.get("/later", headers=bearer(issuer.token({"sub": "bob"})))
         assert client.get("/health").json() == []
-    assert service.after == [["user:alice", "agent:support"], ["user:bob", "agent:support"]]
+    assert application.after == [["user:alice", "agent:support"], ["user:bob", "agent:support"]]
 
 
 def test_a_guarded_tool_is_allowed_for_the_person_of_the_token(
@@ -317,11 +319,11 @@ def test_keys_that_cannot_be_had_are_no_fault_of_the_token(
 
 
 def test_whom_the_policy_does_not_let_act_is_forbidden(
-    service: Service, believing: Guard, issuer: LoopbackIssuer
+    application: Application, believing: Guard, issuer: LoopbackIssuer
 ) -> None:
     """A token that counts, in a place that the policy does not have, is an answer of its own."""
     guarded = IdentityMiddleware(
-        service.app, believing, actor="agent:support", environment="production"
+        application.app, believing, actor="agent:support", environment="production"
     )
     with serving(guarded) as place:
         answer = httpx.get(f"http://{place}/me", headers=bearer(issuer.token()))
@@ -375,20 +377,22 @@ def call(app: Any, scope: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def test_a_server_that_cannot_refuse_with_an_answer_closes(
-    service: Service, believing: Guard
+    application: Application, believing: Guard
 ) -> None:
     """Without the extension for answers a WebSocket is closed before it is accepted."""
-    guarded = IdentityMiddleware(service.app, believing)
+    guarded = IdentityMiddleware(application.app, believing)
     scope = {"type": "websocket", "path": "/ws", "headers": []}
     assert call(guarded, scope) == [{"type": "websocket.close", "code": 1008}]
 
 
 def test_a_kind_of_connection_that_is_not_known_is_refused(
-    service: Service, believing: Guard
+    application: Application, believing: Guard
 ) -> None:
     """A new kind of connection does not pass by the guard."""
     with pytest.raises(ValueError, match="of this kind is not known"):
-        call(IdentityMiddleware(service.app, believing), {"type": "webtransport", "headers": []})
+        call(
+            IdentityMiddleware(application.app, believing), {"type": "webtransport", "headers": []}
+        )
 
 
 def test_an_error_of_the_application_is_its_own(

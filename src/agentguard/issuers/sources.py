@@ -8,7 +8,7 @@ too old, one fetch runs for everybody who needs it. A token that names a key whi
 makes the keys be fetched again, but seldom, so that forged tokens do not become requests.
 
 INVARIANT: keys older than their hard maximum age verify nothing, whatever is reachable
-(tests/issuers/test_sources.py).
+(tests/issuers/test_key_sources.py).
 """
 
 import os
