@@ -2,14 +2,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Who is calling, and can a block or an object ever widen that?"""
 
+import ast
 import asyncio
 import threading
 from itertools import count
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import agentguard.identity
 from agentguard.errors import IdentityRequired
 from agentguard.identity import Identities, principal
 from agentguard.vocabulary import PrincipalKind
@@ -160,3 +163,22 @@ def test_a_malformed_session_is_refused(malformed: str) -> None:
     with pytest.raises(IdentityRequired) as caught:
         identities().narrowed("agent:a", session=malformed)
     assert len(malformed.strip()) < 2 or malformed not in str(caught.value.args)
+
+
+def test_every_refusal_of_an_identity_says_what_to_do() -> None:
+    """Whatever is wrong with who calls, the message names a remedy."""
+    package = Path(agentguard.identity.__file__).parent
+    raised = [
+        node
+        for path in package.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == IdentityRequired.__name__
+    ]
+    assert raised
+    assert [ast.unparse(each) for each in raised if not _has_remedy(each)] == []
+
+
+def _has_remedy(call: ast.Call) -> bool:
+    return any(keyword.arg == "remedy" for keyword in call.keywords)

@@ -124,7 +124,7 @@ def test_a_grant_is_for_its_holder_alone() -> None:
     scope = identities()
     with as_triage(scope):
         grant = handed(scope)
-        with pytest.raises(IdentityRequired, match="for another agent"):
+        with pytest.raises(IdentityRequired, match="grant is for 'agent:helper'"):
             scope.narrowed("agent:other", grant=grant)
         for holder in ("user:bob", "agent:triage"):
             with pytest.raises(IdentityRequired, match="for another agent or service"):

@@ -40,6 +40,8 @@ from agentguard.vocabulary import (
     PrincipalKind,
 )
 
+_BIND_INSIDE = "bind the object inside the block that it is used in"
+
 
 class Identities:
     """The identities that one guard has bound to running code.
@@ -229,7 +231,10 @@ class Identities:
         if carried.lifetime is not None or carried.session == ambient.session:
             return ambient
         if ambient.lifetime is None:
-            raise IdentityRequired("the object and the running code name different sessions")
+            raise IdentityRequired(
+                "the object and the running code name different sessions",
+                remedy="bind the object inside the block, without session=",
+            )
         # The object's session has a name, so what was hidden in it is to be known here.
         return replace(ambient, session=carried.session, lifetime=None)
 
@@ -251,11 +256,17 @@ class Identities:
     ) -> None:
         """Refuse what contradicts the block around."""
         if outer.tenant is not None and tenant not in {None, outer.tenant}:
-            raise IdentityRequired("a nested identity cannot act in another tenant")
+            raise IdentityRequired(
+                "a nested identity cannot act in another tenant",
+                remedy="leave the block around before acting in another tenant",
+            )
         if on_behalf_of is not None:
             first = outer.chain.principals[0]
             if first.kind is not PrincipalKind.USER or first.id != _id(on_behalf_of):
-                raise IdentityRequired("a nested identity cannot act for another person")
+                raise IdentityRequired(
+                    "a nested identity cannot act for another person",
+                    remedy="name the person in the outermost block",
+                )
             require_same(on_behalf_of, first, self.declarations)
         if _id(actor) == outer.chain.actor.id:
             require_same(actor, outer.chain.actor, self.declarations)
@@ -339,9 +350,13 @@ def _require_one_caller(carried: Caller, ambient: Caller) -> None:
     if any(map(contradict, tail, carried.chain.principals)):
         raise IdentityRequired(
             "the object and the running code claim different things of one principal",
-            remedy="bind the object inside the block",
+            remedy=_BIND_INSIDE,
         )
     if carried.tenant not in {None, ambient.tenant}:
-        raise IdentityRequired("the object and the running code name different tenants")
+        raise IdentityRequired(
+            "the object and the running code name different tenants", remedy=_BIND_INSIDE
+        )
     if carried.environment != ambient.environment:
-        raise IdentityRequired("the object and the running code act in different environments")
+        raise IdentityRequired(
+            "the object and the running code act in different environments", remedy=_BIND_INSIDE
+        )

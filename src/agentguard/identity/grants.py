@@ -39,7 +39,10 @@ def made(  # noqa: PLR0913 - each is a part of what is handed over
     """
     to = principal(holder)
     if to.kind is PrincipalKind.USER or to.id == maker.chain.actor.id:
-        raise IdentityRequired("a grant is for another agent or service")
+        raise IdentityRequired(
+            "a grant is for another agent or service",
+            remedy="name another one than the running identity, with 'agent:' or 'service:'",
+        )
     if not tools:
         raise ValueError("a grant covers at least one tool")
     if (calls is not None and calls < 1) or depth < 0 or any(most < 0 for most in sums.values()):
@@ -103,7 +106,9 @@ def taken_up(
         IdentityRequired: it is somebody else's, has ended, or belongs to another chain or guard.
     """
     if grant.holder != actor:
-        raise IdentityRequired("the grant is for another agent")
+        raise IdentityRequired(
+            f"the grant is for {grant.holder!r}", remedy="hand out a grant for each agent"
+        )
     if grant.origin is not origin:
         raise IdentityRequired(
             "the grant was not made by this guard", remedy="hand it out with guard.grant"

@@ -83,7 +83,10 @@ def established(party: Party, declarations: Declarations) -> Principal:
     """
     given = party if isinstance(party, Principal) else principal(party)
     if principal(given.id).kind is not given.kind:
-        raise IdentityRequired("a principal is of another kind than its id says")
+        raise IdentityRequired(
+            "a principal is of another kind than its id says",
+            remedy="give it the kind that its id begins with",
+        )
     if given.expires_at is not None and given.expires_at.tzinfo is None:
         raise IdentityRequired(
             f"when {given.id!r} expires is told without a time zone",
@@ -126,7 +129,10 @@ def require_person(found: Principal) -> None:
         IdentityRequired: it is an agent or a service.
     """
     if found.kind is not PrincipalKind.USER:
-        raise IdentityRequired("a call is made on behalf of a person: an id with 'user:'")
+        raise IdentityRequired(
+            "a call is made on behalf of a person",
+            remedy="name one by an id with 'user:'; an agent stands in the block around",
+        )
 
 
 def require_word(text: str | None, what: str) -> None:
