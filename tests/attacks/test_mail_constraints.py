@@ -6,7 +6,11 @@ The story: an agent may write to customers of one company, and a model writes an
 so but is delivered elsewhere, to two people, or to a program. Each row is one way that was tried.
 """
 
+from email.utils import getaddresses
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agentguard.canonical import Frozen
 from agentguard.policy import EmailAt
@@ -150,3 +154,45 @@ def test_a_domain_is_needed() -> None:
     """A constraint without domains is a mistake."""
     with pytest.raises(ValueError, match="at least one domain"):
         EmailAt(domains=())
+
+
+PIECES = st.sampled_from(
+    [
+        *("a", "b", "@", "example.com", "evil.example", "x.corp.example", ".", "-", "+", '"', "<"),
+        *(
+            ">",
+            "(",
+            ")",
+            ",",
+            ";",
+            ":",
+            " ",
+            "\n",
+            "\\",
+            "%",
+            "!",
+            "'",
+            "=?utf-8?q?",
+            "?=",
+            "[",
+            "]",
+        ),
+        *("\uff20", "\u3002", "EXAMPLE.COM", "=40", "|"),
+    ]
+)
+ADDRESSES = st.builds(
+    lambda start, rest: start + "".join(rest),
+    st.sampled_from(["", "a@example.com", "a@", "b@evil.example"]),
+    st.lists(PIECES, max_size=8),
+)
+
+
+@settings(deadline=None, max_examples=500)
+@given(ADDRESSES)
+def test_a_mail_program_reads_the_same_address(address: str) -> None:
+    """Whatever is put together: what is allowed is one address at a listed domain to others."""
+    if ALLOWED.problem_with(address) is None:
+        ((name, found),) = getaddresses([address])
+        assert (name, found) == ("", address)
+        domain = found.rpartition("@")[2].lower()
+        assert domain == "example.com" or domain.endswith(".corp.example")

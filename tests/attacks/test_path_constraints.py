@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agentguard.canonical import Frozen
 from agentguard.policy import PathBelow
@@ -204,3 +206,31 @@ def test_a_folder_is_needed() -> None:
     """A constraint without folders is a mistake."""
     with pytest.raises(ValueError, match="at least one folder"):
         PathBelow(roots=())
+
+
+PIECES = st.sampled_from(
+    [
+        *("/", "srv", "reports", "shared", "public", "etc", "secrets", "..", ".", "~", "a", "\\"),
+        *("\x00", "\n", "//", "/srv/reports/", "REPORTS", "%2e", "\uff0f", "\uff0e", " ", "-old"),
+    ]
+)
+PATHS = st.lists(PIECES, max_size=9).map("".join)
+
+
+@settings(deadline=None, max_examples=500)
+@given(PATHS)
+def test_the_system_reads_the_same_path(path: str) -> None:
+    """Whatever is put together: what is allowed is already the path that it comes down to."""
+    if here(REPORTS, Plain()).problem_with(path) is None:
+        assert os.path.normpath(path) == path
+        assert path.startswith(("/srv/reports/", "/srv/shared/public/"))
+
+
+@settings(deadline=None, max_examples=500)
+@given(PATHS)
+def test_a_path_that_is_ruled_out_comes_down_to_another_place(path: str) -> None:
+    """Whatever is put together: what is ruled out neither holds nor lies in the denied folder."""
+    if here(SECRETS, Plain()).rules_out(path):
+        plain = f"{os.path.normpath(path)}/"
+        assert not plain.startswith("/etc/secrets/")
+        assert not "/etc/secrets/".startswith(plain)

@@ -7,7 +7,13 @@ since clients forgive what a parser does not expect. Each row is one URL that so
 an allowed one and some other client does not, or a way to reach what a rule denies.
 """
 
+import posixpath
+from urllib.parse import unquote, urlsplit
+
+import httpx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agentguard.canonical import Frozen
 from agentguard.policy import UrlParts
@@ -256,3 +262,41 @@ def test_parts_that_no_url_has_are_refused(parts: dict[str, object], problem: st
     """A part that could be read in two ways cannot be listed."""
     with pytest.raises(ValueError, match=problem):
         UrlParts(**parts)  # type: ignore[arg-type]  # varied by key
+
+
+PIECES = st.sampled_from(
+    [
+        *("https", "http", "://", ":", "//", "/", "api.example.com", "evil.example", "v1", "v2"),
+        *("files", "..", ".", "%2e", "%2E", "%2f", "%5c", "%25", "%c0%ae", "%00", "@", "#", "?"),
+        *("&x=1", ";", ",", "\\", "\t", "\n", " ", "443", "8443", "0", "[", "]", "a", "%61", "*"),
+        *("\u3002", "\uff0f", "\uff0e", "\u00ad", "\u2100", "x.docs.example", "API.EXAMPLE.COM"),
+    ]
+)
+STARTS = st.sampled_from(["", "https://api.example.com", "https://api.example.com/v2", "https://"])
+URLS = st.builds(lambda start, rest: start + "".join(rest), STARTS, st.lists(PIECES, max_size=9))
+
+
+@settings(deadline=None, max_examples=500)
+@given(URLS)
+def test_clients_agree_on_every_url_that_is_allowed(url: str) -> None:
+    """Whatever is put together: two other parsers read the same host, port and folder."""
+    if ALLOWED.problem_with(url) is not None:
+        return
+    split, client = urlsplit(url), httpx.URL(url)
+    for host in (split.hostname or "", client.host):
+        name = host.rstrip(".")
+        assert name == "api.example.com" or name.endswith(".docs.example")
+    assert split.username is split.password is None
+    assert (split.scheme, split.port or 443) == ("https", client.port or 443) == ("https", 443)
+    for path in (split.path, client.path, unquote(unquote(split.path))):
+        assert f"{posixpath.normpath(path)}/".startswith(("/v1/files/", "/v2/"))
+
+
+@settings(deadline=None, max_examples=500)
+@given(URLS)
+def test_no_client_reaches_what_is_denied_through_a_url_that_is_ruled_out(url: str) -> None:
+    """Whatever is put together: a URL that is ruled out leads no other parser to a denied host."""
+    if not EVIL.rules_out(url):
+        return
+    for host in (urlsplit(url).hostname or "", httpx.URL(url).host):
+        assert not f".{host.rstrip('.')}".endswith(".evil.example")

@@ -98,7 +98,7 @@ class PathBelow(Plain):
 
     def form(self) -> dict[str, Frozen]:
         """Return the constraint as it enters the policy's digest."""
-        return {"path": self.roots}
+        return {"path": tuple(sorted(self.roots))}
 
 
 def components(path: object) -> tuple[str, ...] | None:
