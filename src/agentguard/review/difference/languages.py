@@ -8,7 +8,7 @@ apart. Nothing is compiled to another library's automata: the expressions come f
 are already known to be of RE2, counted repetitions stay counted, and a shortest text of every
 state falls out of the walk, which is the witness that is wanted.
 
-INVARIANT: every text leads to a state that is returned, or the answer is that there were too many
+INVARIANT: every text is of a kind that is returned, or the answer is that there were too many steps
 (tests/review/test_languages.py).
 """
 
@@ -20,7 +20,7 @@ from typing import Any, TypeAlias
 
 from agentguard.matching.characters import EVERYTHING, Runs
 
-MOST_STATES = 4_000
+MOST_STEPS = 500_000
 _MOST_TEXTS = 3
 _FIRST_FOREIGN = 0x80
 # What reads best stands first among the characters that nothing tells apart.
@@ -138,36 +138,43 @@ class TextKind:
     foreign: bool
 
 
-def text_kinds(expressions: Sequence[Expression]) -> tuple[TextKind, ...] | None:
-    """Return every kind of text there is, None where there are too many states.
+@lru_cache(maxsize=2_000)
+def text_kinds(expressions: tuple[Expression, ...]) -> tuple[TextKind, ...] | None:
+    """Return every kind of text there is, None where that takes too many steps.
 
     Args:
         expressions: what tells texts apart.
     """
     letters = _letters(expressions)
-    start = (tuple(expressions), False)
-    seen = {start}
-    waiting = deque([(start, "")])
-    found: dict[tuple[bool, ...], tuple[list[str], list[bool]]] = {}
+    start = tuple((place, each) for place, each in enumerate(expressions) if each != NOTHING)
+    seen = {(start, False)}
+    waiting = deque([(start, False, "")])
+    found: dict[tuple[int, ...], tuple[list[str], list[bool]]] = {}
+    steps = 0
     while waiting:
-        (state, foreign), text = waiting.popleft()
-        member = tuple(map(may_be_empty, state))
+        alive, foreign, text = waiting.popleft()
+        member = tuple(place for place, each in alive if may_be_empty(each))
         texts, foreigners = found.setdefault(member, ([], []))
         foreigners.append(foreign)
         if len(texts) < _MOST_TEXTS:
             texts.append(text)
         for letter, has_ascii, has_foreign in letters:
-            following = tuple(after(each, ord(letter)) for each in state)
+            read = ((place, after(each, ord(letter))) for place, each in alive)
+            following = tuple((place, each) for place, each in read if each != NOTHING)
             # A text of both scripts is known by its foreign letter from then on.
             for beyond in {foreign or not has_ascii, foreign or has_foreign}:
-                step = (following, beyond)
-                if step not in seen:
-                    seen.add(step)
-                    waiting.append((step, text + letter))
-        if len(seen) > MOST_STATES:
+                if (following, beyond) not in seen:
+                    seen.add((following, beyond))
+                    waiting.append((following, beyond, text + letter))
+        steps += len(letters) * (1 + len(alive))
+        if steps > MOST_STEPS:
             return None
     return tuple(
-        TextKind(member=member, texts=tuple(dict.fromkeys(texts)), foreign=any(foreigners))
+        TextKind(
+            member=tuple(place in member for place in range(len(expressions))),
+            texts=tuple(dict.fromkeys(texts)),
+            foreign=any(foreigners),
+        )
         for member, (texts, foreigners) in found.items()
     )
 

@@ -200,7 +200,7 @@ def _told_apart(rules: Rules) -> tuple[Operation, ...]:
 
 def _models(names: Sequence[str]) -> tuple[tuple[str, ...], dict[str, int], bool]:
     """Return names of models that stand for all, and which of them fit each name or glob."""
-    kinds = text_kinds([glob_expression(name) for name in names])
+    kinds = text_kinds(tuple(map(glob_expression, names)))
     found = [name for name in names if not is_glob(name)]
     found += [text for kind in kinds or () for text in kind.texts if text]
     models = (*dict.fromkeys([*found, "another-model"]), "")

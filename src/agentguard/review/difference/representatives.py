@@ -131,7 +131,7 @@ def _kinds(plain: Sequence[Constraint], listed: Iterable[str]) -> tuple[TextKind
     known = [each for each in expressions if each is not None]
     if len(known) < len(expressions):
         return None
-    kinds = text_kinds([*known, *map(literal, sorted(listed))])
+    kinds = text_kinds((*known, *map(literal, sorted(listed))))
     if kinds is None:
         return None
     # What an expression says is held against the constraint, so that a slip is no wrong answer.

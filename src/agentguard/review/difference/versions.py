@@ -13,6 +13,7 @@ from itertools import product
 
 from agentguard.canonical import canonical_bytes
 from agentguard.policy import IdentitySpec, PolicyDocument, ProviderSpec, ToolSpec, compile_policy
+from agentguard.policy.constraints import are_disjoint
 from agentguard.policy.decision import Policy
 from agentguard.policy.document.forms import rule_form
 from agentguard.policy.rules import CompiledRule, compile_rules
@@ -62,6 +63,8 @@ class Version:
         providers: the declared providers.
         named: for each identity the sets of rules that name it, by number.
         sets: the sets, each by tool or provider.
+        compares_ids: whether some rule compares an argument with the id of a principal.
+        confined: the declared persons that are tied to environments, with these.
     """
 
     document: PolicyDocument
@@ -71,19 +74,9 @@ class Version:
     providers: Mapping[str, ProviderSpec]
     named: Mapping[str, tuple[int, ...]]
     sets: tuple[Mapping[str, Rules], ...]
+    compares_ids: bool
+    confined: tuple[tuple[str, ...], ...]
     _keys: dict[int, bytes] = field(default_factory=dict, repr=False)
-
-    @property
-    def compares_ids(self) -> bool:
-        """Whether some rule compares an argument with the id of a principal."""
-        return any(
-            compares_with_ids(constraint)
-            for rule in self.document.rules
-            for constraint in (
-                *(each.constraint for each in rule.arguments),
-                *(() if rule.resource is None else (rule.resource,)),
-            )
-        )
 
     def rules_for(self, sets: tuple[int, ...]) -> dict[str, Rules]:
         """Return the rules of some sets, by tool or provider."""
@@ -176,6 +169,25 @@ def version_of(document: PolicyDocument) -> Version:
         sets=tuple(
             {target: tuple(rules) for target, rules in group.items()} for group in by_who.values()
         ),
+        compares_ids=_compares_ids(document),
+        confined=tuple(
+            sorted(
+                (each.id, *sorted(each.environments))
+                for each in document.identities
+                if each.environments and each.id.startswith("user:")
+            )
+        ),
+    )
+
+
+def _compares_ids(document: PolicyDocument) -> bool:
+    return any(
+        compares_with_ids(constraint)
+        for rule in document.rules
+        for constraint in (
+            *(each.constraint for each in rule.arguments),
+            *(() if rule.resource is None else (rule.resource,)),
+        )
     )
 
 
@@ -223,7 +235,7 @@ def slices(before: Version, after: Version) -> Iterator[Slice]:
                 after=other.get(target, ()),
             )
             if not (same_places_here and _says_the_same(before, after, found)):
-                yield found
+                yield _narrowed(before, after, found) if same_places_here else found
 
 
 def _standing(version: Version, identity: str) -> tuple[object, ...]:
@@ -240,19 +252,58 @@ def _says_the_same(before: Version, after: Version, found: Slice) -> bool:
     }
 
 
+def _narrowed(before: Version, after: Version, found: Slice) -> Slice:
+    """Return a slice without the rules that cannot apply where the versions differ.
+
+    Where they differ, a rule applies that only one of them has. A rule that both have and that
+    can never apply together with such a one does not matter there, and elsewhere it is the same
+    for both.
+    """
+    if _facts(before, found.target) != _facts(after, found.target):
+        return found
+    ours = {before.says(rule) for rule in found.before}
+    theirs = {after.says(rule) for rule in found.after}
+    only = [rule for rule in found.before if before.says(rule) not in theirs]
+    only += [rule for rule in found.after if after.says(rule) not in ours]
+    if any(rule.spec.effect is Effect.DENY or rule.spec.providers for rule in only):
+        return found
+
+    def matters(rule: CompiledRule) -> bool:
+        return rule.spec.effect is Effect.DENY or any(
+            rule is each or not _apart(rule, each) for each in only
+        )
+
+    return Slice(
+        identities=found.identities,
+        target=found.target,
+        before=tuple(filter(matters, found.before)),
+        after=tuple(filter(matters, found.after)),
+    )
+
+
+def _apart(one: CompiledRule, other: CompiledRule) -> bool:
+    """Say whether certainly no call is let through by both of two rules."""
+    ours = {each.name: each for each in one.spec.arguments}
+    theirs = {each.name: each for each in other.spec.arguments}
+    for name in ours.keys() | theirs.keys():
+        left, right = ours.get(name), theirs.get(name)
+        if left is None or right is None:
+            listed = left or right
+            if listed is not None and not listed.optional:
+                return True
+        elif not (left.optional and right.optional) and are_disjoint(
+            left.constraint, right.constraint
+        ):
+            return True
+    return False
+
+
 def _facts(version: Version, target: str) -> object:
     tool, provider = version.tools.get(target), version.providers.get(target)
-    persons = tuple(
-        sorted(
-            (each.id, *sorted(each.environments))
-            for each in version.document.identities
-            if each.environments
-        )
-    )
     if tool is not None:
         facts = (tool.definition, tool.environments, tool.resource is None, tool.hosted)
-        return ("tool", *facts, persons)
-    return ("provider", None if provider is None else provider.environments, persons)
+        return ("tool", *facts, version.confined)
+    return ("provider", None if provider is None else provider.environments, version.confined)
 
 
 def situations(before: Version, after: Version, found: Slice, now: datetime) -> Iterator[Situation]:
@@ -283,12 +334,7 @@ def situations(before: Version, after: Version, found: Slice, now: datetime) -> 
 
 def _persons(before: Version, after: Version, rules: Rules) -> list[str | None]:
     named = {person for rule in rules for person in rule.persons}
-    for version in (before, after):
-        named |= {
-            name
-            for name, each in version.identities.items()
-            if name.startswith("user:") and each.environments
-        }
+    named |= {name for version in (before, after) for name, *_ in version.confined}
     if before.compares_ids or after.compares_ids:
         # Somebody whose id is named as a value may stand behind the call as well.
         named |= {
