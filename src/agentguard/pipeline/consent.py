@@ -81,6 +81,7 @@ def consent(
     progress.approval = request
     if request.state in (ApprovalState.PENDING, ApprovalState.APPROVED):
         request = yield from perform(AwaitAnswer(request, profile))
+        progress.waited = bool(profile.wait)
         progress.approval = request
     yield from _refuse_if_over(progress, request)
     return _claimed(progress, request, profile)

@@ -9,7 +9,7 @@ neither can make the answer milder.
 INVARIANT: the strictest answer wins, and whatever is no answer denies
 (tests/pipeline/test_consulting.py, tests/attacks/test_deciders.py).
 INVARIANT: where a call is about objects, everybody in the chain is asked about, the person
-included (tests/attacks/test_resources.py).
+included (tests/attacks/test_foreign_objects.py).
 """
 
 from collections.abc import Generator, Iterable
@@ -75,12 +75,10 @@ def check_access(
     if not progress.attempt.checks_access or not isinstance(call, ToolCall) or resources is None:
         return
     principals = caller.chain.principals
-    # What is denied here is denied whatever raised: the host's code may hold anything.
-    problem = "whether everybody behind the call may reach its objects cannot be said"
     try:
         without = yield from perform(CheckAccess(call, principals, resources))
-    except Exception:  # noqa: BLE001, S110 - told below
-        pass
+    except Exception:  # noqa: BLE001 - the host's code may raise anything, and it may hold anything
+        problem = "whether everybody behind the call may reach its objects cannot be said"
     else:
         if without is None:
             return

@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """In which order do the steps of one call happen?
 
-``_steps`` is the only place where the order is written. A stream is the same flow with two more
-steps, one that pulls an event and one that releases what was checked, between 7 and 9.
+``_steps`` is the only place where the order is written, ``_permitted`` that of its step 3. A stream
+is the same flow with two more steps, one that pulls an event and one that releases what was
+checked, between 7 and 9.
 
 INVARIANT: whatever raises in 1 to 6 leaves nothing dispatched (tests/attacks/test_steps.py).
 INVARIANT: whatever raises in 8 or 9 withholds the result and says ``dispatched`` (same file).
@@ -12,7 +13,7 @@ INVARIANT: an error of a part is replaced, not chained, since its text may hold 
 
 from typing import Any
 
-from agentguard.errors import AgentGuardError, GuardFailure, IdentityRequired
+from agentguard.errors import AgentGuardError, CallRefused, GuardFailure, IdentityRequired
 from agentguard.pipeline.circumstances import found_out
 from agentguard.pipeline.consent import consent
 from agentguard.pipeline.consulting import check_access, consult
@@ -29,10 +30,19 @@ from agentguard.pipeline.steps import (
     Stage,
     Trace,
     keep_vault,
+    obligation,
     perform,
 )
 from agentguard.pipeline.stream import streamed
-from agentguard.vocabulary import Caller, Outcome, Reason
+from agentguard.vocabulary import (
+    AskApproval,
+    Call,
+    Caller,
+    Circumstances,
+    Facts,
+    Outcome,
+    Reason,
+)
 
 
 def guarded_call(attempt: Attempt, core: Core, trace: Trace) -> Flow[Any]:
@@ -56,38 +66,29 @@ def guarded_call(attempt: Attempt, core: Core, trace: Trace) -> Flow[Any]:
 
 
 def _steps(progress: Progress) -> Flow[Any]:
-    attempt, core = progress.attempt, progress.core
     # 1 what is being called?
-    call = progress.call = attempt.describe()
+    call = progress.call = progress.attempt.describe()
     # 2 who calls, and for whom?
     progress.stage = Stage.IDENTITY
     caller = _identified(progress)
     session = yield from perform(OpenSession(caller))
-    # 3 may they? Decided on what would be dispatched, so placeholders are turned back first, and
-    # what else the decision depends on is found out. Others can only make it stricter.
+    # 3 may they? Decided on what would be dispatched, so placeholders are turned back first.
     progress.stage = Stage.POLICY
     call = progress.call = resolved(progress, call, session)
-    progress.stage = Stage.CIRCUMSTANCES
-    circumstances = yield from found_out(progress, caller, call)
-    progress.stage = Stage.POLICY
-    decision = core.policy.decide(call, caller.chain, circumstances)
-    progress.decision, progress.decided = decision, (call, circumstances, decision)
-    refuse_if_denied(progress)
-    progress.stage = Stage.DECIDERS
-    yield from check_access(progress, caller, call, circumstances)
-    yield from consult(progress, caller, call, circumstances)
+    circumstances = yield from _permitted(progress, caller, call)
     # 4 what is in it, and what must be hidden?
     progress.stage = Stage.CONTENT
     call, facts, shown = cleaned(progress, call, session)
     progress.call = call
-    progress.decision = core.policy.settle(progress.decision, facts, circumstances)
-    refuse_if_denied(progress)
+    _settle(progress, facts, circumstances)
     # What stands for a value outlives the call, so what it stands for is kept before.
     progress.stage = Stage.VAULT
     yield from keep_vault(progress, session)
     # 5 must a person agree?
     progress.stage = Stage.CONSENT
     claim = yield from consent(progress, caller, call, shown)
+    if progress.waited:
+        yield from _permitted_still(progress, caller, call, facts)
     # 6 write down that it is about to happen
     progress.stage = Stage.INTENT
     yield from intent(progress, call, claim)
@@ -108,6 +109,44 @@ def _steps(progress: Progress) -> Flow[Any]:
     yield from outcome(progress, Outcome.COMPLETED)
     yield from perform(Conclude(report(progress, outcome=Outcome.COMPLETED)))
     return result
+
+
+def _permitted(progress: Progress, caller: Caller, call: Call) -> Flow[Circumstances]:
+    """Find out what the decision depends on, decide, and ask those who can make it stricter."""
+    progress.stage = Stage.CIRCUMSTANCES
+    circumstances = yield from found_out(progress, caller, call)
+    progress.stage = Stage.POLICY
+    decision = progress.core.policy.decide(call, caller.chain, circumstances)
+    progress.decision, progress.decided = decision, (call, circumstances, decision)
+    refuse_if_denied(progress)
+    progress.stage = Stage.DECIDERS
+    yield from check_access(progress, caller, call, circumstances)
+    yield from consult(progress, caller, call, circumstances)
+    return circumstances
+
+
+def _settle(progress: Progress, facts: Facts, circumstances: Circumstances) -> None:
+    if progress.decision is not None:
+        decided = progress.core.policy.settle(progress.decision, facts, circumstances)
+        progress.decision = decided
+    refuse_if_denied(progress)
+
+
+def _permitted_still(progress: Progress, caller: Caller, call: Call, facts: Facts) -> Flow[None]:
+    """Decide once more: while people were waited for, identities end and limits are used up.
+
+    Raises:
+        CallRefused: somebody else would have to agree by now.
+    """
+    asked = obligation(progress, AskApproval)
+    circumstances = yield from _permitted(progress, caller, call)
+    _settle(progress, facts, circumstances)
+    if obligation(progress, AskApproval) != asked:
+        progress.reason = Reason.APPROVAL_INVALID
+        raise CallRefused(
+            "while this call waited, it came to need another approval",
+            remedy="make the call again to ask anew",
+        )
 
 
 def _identified(progress: Progress) -> Caller:

@@ -331,6 +331,7 @@ class Progress:
     approval: ApprovalRequest | None = None
     notes: dict[str, str] = field(default_factory=dict)
     charged: tuple[Spending, ...] = ()
+    waited: bool = False
     claimed: bool = False
     intended: bool = False
     dispatched: bool = False

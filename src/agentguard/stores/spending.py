@@ -6,7 +6,7 @@ Charges a call to its accounts inside the transaction that writes its intent ent
 what a call that did not happen was charged. What a call uses up is said elsewhere.
 
 INVARIANT: no account ever holds more than the charge that made it so allows, however many
-processes charge it at once (tests/stores/test_spending.py, tests/attacks/test_limits.py).
+processes charge it at once (tests/stores/test_spending.py, tests/attacks/test_spent_limits.py).
 INVARIANT: a process that dies between intent and dispatch leaves the call charged.
 INVARIANT: an amount that cannot be read counts as used up.
 """
