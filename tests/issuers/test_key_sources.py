@@ -83,7 +83,7 @@ def settled(keys: FetchedKeys) -> None:
     """Wait until no fetch is under way."""
     last = keys._last
     assert last is not None
-    assert last.done.wait(10)
+    last.done.result(10)
 
 
 def test_keys_are_fetched_once_for_many_tokens(issuer: Issuer) -> None:
@@ -194,8 +194,11 @@ def test_who_will_not_wait_is_told_so(issuer: Issuer) -> None:
     assert issuer.fetches == 1
 
 
-def test_a_fetch_that_hangs_holds_up_nobody_who_has_keys(issuer: Issuer) -> None:
+def test_a_fetch_that_hangs_holds_up_nobody_who_has_keys(
+    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Known keys serve while a renewal and a search for another key hang."""
+    monkeypatch.setattr(sources, "PATIENCE_FOR_ANOTHER", 30.0)
     keys = issuer.keys()
     keys.find("one", "ES256", issuer.now, wait=True)
     issuer.later(MAX_AGE / 2 + timedelta(seconds=1))
@@ -210,6 +213,22 @@ def test_a_fetch_that_hangs_holds_up_nobody_who_has_keys(issuer: Issuer) -> None
         issuer.gate.set()
         assert {problem_of(each.result) for each in seeking} == {TokenProblem.UNKNOWN_KEY}
     assert issuer.fetches == 2
+
+
+def test_a_key_that_anybody_can_name_is_not_waited_for_long(
+    issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While an issuer hangs, forged tokens do not tie up those who verify them."""
+    monkeypatch.setattr(sources, "PATIENCE_FOR_ANOTHER", 0.05)
+    keys = issuer.keys()
+    keys.find("one", "ES256", issuer.now, wait=True)
+    issuer.later(timedelta(seconds=11))
+    issuer.gate = threading.Event()
+    told = problem_of(lambda: keys.find("forged", "ES256", issuer.now, wait=True))
+    assert told == TokenProblem.UNKNOWN_KEY
+    last = keys._last
+    assert last is not None
+    assert not last.done.done()
 
 
 def test_nobody_waits_for_a_fetch_for_ever(issuer: Issuer, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -201,6 +201,63 @@ def test_the_event_loop_goes_on_while_keys_are_fetched(
     assert asyncio.run(both()).subject.id == "user:alice"
 
 
+def test_a_task_that_is_cancelled_leaves_the_fetch_to_the_others(
+    believing: Guard, issuer: LoopbackIssuer
+) -> None:
+    """Whoever does not wait any more takes the keys from nobody."""
+    gate = threading.Event()
+    issuer.before_answering = lambda: gate.wait(30)
+
+    async def both() -> Verified:
+        leaving, staying = (
+            asyncio.create_task(believing.verify_async(issuer.token({"jti": name})))
+            for name in ("leaving", "staying")
+        )
+        while issuer.requests == 0:  # noqa: ASYNC110 - a thread counts
+            await asyncio.sleep(0.01)
+        leaving.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await leaving
+        gate.set()
+        return await staying
+
+    assert asyncio.run(both()).subject.id == "user:alice"
+    assert issuer.requests == 1
+
+
+def test_waiting_for_keys_takes_no_threads(
+    believing: Guard, issuer: LoopbackIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tokens whose keys an issuer does not give do not use up the threads of the event loop."""
+    monkeypatch.setattr(sources, "PATIENCE", 0.2)
+    gate = threading.Event()
+    issuer.before_answering = lambda: gate.wait(30)
+
+    async def everybody() -> tuple[set[str], int]:
+        before = threading.active_count()
+        waiting = [
+            asyncio.create_task(believing.verify_async(issuer.token({"jti": str(number)})))
+            for number in range(50)
+        ]
+        while issuer.requests == 0:  # noqa: ASYNC110 - a thread counts
+            await asyncio.sleep(0.01)
+        most = threading.active_count() - before
+        refusals = await asyncio.gather(*waiting, return_exceptions=True)
+        return {getattr(each, "problem", "none") for each in refusals}, most
+
+    problems, threads = asyncio.run(everybody())
+    gate.set()
+    assert problems == {TokenProblem.KEYS_UNREACHABLE}
+    assert threads <= 2  # the fetch, and the answer of the issuer in this process
+
+
+def test_what_is_no_text_is_no_token(believing: Guard) -> None:
+    """Bytes, numbers and nothing are refused like any other token that is none."""
+    for thing in (b"a.b.c", 7, None):
+        with pytest.raises(TokenRefused, match="is not a signed JSON Web Token"):
+            believing.verify(thing)  # type: ignore[arg-type]  # what a host may do
+
+
 def test_tasks_that_need_the_same_keys_share_one_fetch(
     believing: Guard, issuer: LoopbackIssuer
 ) -> None:

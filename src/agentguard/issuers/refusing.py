@@ -6,6 +6,7 @@ INVARIANT: no message holds anything of the token: it names the issuer as the po
 words of the policy, nothing else (tests/attacks/tokens/test_forged_tokens.py).
 """
 
+from concurrent.futures import Future
 from enum import StrEnum
 
 from agentguard.errors import TokenRefused
@@ -58,7 +59,17 @@ class TokenProblem(StrEnum):
 
 
 class MustWait(Exception):
-    """The answer needs a fetch of keys, and whoever asked will not wait for one."""
+    """The answer needs a fetch of keys, and whoever asked will not wait for one.
+
+    Attributes:
+        fetch: done when the fetch has ended, well or not.
+        patience: for how many seconds it is worth while to wait.
+    """
+
+    def __init__(self, fetch: Future[None], patience: float) -> None:
+        super().__init__("keys must be fetched first")
+        self.fetch = fetch
+        self.patience = patience
 
 
 # The keys could not be had: nothing is said about the token.

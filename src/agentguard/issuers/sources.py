@@ -15,6 +15,8 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import wait as wait_for
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -27,6 +29,8 @@ from agentguard.issuers.refusing import MustWait, TokenProblem, refused
 PAUSE = 10.0
 # Seconds after which nobody waits for a fetch any more.
 PATIENCE = 8.0
+# The same for a key that is not among those at hand: anybody can name one, to be waited for.
+PATIENCE_FOR_ANOTHER = 2.0
 LARGEST_FILE = 512 * 1024
 
 Reader = Callable[[bytes], KeySet]
@@ -90,13 +94,20 @@ class _Kept:
     started: float
 
 
+def _running() -> Future[None]:
+    # One that runs cannot be cancelled by a task that waits for it.
+    future: Future[None] = Future()
+    future.set_running_or_notify_cancel()
+    return future
+
+
 @dataclass(slots=True, eq=False)
 class _Attempt:
     """One fetch: under way until ``done``."""
 
     started: float
     process: int
-    done: threading.Event = field(default_factory=threading.Event)
+    done: Future[None] = field(default_factory=_running)
     problem: TokenProblem | None = None
 
 
@@ -152,10 +163,11 @@ class FetchedKeys:
         attempt = self._begin()
         if attempt is None:
             return self._at_hand(kept, now)
-        if not attempt.done.is_set():
+        patience = PATIENCE if kept is None else PATIENCE_FOR_ANOTHER
+        if not attempt.done.done():
             if not wait:
-                raise MustWait
-            attempt.done.wait(PATIENCE)
+                raise MustWait(attempt.done, patience)
+            wait_for([attempt.done], patience)
         return self._at_hand(kept, self._now())
 
     def _at_hand(self, kept: _Kept | None, now: datetime) -> _Kept:
@@ -177,7 +189,7 @@ class FetchedKeys:
         with self._lock:
             last = self._last
             if last is not None and last.process == process:
-                if not last.done.is_set() and ticks - last.started < PATIENCE:
+                if not last.done.done() and ticks - last.started < PATIENCE:
                     return last
                 if ticks - last.started < PAUSE:
                     return None
@@ -201,4 +213,4 @@ class FetchedKeys:
             if kept is None or kept.started <= attempt.started:
                 self._kept = _Kept(keys, at, attempt.started)
         finally:
-            attempt.done.set()
+            attempt.done.set_result(None)

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from agentguard.issuers.sources import KeySource
 
 REMEMBERED = 4096
+# A fetch that is under way may lack the key, and one more may be begun for it.
+MOST_WAITS = 3
 
 # What each kind of token may call itself; other signed objects of an issuer let nobody in.
 _TYPES = {
@@ -108,6 +110,8 @@ class Issuers:
             MustWait: keys must be fetched first, and *wait* is false.
         """
         candidates = self._named(issuer)
+        if not isinstance(token, str):
+            raise refused(TokenProblem.MALFORMED)
         now = self._now()
         place = (hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest(), issuer)
         known = self._recalled(place, now, wait=wait)
@@ -126,17 +130,19 @@ class Issuers:
         return outcome.verified
 
     async def verify_async(self, token: str, *, issuer: str | None = None) -> Verified:
-        """Return who a token speaks for; a fetch is waited for in another thread.
+        """Return who a token speaks for; a fetch is waited for without a thread of its own.
 
         Raises:
             TokenRefused: it does not count; ``problem`` says why.
             ConfigError: the policy has no issuer of this name.
         """
-        try:
-            return self.verify(token, issuer=issuer, wait=False)
-        except MustWait:
-            pass
-        return await asyncio.to_thread(self.verify, token, issuer=issuer)
+        for _ in range(MOST_WAITS):
+            try:
+                return self.verify(token, issuer=issuer, wait=False)
+            except MustWait as waiting:
+                fetch, patience = waiting.fetch, waiting.patience
+            await asyncio.wait([asyncio.wrap_future(fetch)], timeout=patience)
+        raise refused(TokenProblem.KEYS_UNREACHABLE)
 
     def _named(self, name: str | None) -> tuple[Issuer, ...]:
         if name is None:
