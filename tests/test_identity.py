@@ -165,6 +165,28 @@ def test_a_malformed_session_is_refused(malformed: str) -> None:
     assert len(malformed.strip()) < 2 or malformed not in str(caught.value.args)
 
 
+def test_a_tenant_stays_what_it_is() -> None:
+    """Neither a nested block nor an object that is used in a block changes the tenant."""
+    scope = identities()
+    carried = scope.narrowed("agent:a", tenant="acme")
+    with scope.block("agent:a", tenant="other"):
+        assert scope.narrowed("agent:b").tenant == "other"
+        assert scope.narrowed("agent:b", tenant="other").tenant == "other"
+        with pytest.raises(IdentityRequired, match="another tenant"):
+            scope.narrowed("agent:b", tenant="acme")
+        with pytest.raises(IdentityRequired, match="different tenants"):
+            scope.presented(carried)
+
+
+def test_a_block_that_was_not_entered_is_not_left() -> None:
+    """Leaving it is an error, and the code stays who it is."""
+    scope = identities()
+    with scope.block("agent:a") as caller:
+        with pytest.raises(RuntimeError, match="never entered"):
+            scope.block("agent:b").__exit__(None, None, None)
+        assert scope.ambient() is caller
+
+
 def test_every_refusal_of_an_identity_says_what_to_do() -> None:
     """Whatever is wrong with who calls, the message names a remedy."""
     package = Path(agentguard.identity.__file__).parent
