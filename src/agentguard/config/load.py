@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agentguard.classification import BUILT_IN_CLASSES, Detector, OwnClass
 from agentguard.classification.engine import Rule
@@ -42,6 +42,9 @@ from agentguard.policy import (
 )
 from agentguard.redaction import is_protocol_word
 from agentguard.vocabulary import KnownValue
+
+if TYPE_CHECKING:
+    from agentguard.config.reading import Reading
 
 DEFAULT_STORE = "agentguard.db"
 _PLACE = re.compile(r"(?P<message>.*) \(at (?:line (?P<line>\d+), column \d+|end of document)\)")
@@ -239,15 +242,10 @@ def _examine(
     facts_env: Mapping[str, str] | None = None,
 ) -> _Examined:
     # Deferred: the models bring pydantic, which importing agentguard must not.
-    from agentguard.config.deciders import check_deciders, offered_deciders
-    from agentguard.config.detectors import offered
+    from agentguard.config.deciders import check_deciders
     from agentguard.config.facts import facts_of
-    from agentguard.config.identities import check_key_files
-    from agentguard.config.names import check_model, check_names
+    from agentguard.config.names import check_names
     from agentguard.config.reading import read
-    from agentguard.config.rule_files import rule_files
-    from agentguard.config.schema_files import with_schemas
-    from agentguard.config.sources import fetch
     from agentguard.config.vaults import vault_of
 
     text, tables, problem = parsed(path)
@@ -255,9 +253,6 @@ def _examine(
         return _Examined(problems=(problem,))
     report = Report(str(path), Positions(text))
     reading = read(tables, BUILT_IN_CLASSES, report.add)
-    own: tuple[OwnClass, ...] = ()
-    known: tuple[KnownValue, ...] = ()
-    offers: tuple[EntryPoint, ...] = ()
     vault: VaultSettings | None = None
     folder, store = path.absolute().parent, reading.store or DEFAULT_STORE
     vault_env = env if vault_env is None else vault_env
@@ -268,20 +263,10 @@ def _examine(
     if facts_env is not None and reading.facts is not None:
         tenant = None if reading.vault is None else reading.vault.tenant
         facts = facts_of(reading.facts, folder, facts_env, report.add, tenant=tenant)
-    if env is not None:
-        own, known = fetch(reading.classes, BUILT_IN_CLASSES, folder, env, report.add)
-        offers = offered(reading.document.detection.detectors, report.add)
-        offered_deciders(reading.document.deciders, report.add)
-    detection = reading.document.detection
-    files, rules = rule_files(detection.rule_files, folder, report.add, with_rules=env is not None)
-    document = with_schemas(reading.document, reading.schema_files, folder, report.add)
-    document = replace(document, detection=replace(detection, rule_files=files))
+    own, known, offers = ((), (), ()) if env is None else _at_hand(reading, folder, env, report)
+    document, rules = _with_files(reading, folder, report, with_rules=env is not None)
     check_deciders(document, report.add)
     check_names(document, reading.classes, report.add)
-    if env is not None and detection.names_model is not None:
-        check_model(detection.names_model, folder, report.add)
-    if env is not None:
-        check_key_files(document.issuers, folder, report.add)
     report.add_flaws(flaws_of(document))
     return _Examined(
         problems=report.problems,
@@ -295,6 +280,38 @@ def _examine(
         offers=offers,
         rules=rules,
     )
+
+
+def _with_files(
+    reading: "Reading", folder: Path, report: Report, *, with_rules: bool
+) -> tuple[PolicyDocument, tuple[Rule, ...]]:
+    """Return the document with what other files say, and the rules that were read from them."""
+    from agentguard.config.rule_files import rule_files
+    from agentguard.config.schema_files import with_schemas
+
+    detection = reading.document.detection
+    files, rules = rule_files(detection.rule_files, folder, report.add, with_rules=with_rules)
+    document = with_schemas(reading.document, reading.schema_files, folder, report.add)
+    return replace(document, detection=replace(detection, rule_files=files)), rules
+
+
+def _at_hand(
+    reading: "Reading", folder: Path, env: Mapping[str, str], report: Report
+) -> tuple[tuple[OwnClass, ...], tuple[KnownValue, ...], tuple[EntryPoint, ...]]:
+    """Return what only a machine with guards has: own classes, known values and detectors."""
+    from agentguard.config.deciders import offered_deciders
+    from agentguard.config.detectors import offered
+    from agentguard.config.identities import check_key_files
+    from agentguard.config.names import check_model
+    from agentguard.config.sources import fetch
+
+    own, known = fetch(reading.classes, BUILT_IN_CLASSES, folder, env, report.add)
+    offers = offered(reading.document.detection.detectors, report.add)
+    offered_deciders(reading.document.deciders, report.add)
+    if reading.document.detection.names_model is not None:
+        check_model(reading.document.detection.names_model, folder, report.add)
+    check_key_files(reading.document.issuers, folder, report.add)
+    return own, known, offers
 
 
 def parsed(path: Path) -> tuple[str, dict[str, Any], Problem | None]:
