@@ -86,6 +86,16 @@ def test_a_grant_is_taken_up_behind_those_who_handed_it_out() -> None:
             assert (inner.session, inner.environment) == (outer.session, "production")
 
 
+def test_a_person_hands_out_as_well() -> None:
+    """What a person hands to an agent is taken up behind that person."""
+    scope = identities()
+    with scope.block("user:alice", environment="production"):
+        grant = handed(scope)
+        inner = scope.narrowed("agent:helper", on_behalf_of="user:alice", grant=grant)
+    assert inner.chain.ids == ("user:alice", "agent:helper")
+    assert inner.grants == (grant,)
+
+
 def test_a_grant_is_not_taken_up_elsewhere() -> None:
     """Outside its chain, for another person, by nobody, or in another environment it is refused."""
     scope = identities()
