@@ -5,7 +5,7 @@
 Gathers the facts that a decision was made on; where nothing is kept it does nothing. They are
 sealed and written in the act that writes the call's entry.
 
-INVARIANT: a call whose facts cannot be kept is refused (tests/attacks/test_facts.py).
+INVARIANT: a call whose facts cannot be kept is refused (tests/attacks/test_kept_facts.py).
 """
 
 from collections.abc import Mapping

@@ -5,7 +5,7 @@
 JSON with sorted keys, in which 1 and 1.0 differ as they do in a decision; RFC 8785 would write
 both alike.
 
-INVARIANT: what is read equals what was written, types included (tests/review/test_facts.py).
+INVARIANT: what is read equals what was written, types included (tests/review/test_decided_calls.py).
 INVARIANT: bytes of another form are refused, and no error holds anything of them (same file).
 """
 

@@ -7,7 +7,7 @@ the same: not what a request said to a model, and nothing that came back.
 It is written and read elsewhere.
 
 INVARIANT: nothing of an argument, a claim or a path stands in a repr
-(tests/review/test_facts.py).
+(tests/review/test_decided_calls.py).
 """
 
 from collections.abc import Mapping

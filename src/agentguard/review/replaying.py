@@ -7,7 +7,7 @@ does not decide stays out: what extra deciders, the host's own predicates and pe
 A replay is evidence about these calls, and changes nothing.
 
 INVARIANT: under the policy that decided a call its replay gives the same ruling
-(tests/review/test_replaying.py, tests/attacks/test_facts.py).
+(tests/review/test_replaying.py, tests/attacks/test_kept_facts.py).
 INVARIANT: a call that lacks a fact which the policy asks for is not decided, but counted
 (tests/review/test_replaying.py).
 """

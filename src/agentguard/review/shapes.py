@@ -5,7 +5,7 @@
 Reads texts as runs of digits, small and capital letters with other characters between them. Where
 all have the same runs, the pattern says how long each is and keeps what never changes.
 
-INVARIANT: a pattern matches every text that it was made from (tests/review/test_shapes.py).
+INVARIANT: a pattern matches every text that it was made from (tests/review/test_text_shapes.py).
 INVARIANT: without ``literal`` a pattern says of letters and digits only that they are there
 (same file).
 """

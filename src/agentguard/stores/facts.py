@@ -6,7 +6,7 @@ Rows lie beside the audit entries that they belong to, sealed. This reads and er
 are written with their entries, in one transaction.
 
 INVARIANT: an erasure touches no audit entry, and what was erased is in no file of the store
-(tests/stores/test_facts.py).
+(tests/stores/test_facts_store.py).
 """
 
 import heapq

@@ -279,10 +279,8 @@ def test_a_replay_under_the_same_policy_gives_the_same_rulings(config: Path, sho
 
 
 def test_nothing_of_a_call_lies_in_the_store_in_clear(config: Path, shop: Shop) -> None:
-    """Arguments, claims, files and objects are in no file of the store, its log included.
-
-    What approvers are shown is kept with their request, and is no part of this.
-    """
+    """Arguments, claims, files and objects of a call are in no file of the store, its log included."""
+    # What approvers are shown is kept with their request, so nobody is asked here.
     with shop.as_support():
         shop.pay()
         shop.pay(order="ORD-77-no")
