@@ -290,12 +290,13 @@ def die_in_the_middle(path: Path) -> None:
             pay("10.00")
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.skipif(sys.platform == "win32", reason="no SIGKILL there")
 def test_a_process_that_dies_leaves_its_call_counted(limited: Path) -> None:
     """After a crash nothing more may be spent than before it: the strict side."""
     worker = multiprocessing.get_context("spawn").Process(target=die_in_the_middle, args=(limited,))
     worker.start()
-    worker.join(60)
+    worker.join(240)
     assert worker.exitcode == -signal.SIGKILL
     with Guard.from_file(limited) as guard:
         pay = paying(guard)
