@@ -7,7 +7,7 @@ the policy names is ever loaded. It is made with the options of its table. What 
 judged elsewhere.
 
 INVARIANT: a decider that is missing, or cannot be made, refuses the configuration; what it raised
-is not told, but for what it says of its options (tests/config/test_deciders.py).
+is not told, but for what it says of its options (tests/config/test_decider_tables.py).
 """
 
 from collections.abc import Iterable, Mapping, Sequence
