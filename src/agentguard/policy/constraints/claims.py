@@ -7,12 +7,12 @@ INVARIANT: what is not known of somebody equals nothing, and rules nothing out
 """
 
 import re
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Self
 
 from agentguard.canonical import Frozen
-from agentguard.policy.constraints.grounds import Plain, Scalar, derive, is_comparable
+from agentguard.policy.constraints.grounds import Plain, Scalar, derive, is_comparable, varied
 from agentguard.policy.constraints.scalars import OneOf
 from agentguard.vocabulary import Chain, Circumstances
 
@@ -41,22 +41,19 @@ class EqualsClaim(Plain):
     claim: str
     admitted: tuple[Scalar, ...] | None = field(default=None, repr=False, compare=False)
     demand: str = field(init=False, repr=False, compare=False)
-    _options: OneOf | None = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        """Refuse what is no name of a claim.
+        """Refuse what is no name of a claim, or no value of one.
 
         Raises:
             ValueError: it is none.
         """
         if not _CLAIM.fullmatch(self.claim):
             raise ValueError("must be 'person.' or 'actor.' and the name of a claim")
+        if self.admitted:
+            OneOf(options=self.admitted)  # refuses what is the same nowhere
         what = "id" if self.claim == _ID else f"claim {self.claim!r}"
-        derive(
-            self,
-            demand=f"must equal the {what} of {_WHOSE[self.holder]}",
-            _options=OneOf(options=self.admitted) if self.admitted else None,
-        )
+        derive(self, demand=f"must equal the {what} of {_WHOSE[self.holder]}")
 
     @property
     def contextual(self) -> bool:
@@ -65,17 +62,18 @@ class EqualsClaim(Plain):
 
     def in_context(self, chain: Chain, circumstances: Circumstances) -> Self:  # noqa: ARG002 - the claims stand in the chain
         """Return the constraint with what the claim of this chain holds."""
-        return replace(self, admitted=_held(chain, self.holder, self.claim))
+        return varied(self, admitted=_held(chain, self.holder, self.claim))
 
     def problem_with(self, value: Frozen) -> str | None:
         """Return what is demanded if *value* does not satisfy it, else None."""
-        options = self._options
-        satisfied = options is not None and options.problem_with(value) is None
-        return None if satisfied else self.demand
+        for known in self.admitted or ():
+            if type(value) is type(known) and value == known:
+                return None
+        return self.demand
 
     def rules_out(self, value: Frozen) -> bool:
         """Say whether the claim is known and *value* certainly differs from it."""
-        return self._options is not None and self._options.rules_out(value)
+        return bool(self.admitted) and OneOf(options=self.admitted or ()).rules_out(value)
 
     def form(self) -> dict[str, Frozen]:
         """Return the constraint as it enters the policy's digest."""

@@ -10,12 +10,13 @@ INVARIANT: no answer holds the value it is about, only what is demanded
 
 import math
 import unicodedata
-from typing import Protocol, Self, TypeAlias, TypeGuard
+from typing import Protocol, Self, TypeAlias, TypeGuard, TypeVar
 
 from agentguard.canonical import LARGEST_INTEGER, Frozen
 from agentguard.vocabulary import Chain, Circumstances
 
 Scalar: TypeAlias = bool | int | float | str
+T = TypeVar("T")
 
 DEEPEST_CONSTRAINT = 8
 _MOST_SHOWN = 8
@@ -53,6 +54,18 @@ def derive(constraint: object, **derived: object) -> None:
     """Set fields that follow from the others, in a frozen constraint."""
     for name, value in derived.items():
         object.__setattr__(constraint, name, value)
+
+
+def varied(constraint: T, **fields: object) -> T:
+    """Return a copy with other fields, of which none was checked when it was made.
+
+    Calls are decided with such copies: making one anew would check all of it again.
+    """
+    copy = object.__new__(type(constraint))
+    for name in type(constraint).__slots__:  # type: ignore[attr-defined]  # constraints have slots
+        object.__setattr__(copy, name, getattr(constraint, name))
+    derive(copy, **fields)
+    return copy
 
 
 class Plain:

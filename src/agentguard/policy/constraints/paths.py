@@ -9,14 +9,18 @@ INVARIANT: without the resolved path nothing is below anything, and nothing is r
 (tests/attacks/test_path_constraints.py).
 """
 
+import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Self
 
 from agentguard.canonical import Frozen
-from agentguard.policy.constraints.grounds import Plain, derive, is_text, listed
+from agentguard.policy.constraints.grounds import Plain, derive, is_text, listed, varied
 from agentguard.vocabulary import Chain, Circumstances
+
+# Backslashes, control characters and separators of lines and paragraphs.
+_ODD = re.compile(r"[\\\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +65,7 @@ class PathBelow(Plain):
 
     def in_context(self, chain: Chain, circumstances: Circumstances) -> Self:  # noqa: ARG002 - paths are the same for everybody
         """Return the constraint with where paths lead."""
-        return replace(self, paths=circumstances.paths)
+        return varied(self, paths=circumstances.paths)
 
     def problem_with(self, value: Frozen) -> str | None:
         """Return what is demanded if *value* does not satisfy it, else None."""
@@ -109,7 +113,7 @@ def components(path: object) -> tuple[str, ...] | None:
     """
     if not is_text(path) or not path.startswith("/"):
         return None
-    if "\\" in path or any(unicodedata.category(each) in {"Cc", "Zl", "Zp"} for each in path):
+    if _ODD.search(path):
         return None
     parts = tuple(path[1:].split("/"))
     if any(part in {"", ".", ".."} or part.startswith("~") for part in parts):
