@@ -22,12 +22,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from openai import OpenAI
 
 from agentguard import ApprovalPending, BudgetExceeded, Guard
 from agentguard.approvals import sign_vote, with_vote
 from agentguard.audit import parse_entry
 from agentguard.config import load
 from agentguard.stores import Journal, SqliteReader, SqliteStore, StoreFailure
+from agentguard.testing import LoopbackProvider
 from agentguard.vocabulary import (
     Account,
     Answer,
@@ -393,3 +395,35 @@ def test_the_entry_names_the_limits_and_not_the_amount(payer: Guard, limited: Pa
     (written,) = [entry for entry in entries(limited) if entry.type is EntryType.INTENT]
     assert written.details == {"limits": "limit:daily limit:few"}
     assert "3.21" not in repr(entries(limited))
+
+
+MODEL = """
+[[rule]]
+id = "payer-chat"
+who = "agent:payer"
+provider = ["loopback"]
+model = ["*"]
+limits = ["few"]
+then = "allow"
+"""
+
+
+def test_model_calls_are_counted_before_a_byte_is_sent(
+    limited: Path, provider: LoopbackProvider
+) -> None:
+    """The call beyond the limit does not reach the provider."""
+    text = limited.read_text(encoding="utf-8").replace("calls = 7", "calls = 2")
+    limited.write_text(text + MODEL, encoding="utf-8")
+    said: Any = [{"role": "user", "content": "hello"}]
+    with (
+        Guard.from_file(limited) as guard,
+        OpenAI(base_url=provider.base_url, api_key="not-a-key", max_retries=0) as plain,
+    ):
+        client = guard.wrap(plain)
+        with guard.identity("agent:payer", session="s"):
+            for _ in range(2):
+                client.chat.completions.create(model="m", messages=said)
+            with pytest.raises(BudgetExceeded):
+                client.chat.completions.create(model="m", messages=said)
+    assert len(provider.journal) == 2
+    assert spent(limited, "limit:few") == 2
