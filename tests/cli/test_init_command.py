@@ -37,6 +37,21 @@ def test_init_writes_a_policy_without_a_remark(shell: "Shell") -> None:
     assert check(shell.policy) == ()
 
 
+def test_init_writes_cases_that_pass(shell: "Shell") -> None:
+    """Beside the policy stand cases that exercise every rule of it, and pass."""
+    assert shell("init").code == 0
+    assert shell("policy", "test").code == 0
+
+
+def test_existing_cases_are_never_overwritten(shell: "Shell") -> None:
+    """Init leaves cases alone that stand where its own would."""
+    cases = shell.policy.with_suffix(".tests.toml")
+    cases.write_text("mine", encoding="utf-8")
+    ran = shell("init", "--json")
+    assert ran.json["cases"] is None
+    assert cases.read_text(encoding="utf-8") == "mine"
+
+
 def test_the_key_is_for_its_owner_alone(shell: "Shell", tmp_path: Path) -> None:
     """The private key has mode 0600 in a folder with mode 0700, and the policy trusts it."""
     shell("init")
@@ -81,7 +96,8 @@ def test_a_given_public_key_makes_no_private_one(shell: "Shell", tmp_path: Path)
     """With --public-key the policy trusts that key, and no private key is made."""
     public = new_key()[1]
     ran = shell("init", "--public-key", public, "--approver", "user:dave", "--json")
-    assert ran.json == {"policy": str(shell.policy), "key": None}
+    cases = shell.policy.with_suffix(".tests.toml")
+    assert ran.json == {"policy": str(shell.policy), "cases": str(cases), "key": None}
     approver = load(shell.policy).policy.profiles["leads"].approvers[0]
     assert (approver.id, approver.key) == ("user:dave", public)
     assert not (tmp_path / "config").exists()

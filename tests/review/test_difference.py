@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentguard.canonical import Frozen
+from agentguard.canonical import Frozen, freeze
 from agentguard.policy import (
     ArgumentSpec,
     Constraint,
@@ -97,7 +97,7 @@ VALUES: tuple[Frozen, ...] = (
     *("/srv/a/x", "/srv/b", "acme"),
     MappingProxyType({"m": 1}),
     MappingProxyType({"m": 4}),
-    MappingProxyType({"m": 1, "n": "a"}),
+    freeze({"m": 1, "n": "a"}),
 )
 CONSTRAINTS: tuple[Constraint, ...] = (
     IntBetween(low=0, high=1),
@@ -152,7 +152,7 @@ def tool_rules(draw: st.DrawFn) -> RuleSpec:
     effect = draw(st.sampled_from([Effect.ALLOW, Effect.ALLOW, Effect.APPROVE, Effect.DENY]))
     allows = effect is not Effect.DENY
     arguments = draw(ARGUMENTS)
-    people = [("user:*",), ("user:u",)]
+    people: list[tuple[str, ...]] = [("user:*",), ("user:u",)]
     if not any(isinstance(each.constraint, EqualsClaim) for each in arguments):
         people.append(())
     return RuleSpec(
@@ -189,7 +189,12 @@ def world() -> Iterator[Question]:
     arguments: list[dict[str, Frozen]] = [{}, {"z": 1}, *({"x": value} for value in VALUES)]
     arguments += [{"y": value} for value in few]
     arguments += [{"x": one, "y": other} for one, other in product(few, few)]
-    people = ((None, None), ("user:u", None), ("user:w", "acme"), ("user:w", ("a", "b")))
+    people: tuple[tuple[str | None, Frozen], ...] = (
+        (None, None),
+        ("user:u", None),
+        ("user:w", "acme"),
+        ("user:w", ("a", "b")),
+    )
     certain = ((Assurance.DECLARED, NOW), (Assurance.TOKEN, NOW), (Assurance.TOKEN, LATER))
     for (person, customer), place, (level, at), chosen in product(
         people, ("production", "codegen"), certain, arguments

@@ -8,7 +8,7 @@ from typing import Any
 
 from agentguard.cli.keys import enrolled, key_path
 from agentguard.cli.output import CommandFailed, print_json
-from agentguard.config import load_policy, starter
+from agentguard.config import load_policy, starter, starter_cases
 from agentguard.errors import ConfigError
 
 DEFAULT_APPROVER = "user:carol"
@@ -17,7 +17,9 @@ DEFAULT_APPROVER = "user:carol"
 def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     """Add ``init``."""
     command = commands.add_parser(
-        "init", parents=[shared], help="write a commented starter policy and an approver's key"
+        "init",
+        parents=[shared],
+        help="write a commented starter policy with its cases, and an approver's key",
     )
     command.add_argument("--approver", default=DEFAULT_APPROVER, metavar="ID")
     command.add_argument(
@@ -36,14 +38,34 @@ def _init(options: argparse.Namespace) -> int:
         written = Path(options.key) if options.key else key_path(options.approver)
         public = enrolled(written, reuse=True)
     _write(target, starter(public, options.approver))
+    cases = _write_cases(target)
     if options.json:
-        print_json({"policy": str(target), "key": None if written is None else str(written)})
+        key = None if written is None else str(written)
+        print_json({"policy": str(target), "cases": cases, "key": key})
         return 0
     print(f"wrote {target}")
+    if cases is not None:
+        print(f"wrote {cases}; `agentguard policy test` runs it")
     if written is not None:
         print(f"the key of {options.approver} is {written}")
         print("keep it where the agent's process cannot read it")
     return 0
+
+
+def _write_cases(policy: Path) -> str | None:
+    """Write the cases beside a new policy, and return where; None where there are some already."""
+    # Deferred: the reader of cases brings pydantic, which only reading a policy needs.
+    from agentguard.config.cases import cases_beside
+
+    target = cases_beside(policy)
+    try:
+        with target.open("x", encoding="utf-8") as file:
+            file.write(starter_cases())
+    except FileExistsError:
+        return None
+    except OSError as error:
+        raise CommandFailed(f"{target} cannot be written ({type(error).__name__})") from None
+    return str(target)
 
 
 def _write(target: Path, text: str) -> None:

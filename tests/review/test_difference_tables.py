@@ -1,0 +1,127 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""What differs outside of the rules is told, and which way it went."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from agentguard.policy import (
+    ClassSource,
+    HostedDenial,
+    IdentitySpec,
+    IssuerSpec,
+    PolicyDocument,
+    ProviderSpec,
+    ToolSpec,
+)
+from agentguard.policy.document import (
+    DeciderSpec,
+    DestinationSpec,
+    DetectionSpec,
+    LabelsSpec,
+    LimitSpec,
+    SecretStoreSpec,
+)
+from agentguard.review.difference.tables import Direction, table_changes
+from agentguard.vocabulary import (
+    Action,
+    ApprovalProfile,
+    Approver,
+    DataClass,
+    Impact,
+    Profile,
+)
+
+APPROVER = Approver(id="user:carol", key="ed25519:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")
+PROFILE = ApprovalProfile(
+    name="leads",
+    approvers=(APPROVER,),
+    need=1,
+    decide_within=timedelta(hours=1),
+    execute_within=timedelta(hours=1),
+    wait=timedelta(),
+)
+ISSUER = IssuerSpec(name="corp", issuer="https://corp", audiences=("a",), algorithms=("ES256",))
+BASE = PolicyDocument(
+    name="p",
+    identities=(IdentitySpec(id="agent:a", environments=frozenset({"production"})),),
+    groups={"team": ("user:u",)},
+    tools=(ToolSpec(name="pay", impact=Impact.IRREVERSIBLE, definition="sha256:" + "a" * 64),),
+    profiles=(PROFILE,),
+    classes=(DataClass(name="email", family="pii", action=Action.TOKENISE),),
+    class_sources=(ClassSource(name="email", patterns=("x",)),),
+    destinations=(DestinationSpec(data_class="email", provider="openai", action=Action.REDACT),),
+    providers=(ProviderSpec(id="openai", hosts=("api.openai.com",)),),
+    required_surfaces=frozenset({"openai"}),
+    environments=("production",),
+    tool_groups={"all": ("pay",)},
+    limits=(LimitSpec(name="few", calls=3),),
+    secret_stores=(SecretStoreSpec(name="vault", hosts=("vault.example",)),),
+    issuers=(ISSUER,),
+    deciders=(DeciderSpec(name="cedar"),),
+)
+WIDER, NARROWER, CHANGED = Direction.WIDER, Direction.NARROWER, Direction.CHANGED
+CASES: tuple[tuple[str, dict[str, Any], Direction], ...] = (
+    ("identity", {"identities": (IdentitySpec(id="agent:a"),)}, WIDER),
+    ("groups", {"groups": {"team": ("user:u", "user:w")}}, WIDER),
+    ("tool", {"tools": (replace(BASE.tools[0], definition=None),)}, WIDER),
+    ("tool", {"tools": (replace(BASE.tools[0], impact=Impact.READ_ONLY),)}, WIDER),
+    ("tool", {"tools": (replace(BASE.tools[0], receives=frozenset({"email"})),)}, WIDER),
+    ("tool", {"tools": (replace(BASE.tools[0], environments=frozenset({"x"})),)}, NARROWER),
+    ("approval", {"profiles": (replace(PROFILE, need=2),)}, NARROWER),
+    (
+        "approval",
+        {"profiles": (replace(PROFILE, approvers=(APPROVER, replace(APPROVER, id="user:d"))),)},
+        WIDER,
+    ),
+    ("approval", {"profiles": (replace(PROFILE, decide_within=timedelta(hours=2)),)}, WIDER),
+    ("class", {"classes": (replace(BASE.classes[0], action=Action.LABEL),)}, WIDER),
+    ("class", {"classes": (replace(BASE.classes[0], action=Action.BLOCK),)}, NARROWER),
+    ("class source", {"class_sources": (ClassSource(name="email", patterns=("y",)),)}, CHANGED),
+    ("at", {"destinations": (replace(BASE.destinations[0], action=Action.LABEL),)}, WIDER),
+    ("provider", {"providers": (ProviderSpec(id="openai", hosts=("b", "api.openai.com")),)}, WIDER),
+    ("provider", {"providers": (*BASE.providers, ProviderSpec(id="b", hosts=("b",)))}, WIDER),
+    ("hosted_tools", {"hosted_denial": HostedDenial.REMOVE}, WIDER),
+    ("coverage", {"required_surfaces": frozenset()}, WIDER),
+    ("detection", {"detection": DetectionSpec(profile=Profile.STRICT)}, CHANGED),
+    ("labels", {"labels": LabelsSpec(unknown="email")}, CHANGED),
+    ("environments", {"environments": ("production", "codegen")}, CHANGED),
+    ("tool_groups", {"tool_groups": {"all": ("pay", "read")}}, CHANGED),
+    ("limit", {"limits": (LimitSpec(name="few", calls=9),)}, WIDER),
+    ("limit", {"limits": ()}, WIDER),
+    ("secret_store", {"secret_stores": ()}, WIDER),
+    ("issuer", {"issuers": (replace(ISSUER, audiences=("a", "b")),)}, WIDER),
+    ("issuer", {"issuers": (replace(ISSUER, issuer="https://other"),)}, CHANGED),
+    ("decider", {"deciders": ()}, WIDER),
+)
+
+
+@pytest.mark.parametrize(("table", "changes", "direction"), CASES)
+def test_a_change_is_told_with_its_direction(
+    table: str, changes: dict[str, Any], direction: Direction
+) -> None:
+    """A change of one table is told once, as wider, narrower, or merely changed."""
+    found = table_changes(BASE, replace(BASE, **changes))
+    assert [(each.table, each.direction) for each in found] == [(table, direction)]
+
+
+@pytest.mark.parametrize(("table", "changes", "direction"), CASES)
+def test_the_way_back_goes_the_other_way(
+    table: str, changes: dict[str, Any], direction: Direction
+) -> None:
+    """What is wider in one direction is narrower in the other."""
+    found = table_changes(replace(BASE, **changes), BASE)
+    back = {WIDER: NARROWER, NARROWER: WIDER}.get(direction, direction)
+    assert [(each.table, each.direction) for each in found] == [(table, back)]
+
+
+def test_whatever_differs_in_the_digest_is_told() -> None:
+    """No part of a policy but its rules and its name can change without being told."""
+    for _, changes, _ in CASES:
+        other = replace(BASE, **changes)
+        assert BASE.digest != other.digest
+        assert table_changes(BASE, other)
+    assert table_changes(BASE, BASE) == ()
