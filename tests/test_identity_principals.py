@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from agentguard.canonical import Frozen
 from agentguard.errors import IdentityRequired
 from agentguard.identity import Declaration, Declarations, Identities, principal
 from agentguard.vocabulary import Assurance, Principal, PrincipalKind
@@ -236,6 +237,42 @@ def test_a_key_proves_only_whom_the_policy_lists_it_for() -> None:
         assert OTHER_KEY not in str(caught.value)
     with pytest.raises(IdentityRequired, match="vouched for already"):
         scope.keyed(vouched("agent:support"), KEY)
+
+
+@pytest.mark.parametrize(
+    "then",
+    [
+        Declaration(claims={"region": "us", "level": 1}, keys=(KEY,)),
+        Declaration(claims={"region": "eu", "level": True}, keys=(KEY,)),
+        Declaration(claims={"region": "eu", "level": 1, "more": 1}, keys=(KEY,)),
+        Declaration(claims={"region": "eu", "level": 1}, keys=(OTHER_KEY,)),
+        Declaration(claims={"region": "eu", "level": 1}),
+    ],
+)
+def test_a_policy_that_says_something_else_ends_who_somebody_was(then: Declaration) -> None:
+    """A revoked key and a changed claim count in blocks and objects that there are already."""
+    scope = identities()
+    proven = scope.keyed("agent:support", KEY)
+    carried = scope.narrowed(proven)
+    with scope.block(proven):
+        assert scope.presented(None) is not None
+        scope.declarations = Declarations(identities={"agent:support": then})
+        for each in (None, carried):
+            with pytest.raises(IdentityRequired, match="no longer says"):
+                scope.presented(each)
+    with pytest.raises(IdentityRequired, match="no longer says"):
+        scope.presented(carried)
+
+
+def test_a_policy_that_says_the_same_changes_nobody() -> None:
+    """Reading it again, or declaring less of somebody, ends no block."""
+    scope = identities()
+    with scope.block(scope.keyed("agent:support", KEY)) as caller:
+        said: list[dict[str, Frozen]] = [{"region": "eu", "level": 1.0}, {"region": "eu"}, {}]
+        for claims in said:
+            again = Declaration(claims=claims, keys=(OTHER_KEY, KEY))
+            scope.declarations = Declarations(identities={"agent:support": again})
+            assert scope.presented(None) is caller
 
 
 def test_no_representation_holds_a_claim() -> None:

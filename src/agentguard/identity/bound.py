@@ -28,6 +28,7 @@ from agentguard.identity.principals import (
     require_current,
     require_person,
     require_same,
+    require_still_declared,
     require_word,
 )
 from agentguard.vocabulary import (
@@ -219,8 +220,16 @@ class Identities:
 
         Raises:
             IdentityRequired: the block and the object name different principals, sessions,
-                tenants or environments, or say different things of one.
+                tenants or environments, or say different things of one; or the policy has come to
+                say something else of one.
         """
+        found = self._agreed(carried)
+        if found is not None:
+            require_still_declared(found.chain.principals, self.declarations)
+        return found
+
+    def _agreed(self, carried: Caller | None) -> Caller | None:
+        """Return the caller that the block and the object agree on."""
         ambient = self.ambient()
         if carried is None or ambient is None:
             return ambient or carried

@@ -119,7 +119,7 @@ def keyed(actor: Party, public_key: str, declarations: Declarations) -> Principa
             f"the policy does not list this key for {found.id!r}",
             remedy="add its public key to keys of the [[identity]]",
         )
-    return replace(found, assurance=Assurance.LOCAL_KEY)
+    return replace(found, assurance=Assurance.LOCAL_KEY, source=public_key)
 
 
 def require_person(found: Principal) -> None:
@@ -175,6 +175,29 @@ def contradict(left: Principal, right: Principal) -> bool:
         canonical_bytes(left.claims[name]) != canonical_bytes(right.claims[name])
         for name in left.claims.keys() & right.claims.keys()
     )
+
+
+def require_still_declared(principals: tuple[Principal, ...], declarations: Declarations) -> None:
+    """Refuse principals of whom the policy has come to say something else.
+
+    Raises:
+        IdentityRequired: a claim that it declares is another one, or a key is no longer listed.
+    """
+    for each in principals:
+        declared = declarations.of(each.id)
+        revoked = each.assurance is Assurance.LOCAL_KEY and each.source not in declared.keys
+        if revoked or any(
+            name not in each.claims
+            or (
+                each.claims[name] is not value
+                and canonical_bytes(each.claims[name]) != canonical_bytes(value)
+            )
+            for name, value in declared.claims.items()
+        ):
+            raise IdentityRequired(
+                f"the policy no longer says of {each.id!r} what it said",
+                remedy="enter a new block, or bind the object anew",
+            )
 
 
 def require_current(principals: tuple[Principal, ...], now: datetime | None) -> None:

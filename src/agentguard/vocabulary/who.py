@@ -44,7 +44,7 @@ class Principal:
         assurance: how it was established.
         claims: what the same evidence says about it.
         expires_at: when the evidence ends, None where it does not.
-        source: what vouched for it: the name of an issuer, or empty.
+        source: what vouched for it: the name of an issuer, a public key, or empty.
     """
 
     id: str
