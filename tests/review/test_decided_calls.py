@@ -82,7 +82,7 @@ def model_calls(inner: st.SearchStrategy[tuple[ModelCall, ...]]) -> st.SearchStr
         path=words,
         origin=words,
         model=words,
-        payload=st.none(),
+        payload=st.none() | st.lists(words, max_size=2).map(tuple),
         function_tools=st.lists(st.builds(OfferedTool, name=words, pointer=words), max_size=2).map(
             tuple
         ),
@@ -251,6 +251,27 @@ def test_a_model_call_is_kept_without_its_content() -> None:
     assert CANARY not in facts_bytes(replace(refund(), call=call, chain=chain)).decode()
     assert isinstance(call, ModelCall)
     assert (call.payload, call.address, call.inner[0].payload) == (None, (), None)
+
+
+def test_of_content_only_addresses_are_kept_and_only_if_asked_for() -> None:
+    """Where a policy asks for it, texts that are an address and nothing else are kept, cut short."""
+    inner = ModelCall(
+        id="i",
+        operation="chat",
+        verb="POST",
+        path="/chat/completions",
+        origin="https://a:443",
+        model="m",
+        payload=freeze(
+            {"a": [f"see https://a.example/{CANARY}", " vault://x ", "data:" + "x" * 9999, CANARY]}
+        ),
+    )
+    call = stripped(inner, addresses=True)
+    assert isinstance(call, ModelCall)
+    assert isinstance(call.payload, tuple)
+    assert call.payload[1] == "vault://x"
+    assert [len(str(each)) for each in call.payload] == [2048, 9]
+    assert parse_facts(facts_bytes(replace(refund(), call=call))).call == call
 
 
 def test_a_grant_says_again_what_it_said() -> None:

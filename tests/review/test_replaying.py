@@ -25,6 +25,7 @@ from agentguard.policy import (
     PolicyDocument,
     ProviderSpec,
     RuleSpec,
+    SecretStoreSpec,
     ToolSpec,
     compile_policy,
 )
@@ -289,6 +290,14 @@ def test_calls_of_models_are_decided_with_what_they_must_keep_to(
     found = Replay(policy(*rules), Asked())(decided).now
     assert found is not None
     assert (found.effect is Effect.DENY, found.reason) == (reason is not None, reason)
+
+
+def test_a_model_call_without_its_addresses_is_not_decided() -> None:
+    """Where the policy names places of secrets, the addresses in a content must be recorded."""
+    places = (SecretStoreSpec(name="vault", hosts=("vault.example",)),)
+    replay = Replay(policy(CHAT, secret_stores=places), Asked())
+    assert replay(ask()).missing == "the addresses in its content were not recorded"
+    assert replay(ask(payload=())).now is not None
 
 
 def test_what_was_found_in_a_call_counts_where_it_was_looked_for() -> None:

@@ -59,7 +59,7 @@ def facts_of(progress: Progress, stopped: Reason | None = None) -> DecidedCall |
         ruling = ruling.refused(stopped)
     settled = progress.stage not in _UNSETTLED or stopped is Reason.CLASS_BLOCKED
     return DecidedCall(
-        call=stripped(call),
+        call=stripped(call, addresses=bool(progress.core.policy.document.secret_stores)),
         chain=caller.chain,
         session=caller.session,
         tenant=caller.tenant,

@@ -154,6 +154,7 @@ def _call_form(call: ToolCall | ModelCall) -> Form:
             for each in call.hosted_tools
         ],
         "references": sorted(call.references),
+        "addresses": thaw(call.payload),
         "inner": [_call_form(each) for each in call.inner],
     }
 
@@ -182,7 +183,7 @@ def _model_call(form: Form) -> ModelCall:
         path=form["path"],
         origin=form["origin"],
         model=form["model"],
-        payload=None,
+        payload=_or_none(tuple, form["addresses"]),
         function_tools=tuple(OfferedTool(name=n, pointer=p) for n, p in form["offered"]),
         forced_tool=form["forced"],
         hosted_tools=tuple(

@@ -10,7 +10,7 @@ INVARIANT: nothing of an argument, a claim or a path stands in a repr
 (tests/review/test_decided_calls.py).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -31,6 +31,9 @@ from agentguard.vocabulary import (
     Shadow,
     ToolCall,
 )
+
+LONGEST_ADDRESS = 2048
+"""Of what is longer, such as an image in a URL, only the beginning is kept."""
 
 NO_ARGUMENTS: Mapping[str, Frozen] = MappingProxyType({})
 
@@ -207,12 +210,18 @@ class DecidedCall:
         if isinstance(call, ToolCall):
             call = replace(call, received=NO_ARGUMENTS, resolved=NO_ARGUMENTS)
         else:
-            call = replace(call, function_tools=(), hosted_tools=(), inner=())
+            call = replace(call, payload=None, function_tools=(), hosted_tools=(), inner=())
         return replace(self, call=call, paths={}, resources=None, marked={}, omitted=True)
 
 
-def stripped(call: ToolCall | ModelCall) -> ToolCall | ModelCall:
-    """Return a call with no more than deciding asks about."""
+def stripped(call: ToolCall | ModelCall, *, addresses: bool = False) -> ToolCall | ModelCall:
+    """Return a call with no more than deciding asks about.
+
+    Args:
+        call: the call.
+        addresses: whether of the content of a model call the texts are kept that are an address
+            and nothing else, which a policy with places of secrets asks about.
+    """
     if isinstance(call, ToolCall):
         return replace(call, received=call.resolved)
     return ModelCall(
@@ -223,10 +232,28 @@ def stripped(call: ToolCall | ModelCall) -> ToolCall | ModelCall:
         path=call.path,
         origin=call.origin,
         model=call.model,
-        payload=None,
+        payload=_addresses(call.payload) if addresses else None,
         function_tools=call.function_tools,
         forced_tool=call.forced_tool,
         hosted_tools=call.hosted_tools,
         references=call.references,
         inner=tuple(each for inner in call.inner if isinstance(each := stripped(inner), ModelCall)),
     )
+
+
+def _addresses(payload: Frozen) -> tuple[str, ...]:
+    words = (text.strip()[:LONGEST_ADDRESS] for text in texts_in(payload))
+    return tuple(sorted({word for word in words if ":" in word and len(word.split()) == 1}))
+
+
+def texts_in(value: Frozen) -> Iterator[str]:
+    """Yield every text in a value, names of members included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for name, member in value.items():
+            yield name
+            yield from texts_in(member)
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from texts_in(item)

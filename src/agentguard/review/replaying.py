@@ -19,9 +19,8 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
-from agentguard.canonical import Frozen
 from agentguard.policy import Policy
-from agentguard.review.facts import DecidedCall, Ruling
+from agentguard.review.facts import DecidedCall, Ruling, texts_in
 from agentguard.vocabulary import (
     ChargeLimits,
     Circumstances,
@@ -38,6 +37,7 @@ from agentguard.vocabulary import (
 LONGEST_PATH = 4096
 """Of what is longer nobody asks where it leads."""
 
+NO_ADDRESSES = "the addresses in its content were not recorded"
 NO_FACTS = "no facts of it are kept"
 
 
@@ -174,7 +174,8 @@ class Replay:
             return "its arguments were too large to be kept"
         call = decided.call
         if not isinstance(call, ToolCall):
-            return None
+            asks = bool(self._policy.document.secret_stores)
+            return NO_ADDRESSES if asks and call.payload is None else None
         tool = self._policy.tools.get(call.tool)
         if tool is None or tool.hosted:
             return f"the policy has no tool {call.tool!r}"
@@ -189,7 +190,7 @@ class Replay:
         secret = self._needs.secret_paths
         asked = {*self._needs.roots.get(call.tool, ()), *secret}
         if asked:
-            texts = filter(_may_be_path, _texts(call.resolved))
+            texts = filter(_may_be_path, texts_in(call.resolved))
             asked.update(text for text in texts if secret or text.startswith("/"))
         return decided.paths.keys() >= asked
 
@@ -207,18 +208,6 @@ def _broken(decision: Decision, call: ModelCall) -> Reason | None:
 
 def _may_be_path(text: str) -> bool:
     return 0 < len(text) <= LONGEST_PATH and "\0" not in text
-
-
-def _texts(value: Frozen) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for name, member in value.items():
-            yield name
-            yield from _texts(member)
-    elif isinstance(value, tuple):
-        for item in value:
-            yield from _texts(item)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
