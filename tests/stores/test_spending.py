@@ -23,6 +23,7 @@ from agentguard.stores import (
     SqliteStore,
     StoreFailure,
 )
+from agentguard.stores.schema import MIGRATIONS
 from agentguard.vocabulary import (
     Account,
     ApprovalChange,
@@ -35,6 +36,7 @@ from agentguard.vocabulary import (
 
 Entry = Callable[..., AuditEntry]
 Question = Callable[..., ApprovalRequest]
+OPENED = "2026-11-22T08:00:00.000000Z"
 DAILY = Account(scope="session", key="limit:daily")
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 OTHER = Account(scope="session", key="limit:other")
@@ -196,3 +198,21 @@ def test_an_account_holds_what_was_charged_and_not_given_back(
                 expected -= amount
             assert used(store) == expected
         store.close()
+
+
+def test_a_database_from_before_limits_counts_from_now_on(place: Path, entry: Entry) -> None:
+    """The first schema is brought up to date with its entries, and its calls are counted."""
+    with closing(sqlite3.connect(place)) as connection, connection:
+        for statement in MIGRATIONS[0]:
+            connection.execute(statement)
+        connection.execute("INSERT INTO audit_stream VALUES ('old', 'h', 1, ?, NULL)", (OPENED,))
+        connection.execute("INSERT INTO audit_entry VALUES ('old', 0, 'hash', x'00')")
+        connection.execute("PRAGMA user_version = 1")
+    store = SqliteStore(place)
+    opened = Append.of(entry("x", EntryType.STREAM_OPENED))
+    counted = Append.of(entry("a"), charges=(use("3"),))
+    store.commit(Head(stream="new"), [opened, counted])
+    assert [stream.stream for stream in store.streams()] == ["old", "new"]
+    assert [row.hash for row in store.entries("old")] == ["hash"]
+    assert used(store) == 3
+    store.close()
