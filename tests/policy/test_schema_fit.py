@@ -161,10 +161,7 @@ SCHEMAS = st.recursive(
 @settings(deadline=None, max_examples=200)
 @given(constraint=CONSTRAINTS, schema=SCHEMAS)
 def test_a_misfit_has_no_value_that_both_take(constraint: Constraint, schema: object) -> None:
-    """Where a misfit is told, no sample of the constraint is valid for the schema.
-
-    Objects that do not say otherwise are taken to be closed, as tools mean them.
-    """
+    """Where a misfit is told, no sample is valid for the schema, its objects taken as closed."""
     if misfit(constraint, freeze(schema), freeze(schema)) is None:
         return
     validator = Draft202012Validator(cast("dict[str, object]", closed(schema)))
