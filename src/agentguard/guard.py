@@ -16,16 +16,16 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 
 from agentguard.coverage import Coverage
-from agentguard.errors import ConfigError, GuardFailure, Problem
+from agentguard.errors import ConfigError, GuardFailure
 from agentguard.vocabulary import Caller, Grant, Impact, Principal
 
 if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
 
     from agentguard.clients import Surface
-    from agentguard.config import Settings
     from agentguard.config.grants import Handed
     from agentguard.issuers import Verified
+    from agentguard.reloading import PolicyState, Reloading
     from agentguard.wiring import Parts
 
 T = TypeVar("T")
@@ -41,8 +41,9 @@ class Guard:
     Make one with ``Guard.from_file``. It serves sync and async code alike, from any thread.
     """
 
-    def __init__(self, parts: "Parts") -> None:
+    def __init__(self, parts: "Parts", reloading: "Reloading") -> None:
         self._parts = parts
+        self._reloading = reloading
 
     @classmethod
     def from_file(
@@ -70,19 +71,20 @@ class Guard:
                 signed the policy.
         """
         from agentguard.config import load
+        from agentguard.reloading import Reloading, require_coverage
         from agentguard.stores import StoreFailure
         from agentguard.wiring import assemble
 
         settings = load(
             path or os.environ.get(CONFIG_VARIABLE) or DEFAULT_FILE, trusted=trusted_keys
         )
-        _require_coverage(settings)
+        require_coverage(settings)
         try:
             parts = assemble(settings, tracer_provider=tracer_provider, environment=environment)
         except StoreFailure as failure:
             problem = f"the store cannot be opened: {failure}"
         else:
-            return cls(parts)
+            return cls(parts, Reloading(parts, settings, trusted_keys, environment))
         raise ConfigError(problem)
 
     def wrap(self, target: T, *, identity: str | Principal | None = None) -> T:
@@ -418,6 +420,37 @@ class Guard:
 
         return decorate
 
+    @property
+    def policy_state(self) -> "PolicyState":
+        """Which policy is in force, since when, and why a newer file is not."""
+        return self._reloading.state
+
+    def reload(self) -> "PolicyState":
+        """Read the policy file again and put it in force, whole or not at all.
+
+        Calls that have begun end under the policy that they began under. What lies under
+        ``[deployment]``, ``[vault]`` and ``[facts]`` cannot change while the guard runs.
+
+        Raises:
+            ConfigError: the file cannot be used; what was in force stays in force.
+            GuardFailure: the change could not be written down; what was in force stays in force.
+        """
+        return self._reloading.reload()
+
+    def reload_on_change(self, every: timedelta = timedelta(seconds=5)) -> None:
+        """Look at the policy file in the background, and reload it whenever it changed.
+
+        A file that is refused is told in the logger ``agentguard``, in the audit log and in
+        ``policy_state``. Write a new version beside the file and move it in place.
+
+        Args:
+            every: how often to look; a change is read once it has stood still that long.
+
+        Raises:
+            ValueError: that is too often.
+        """
+        self._reloading.reload_on_change(every)
+
     def coverage(self) -> Coverage:
         """Say what is guarded in this process, what is refused, and what passes the guard by.
 
@@ -436,18 +469,8 @@ class Guard:
         Raises:
             GuardFailure: entries that were accepted could not be written.
         """
-        from agentguard.stores import StoreFailure
-
-        problem = None
-        try:
-            self._parts.enforcer.close()
-            self._parts.journal.close()
-        except StoreFailure as failure:
-            problem = str(failure)
-        finally:
-            self._parts.store.close()
-            if self._parts.keeper is not None:
-                self._parts.keeper.close()
+        self._reloading.close()
+        problem = self._parts.close()
         if problem is not None:
             raise GuardFailure(problem, part="audit", dispatched=True)
 
@@ -461,20 +484,6 @@ class Guard:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _require_coverage(settings: "Settings") -> None:
-    """Refuse to start where a client library that must be guarded is not covered."""
-    if not settings.policy.required_surfaces:
-        return
-    from agentguard.coverage.measuring import missing_coverage
-
-    missing = missing_coverage(settings.policy)
-    if missing:
-        raise ConfigError(
-            Problem(file=str(settings.path), key="coverage.require", line=None, message=each)
-            for each in missing
-        )
 
 
 def _surface_of(target: object) -> "Surface | None":

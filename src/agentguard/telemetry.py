@@ -194,9 +194,13 @@ class Telemetry:
         version: str,
         provider: TracerProvider | None = None,
     ) -> None:
-        self._policy = {POLICY_ID: policy_name, POLICY_VERSION: policy_version}
+        self.tell_policy(policy_name, policy_version)
         self._version = version
         self._provider = provider
+
+    def tell_policy(self, name: str, version: str) -> None:
+        """Name this policy in every span that begins from now on."""
+        self._policy = {POLICY_ID: name, POLICY_VERSION: version}
 
     def _tracer(self) -> Tracer:
         return trace.get_tracer(PREFIX, self._version, tracer_provider=self._provider)

@@ -49,9 +49,9 @@ LEASE = timedelta(minutes=15)
 ACCELERATED_AFTER = 2.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Parts:
-    """What a guard is made of, and what it must close."""
+    """What a guard is made of, and what it must close; ``issuers`` changes with the policy."""
 
     enforcer: Enforcer
     identities: Identities
@@ -59,6 +59,36 @@ class Parts:
     store: SqliteStore
     keeper: VaultKeeper | None
     issuers: Issuers
+
+    def close(self) -> str | None:
+        """Write what is left and close everything; return what could not be written, if any."""
+        problem = None
+        try:
+            self.enforcer.close()
+            self.journal.close()
+        except StoreFailure as failure:
+            problem = str(failure)
+        finally:
+            self.store.close()
+            if self.keeper is not None:
+                self.keeper.close()
+        return problem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policed:
+    """What is made from the policy alone, and is exchanged with it."""
+
+    core: Core
+    deciders: tuple[Consulted, ...]
+    declarations: Declarations
+    issuers: Issuers
+
+    def come_into_force(self, parts: Parts) -> None:
+        """Exchange it in a guard; a call that has begun ends under what it began with."""
+        parts.identities.declarations = self.declarations
+        parts.issuers = self.issuers
+        parts.enforcer.adopt(self.core, self.deciders)
 
 
 def now() -> datetime:
@@ -149,24 +179,45 @@ def declarations_of(policy: Policy) -> Declarations:
     )
 
 
-def identities_of(settings: Settings, environment: str | None) -> Identities:
-    """Return what binds identities, in one environment if one is named.
+def require_environment(settings: Settings, environment: str | None) -> None:
+    """Refuse a policy that does not list the environment that a guard is made for.
 
     Raises:
-        ConfigError: the policy has no such environment.
+        ConfigError: it does not list it.
     """
-    declared = declarations_of(settings.policy)
-    if environment is not None and environment not in declared.environments:
-        known = ", ".join(map(repr, sorted(declared.environments))) or "none"
-        told = f"the guard is made for an environment that the policy does not list; it has {known}"
-        place = str(settings.path)
-        raise ConfigError([Problem(file=place, key="environments", line=None, message=told)])
-    return Identities(
-        new_id,
-        None if settings.vault is None else settings.vault.tenant,
-        environment=environment,
-        declarations=declared,
+    if environment is None or environment in settings.policy.environments:
+        return
+    known = ", ".join(map(repr, sorted(settings.policy.environments))) or "none"
+    told = f"the guard is made for an environment that the policy does not list; it has {known}"
+    place = str(settings.path)
+    raise ConfigError([Problem(file=place, key="environments", line=None, message=told)])
+
+
+def policed(settings: Settings, environment: str | None) -> Policed:
+    """Make what is exchanged with the policy.
+
+    Raises:
+        ConfigError: the model of language, a library for tokens or an extra decider cannot be
+            loaded, or the policy has no such environment.
+        ValueError: a class of the organisation has a pattern or a value that cannot be used.
+    """
+    require_environment(settings, environment)
+    policy = settings.policy
+    issuers = open_issuers(settings.issuers, policy.declared.values(), settings.path.parent, now)
+    deciders = deciders_of(settings)
+    classifier = classifier_of(settings)
+    accelerate_later(classifier)
+    core = Core(
+        policy=policy,
+        classifier=classifier,
         now=now,
+        random=secrets.token_bytes,
+        lease=LEASE,
+        placed=placed_by(policy),
+        keeps_facts=settings.facts is not None,
+    )
+    return Policed(
+        core=core, deciders=deciders, declarations=declarations_of(policy), issuers=issuers
     )
 
 
@@ -184,27 +235,20 @@ def assemble(
         ValueError: a class of the organisation has a pattern or a value that cannot be used.
         StoreFailure: the store cannot be opened for writing.
     """
-    policy = settings.policy
-    identities = identities_of(settings, environment)
-    issuers = open_issuers(settings.issuers, policy.declared.values(), settings.path.parent, now)
-    deciders = deciders_of(settings)
-    classifier = classifier_of(settings)
+    made = policed(settings, environment)
+    identities = Identities(
+        new_id,
+        None if settings.vault is None else settings.vault.tenant,
+        environment=environment,
+        declarations=made.declarations,
+        now=now,
+    )
     store = SqliteStore(settings.deployment.store)
     keeper = None if settings.vault is None else vault_keeper(settings.vault)
     journal = Journal(store, now)
-    accelerate_later(classifier)
-    core = Core(
-        policy=policy,
-        classifier=classifier,
-        now=now,
-        random=secrets.token_bytes,
-        lease=LEASE,
-        placed=placed_by(policy),
-        keeps_facts=settings.facts is not None,
-    )
     telemetry = Telemetry(
-        policy_name=policy.name,
-        policy_version=policy.digest,
+        policy_name=settings.policy.name,
+        policy_version=settings.policy.digest,
         version=version("agentguard"),
         provider=tracer_provider,
     )
@@ -213,17 +257,17 @@ def assemble(
         approvals=store,
         telemetry=telemetry,
         keeper=keeper,
-        deciders=deciders,
+        deciders=made.deciders,
         facts=None if settings.facts is None else facts_keeper(settings.facts),
     )
-    enforcer = Enforcer(core=core, identities=identities, backing=backing, new_call_id=new_id)
+    enforcer = Enforcer(core=made.core, identities=identities, backing=backing, new_call_id=new_id)
     return Parts(
         enforcer=enforcer,
         identities=identities,
         journal=journal,
         store=store,
         keeper=keeper,
-        issuers=issuers,
+        issuers=made.issuers,
     )
 
 

@@ -88,8 +88,8 @@ def test_guarded_tools_are_counted_as_long_as_they_live(guard: Guard) -> None:
 def lambda_named(name: str) -> Any:
     """Return a function of a name."""
 
-    def plain(order: str) -> str:
-        return order
+    def plain(order: str, amount: int, to: str) -> str:
+        return f"{order} {amount} {to}"
 
     plain.__name__ = name
     return plain

@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import Any
 
+from agentguard.enforcement.consultation import Consulted
 from agentguard.enforcement.crossing import Crossing
 from agentguard.enforcement.hooks import ResourceHooks
 from agentguard.enforcement.performing import Backing, Performer
@@ -75,6 +76,15 @@ class Enforcer:
             ValueError: a value is too short to be looked for.
         """
         self._performer.label(caller, values)
+
+    def adopt(self, core: Core, deciders: tuple[Consulted, ...]) -> None:
+        """Take the core and the deciders of another policy for every call that begins from now on.
+
+        A call that has begun is asked nothing of a decider that is no longer there: it is refused.
+        """
+        self._performer.consult(deciders)
+        self._telemetry.tell_policy(core.policy.name, core.policy.digest)
+        self.core = core
 
     def close(self) -> None:
         """End the calls whose answers are still being read; their readers get no more."""

@@ -106,6 +106,11 @@ class Performer:
         """Close what only this guard uses."""
         self._consultation.close()
 
+    def consult(self, deciders: tuple[Consulted, ...]) -> None:
+        """Ask these deciders from now on, and close the others."""
+        before, self._consultation = self._consultation, Consultation(deciders)
+        before.close()
+
     def label(self, caller: Caller | None, values: Iterable[KnownValue]) -> None:
         """Give values a class, in a caller's session or, for None, everywhere."""
         self._sessions.label(caller, values)

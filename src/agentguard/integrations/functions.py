@@ -18,6 +18,7 @@ import typing
 import weakref
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
@@ -26,6 +27,7 @@ from agentguard.enforcement import Crossing, Enforcer, Hook, ResourceHooks, hook
 from agentguard.enforcement.signatures import check_signature
 from agentguard.errors import ConfigError, ContentRefused, GuardFailure
 from agentguard.pipeline import Response
+from agentguard.policy import Policy
 from agentguard.vocabulary import Boundary, Call, Impact, ToolCall
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -76,22 +78,55 @@ def guard_function(
     guarded = _Tool(function, signature, tool, definition, enforcer, hooks)
     wrapper = guarded.asynchronous() if runs_async else guarded.plain()
     _dress(wrapper, function, signature)
-    _GUARDED[wrapper] = (weakref.ref(enforcer), tool)
+    _GUARDED[wrapper] = _Guarded(
+        holder=weakref.ref(enforcer),
+        tool=tool,
+        hooks_in=lambda other: hooks_for(other, tool, resource, access, asynchronous=runs_async),
+    )
     return cast("F", wrapper)
 
 
 # Known by identity: an attribute would be copied along by functools.wraps to a bare function.
-_GUARDED: weakref.WeakKeyDictionary[Callable[..., Any], tuple[weakref.ref[Enforcer], str]] = (
-    weakref.WeakKeyDictionary()
-)
+_GUARDED: "weakref.WeakKeyDictionary[Callable[..., Any], _Guarded]" = weakref.WeakKeyDictionary()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Guarded:
+    """What is known of one guarded function.
+
+    Attributes:
+        holder: the guard's enforcer.
+        tool: its name in the policy.
+        hooks_in: gives its hooks under a policy; raises a ConfigError where they do not fit.
+    """
+
+    holder: "weakref.ref[Enforcer]"
+    tool: str
+    hooks_in: Callable[[Policy], ResourceHooks | None]
 
 
 def guarded_tools(enforcer: Enforcer) -> Counter[str]:
     """Count the living functions that pass a guard, by the tool's name in its policy."""
+    return Counter(each.tool for each in _living(enforcer))
+
+
+def require_hooks(enforcer: Enforcer, policy: Policy) -> None:
+    """Refuse a policy under which nobody would check the objects of a function that is guarded.
+
+    Raises:
+        ConfigError: a tool of the policy acts on objects, and its function lacks what says so or
+            who may reach them; or the other way round.
+    """
+    for each in _living(enforcer):
+        if each.tool in policy.tools:
+            each.hooks_in(policy)
+
+
+def _living(enforcer: Enforcer) -> list[_Guarded]:
     # A copy, since functions come and go in other threads.
     living = [function for key in _GUARDED.keyrefs() if (function := key()) is not None]
     known = [held for function in living if (held := _GUARDED.get(function)) is not None]
-    return Counter(tool for holder, tool in known if holder() is enforcer)
+    return [each for each in known if each.holder() is enforcer]
 
 
 def _is_guarded_here(
@@ -105,8 +140,8 @@ def _is_guarded_here(
     known = _GUARDED.get(function) if inspect.isfunction(function) else None
     if known is None:
         return False
-    holder, tool = known
-    if holder() is not enforcer:
+    tool = known.tool
+    if known.holder() is not enforcer:
         raise ConfigError(f"tool {tool!r} is guarded by another guard already")
     if name is not None and name != tool:
         raise ConfigError(f"the function is guarded as tool {tool!r} already")

@@ -24,6 +24,8 @@ class EntryType(StrEnum):
     APPROVAL_ENDED = "approval.ended"
     VAULT_ERASED = "vault.erased"
     FACTS_ERASED = "facts.erased"
+    POLICY_LOADED = "policy.loaded"
+    POLICY_REFUSED = "policy.refused"
 
 
 class Outcome(StrEnum):
