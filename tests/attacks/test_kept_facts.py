@@ -7,9 +7,11 @@ wants a wide policy shows a replay that forgot half of the facts; whoever can ma
 has calls happen that nobody can ask about again.
 """
 
+import asyncio
 import base64
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from openai import OpenAI
+from openai import AsyncOpenAI, OpenAI
 
 from agentguard import Guard
 from agentguard.cli import main
@@ -285,6 +287,7 @@ def test_nothing_of_a_call_lies_in_the_store_in_clear(config: Path, shop: Shop) 
         shop.pay()
         shop.pay(order="ORD-77-no")
         shop.export(str(shop.folder / "a.csv"), "words")
+    shop.guard.close()
     store = b"".join(
         path.read_bytes()
         for path in config.parent.iterdir()
@@ -302,6 +305,7 @@ def test_the_content_of_a_model_call_is_not_kept(config: Path, shop: Shop) -> No
     """What was said to a model is not among the facts, sealed or not."""
     with shop.as_support():
         shop.say(f"this is {CANARY}")
+    shop.guard.close()
     (decided,) = kept(config)
     assert CANARY not in repr(decided) + str(decided.call)
     assert getattr(decided.call, "payload", "") is None
@@ -327,6 +331,7 @@ def test_a_refused_call_is_kept_with_why(config: Path, shop: Shop) -> None:
     with shop.as_support():
         shop.pay(500)
         shop.pay(order="7")
+    shop.guard.close()
     pending, denied = kept(config)
     assert (pending.ruling.effect, pending.stopped) == (Effect.APPROVE, Reason.APPROVAL_PENDING)
     assert (denied.ruling.effect, denied.stopped) == (Effect.DENY, Reason.NOT_ALLOWLISTED)
@@ -355,6 +360,7 @@ def test_large_arguments_do_not_stop_a_call_and_are_not_decided_again(
     """A call with a megabyte in it happens; a replay says that its arguments are missing."""
     with shop.as_support():
         shop.export(str(shop.folder / "a.csv"), "x" * LARGEST)
+    shop.guard.close()
     (decided,) = kept(config)
     policy = load_policy(config)[0]
     assert decided.omitted
@@ -431,6 +437,7 @@ def test_another_key_opens_nothing(config: Path, shop: Shop) -> None:
     with shop.as_support():
         shop.pay()
     stranger = FactsKeeper(VaultKey(bytes(reversed(KEY))))
+    shop.guard.close()
     for each in FactsStore(config.parent / "agentguard.db").recorded():
         assert each.facts is not None
         with pytest.raises(StoreFailure):
@@ -442,6 +449,44 @@ def test_facts_are_dated_when_the_call_was_decided(config: Path, shop: Shop) -> 
     before = datetime.now(UTC)
     with shop.as_support():
         shop.pay()
+    shop.guard.close()
     (decided,) = kept(config)
     assert before <= decided.at <= datetime.now(UTC)
     assert decided.circumstances.now == decided.at
+
+
+def test_asynchronous_calls_are_kept_as_well(config: Path, provider: LoopbackProvider) -> None:
+    """In an event loop, where entries are accepted without waiting, their facts go with them."""
+
+    async def many(guard: Guard) -> None:
+        plain = AsyncOpenAI(base_url=provider.base_url, api_key="not-a-key", max_retries=0)
+        async with guard.wrap(plain) as client:
+
+            async def one(person: str) -> None:
+                with guard.identity("agent:support", on_behalf_of=f"user:{person}"):
+                    await client.chat.completions.create(
+                        model="small", messages=[{"role": "user", "content": "hello"}]
+                    )
+
+            await asyncio.gather(*(one(f"p-{number}") for number in range(20)))
+
+    with Guard.from_file(config, environment="production") as guard:
+        asyncio.run(many(guard))
+    assert {each.person for each in kept(config)} == {f"user:p-{n}" for n in range(20)}
+
+
+def test_calls_of_many_threads_keep_their_own_facts(config: Path, shop: Shop) -> None:
+    """Whatever runs beside it, each entry has the facts of its own call."""
+
+    def one(number: int) -> None:
+        with shop.as_support("alice", session=f"s-{number}"):
+            shop.pay(1 + number % 50, order=f"ORD-{number}")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(one, range(40)))
+    found = {
+        (each.session, each.call.resolved["order"])
+        for each in kept(config)
+        if isinstance(each.call, ToolCall)
+    }
+    assert found == {(f"s-{number}", f"ORD-{number}") for number in range(40)}

@@ -236,6 +236,22 @@ def test_what_has_expired_leaves_with_the_next_call(keep: Keep, facts: FactsStor
     assert [each.call.id for each in opened(facts)] == ["call-2", "call-7"]
 
 
+def test_what_has_expired_is_overwritten(
+    journal: Journal, keep: Keep, store: SqliteStore, place: Path, facts: FactsStore
+) -> None:
+    """Once the log is folded into the database, no expired fact is in either."""
+    brief = replace(KEEPER, expire_after=timedelta(minutes=5))
+    keep(*(decided(number) for number in range(3)), keeper=brief)
+    kept = [each.facts.sealed for each in facts.recorded() if each.facts is not None]
+    keep(decided(60), keeper=brief)
+    journal.close()
+    store.close()
+    assert len(opened(facts)) == 1
+    with closing(sqlite3.connect(place)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert not [sealed for sealed in kept if sealed[-64:] in files_of(place)]
+
+
 def test_marked_sessions_are_those_with_a_refusal(journal: Journal, facts: FactsStore) -> None:
     """A refusal or a withheld answer marks a session; waiting for people does not."""
     for number, (reason, outcome) in enumerate(
