@@ -64,9 +64,10 @@ BASE = PolicyDocument(
     deciders=(DeciderSpec(name="cedar"),),
 )
 WIDER, NARROWER, CHANGED = Direction.WIDER, Direction.NARROWER, Direction.CHANGED
+IN_RULES = Direction.IN_RULES
 CASES: tuple[tuple[str, dict[str, Any], Direction], ...] = (
     ("identity", {"identities": (IdentitySpec(id="agent:a"),)}, WIDER),
-    ("groups", {"groups": {"team": ("user:u", "user:w")}}, WIDER),
+    ("groups", {"groups": {"team": ("user:u", "user:w")}}, IN_RULES),
     ("tool", {"tools": (replace(BASE.tools[0], definition=None),)}, WIDER),
     ("tool", {"tools": (replace(BASE.tools[0], impact=Impact.READ_ONLY),)}, WIDER),
     ("tool", {"tools": (replace(BASE.tools[0], receives=frozenset({"email"})),)}, WIDER),
@@ -83,13 +84,13 @@ CASES: tuple[tuple[str, dict[str, Any], Direction], ...] = (
     ("class source", {"class_sources": (ClassSource(name="email", patterns=("y",)),)}, CHANGED),
     ("at", {"destinations": (replace(BASE.destinations[0], action=Action.LABEL),)}, WIDER),
     ("provider", {"providers": (ProviderSpec(id="openai", hosts=("b", "api.openai.com")),)}, WIDER),
-    ("provider", {"providers": (*BASE.providers, ProviderSpec(id="b", hosts=("b",)))}, WIDER),
+    ("provider", {"providers": (*BASE.providers, ProviderSpec(id="b", hosts=("b",)))}, IN_RULES),
     ("hosted_tools", {"hosted_denial": HostedDenial.REMOVE}, WIDER),
     ("coverage", {"required_surfaces": frozenset()}, WIDER),
     ("detection", {"detection": DetectionSpec(profile=Profile.STRICT)}, CHANGED),
     ("labels", {"labels": LabelsSpec(unknown="email")}, CHANGED),
-    ("environments", {"environments": ("production", "codegen")}, CHANGED),
-    ("tool_groups", {"tool_groups": {"all": ("pay", "read")}}, CHANGED),
+    ("environments", {"environments": ("production", "codegen")}, IN_RULES),
+    ("tool_groups", {"tool_groups": {"all": ("pay", "read")}}, IN_RULES),
     ("limit", {"limits": (LimitSpec(name="few", calls=9),)}, WIDER),
     ("limit", {"limits": ()}, WIDER),
     ("secret_store", {"secret_stores": ()}, WIDER),

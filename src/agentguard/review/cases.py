@@ -6,7 +6,7 @@ Every case is decided twice: by the compiled policy and by the specification. A 
 exercised when a case is decided by it; nothing takes a rule out of this.
 It reads no file.
 
-INVARIANT: a rule that decides no case fails the test (tests/review/test_cases.py).
+INVARIANT: a rule that decides no case fails the test (tests/review/test_cases_judged.py).
 """
 
 from collections.abc import Iterable
@@ -100,11 +100,13 @@ def _disagreement(document: PolicyDocument, explanation: Explanation) -> str | N
     wanted: Specified = specified(
         document, question.call(document), question.chain(), question.circumstances(document)
     )
-    if decision.effect is wanted.effect:
+    said = decision.effect.value, None if decision.effect is Effect.DENY else decision.rule
+    should = wanted.effect.value, None if wanted.effect is Effect.DENY else wanted.rule
+    if said == should:
         return None
     return (
-        f"the compiled policy says {decision.effect.value!r} where its specification says"
-        f" {wanted.effect.value!r}: please report this as a bug of agentguard"
+        f"the compiled policy says {said} where its specification says {should}:"
+        " please report this as a bug of agentguard"
     )
 
 

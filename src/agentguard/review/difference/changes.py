@@ -256,10 +256,10 @@ def told(
 ) -> list[Change]:
     """Return the differences in some situations, one for each kind and rule.
 
-    What could not be decided is told only where nothing of its kind was shown.
+    What could not be decided is told unless the same was shown of the same rule.
     """
     shown: dict[tuple[Kind, str], Change] = {}
-    open_: dict[Kind, Change] = {}
+    open_: dict[tuple[Kind, str], Change] = {}
     for before, after, search, _ in searches:
         for candidate in (*candidates(before, after), *otherwise(before, after)):
             key = candidate.kind, candidate.rule
@@ -278,8 +278,7 @@ def told(
                 note=note,
             )
             if witness is None:
-                open_.setdefault(candidate.kind, change)
+                open_.setdefault(key, change)
             else:
                 shown[key] = change
-    decided = {kind for kind, _ in shown}
-    return [*shown.values(), *(each for kind, each in open_.items() if kind not in decided)]
+    return [*shown.values(), *(each for key, each in open_.items() if key not in shown)]

@@ -8,7 +8,7 @@ members. Where that would be too many, or what tells them apart has no expressio
 and it is said that they are not all.
 
 INVARIANT: where the values are said to be all, every value is told from one of them by no
-constraint (tests/review/test_representatives.py).
+constraint (tests/review/test_sides.py).
 """
 
 import math

@@ -109,6 +109,7 @@ def side_of(features: Iterable[Feature], whose: Whose, circumstances: Circumstan
         for claims in _claims(asked, value):
             kind = KindOfValue(value=value, claims=claims)
             found.setdefault(judge.judged(value, claims), kind)
+    complete = complete and _claims_are_few(asked)
     for signature in _spelled_otherwise(judge, judged_texts):
         found.setdefault(signature, KindOfValue(value="", claims={}, known=False))
     for bases, conditions in opaque:
@@ -189,6 +190,12 @@ class _Judge:
         return not here.rules_out(value) if denies else here.problem_with(value) is None
 
     presumable: frozenset[bytes] = frozenset()
+
+
+def _claims_are_few(asked: Sequence[Feature]) -> bool:
+    """Say whether everything that claims may hold is looked at together."""
+    names = {name for each in asked for name in claims_in(each.constraint)}
+    return len(names) <= _MOST_STATES
 
 
 def _claims(asked: Sequence[Feature], value: Frozen) -> Iterator[Claims]:
@@ -325,11 +332,20 @@ def _spelled_otherwise(judge: _Judge, found: Texts) -> Iterator[tuple[bool, ...]
     if not denying or not found.kinds:
         return
     kinds = [(kind, judge.judged(kind.texts[0], {})) for kind in found.kinds if kind.texts]
-    for (kind, one), (_, other) in product(kinds, kinds):
-        if kind.foreign and one is not other:
-            yield tuple(
-                (bit or other[place]) if place in denying else bit for place, bit in enumerate(one)
-            )
+    possible = {tuple(bits[place] for place in denying) for _, bits in kinds}
+    # A text, its composed and its decomposed form: three spellings at most.
+    possible |= {_either(one, other) for one, other in combinations(sorted(possible), 2)}
+    for kind, bits in kinds:
+        if not kind.foreign:
+            continue
+        own = tuple(bits[place] for place in denying)
+        for other in possible:
+            spelled = dict(zip(denying, _either(own, other), strict=True))
+            yield tuple(spelled.get(place, bit) for place, bit in enumerate(bits))
+
+
+def _either(one: tuple[bool, ...], other: tuple[bool, ...]) -> tuple[bool, ...]:
+    return tuple(a or b for a, b in zip(one, other, strict=True))
 
 
 def _combined(

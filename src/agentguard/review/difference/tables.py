@@ -41,6 +41,7 @@ class Direction(StrEnum):
     WIDER = "wider"
     NARROWER = "narrower"
     CHANGED = "changed"
+    IN_RULES = "told with the rules"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +79,6 @@ _MORE_IS_WIDER = {
     ("issuer", "token_max_age"),
     ("issuer", "leeway"),
     ("limit", "calls"),
-    ("groups", "members"),
 }
 _MORE_IS_NARROWER = {
     ("approval", "need"),
@@ -89,7 +89,10 @@ _MORE_IS_NARROWER = {
     ("coverage", "require"),
 }
 # Whether an entry that comes lets more happen by itself; what is missing here needs a rule.
-_ENTRY_IS_WIDER = frozenset({"provider", "issuer", "groups", "tool_groups", "identity"})
+_ENTRY_IS_WIDER = frozenset({"issuer"})
+# What these do, they do through rules, which are compared with the groups expanded.
+_ONLY_IN_RULES = frozenset({"groups", "tool_groups", "environments"})
+_ENTRY_IN_RULES = _ONLY_IN_RULES | {"identity", "tool", "provider", "approval"}
 _ENTRY_IS_NARROWER = frozenset({"secret_store", "decider", "limit"})
 _ACTIONS = (
     *("label", "format_preserving", "keep_last_four", "tokenise"),
@@ -149,9 +152,8 @@ def _entry(table: str, name: str, before: Frozen, after: Frozen) -> Iterator[Tab
             direction = Direction.WIDER if came else Direction.NARROWER
         elif table in _ENTRY_IS_NARROWER:
             direction = Direction.NARROWER if came else Direction.WIDER
-        elif table in {"tool", "approval"}:
-            # By itself it lets nothing happen; the rules that name it are compared.
-            direction = Direction.NARROWER
+        elif table in _ENTRY_IN_RULES:
+            direction = Direction.IN_RULES
         note = "is new" if came else "is gone"
         yield TableChange(table=table, name=name, key="", direction=direction, note=note)
         return
@@ -160,7 +162,8 @@ def _entry(table: str, name: str, before: Frozen, after: Frozen) -> Iterator[Tab
     for key in sorted({*before, *after}):
         one, other = before.get(key), after.get(key)
         if canonical_bytes(one) != canonical_bytes(other):
-            direction = _direction(table, key, one, other)
+            in_rules = table in _ONLY_IN_RULES
+            direction = Direction.IN_RULES if in_rules else _direction(table, key, one, other)
             note = f"was {_shown(one)}, is {_shown(other)}"
             yield TableChange(table=table, name=name, key=key, direction=direction, note=note)
 

@@ -44,7 +44,7 @@ class Difference:
     def widens(self) -> bool:
         """Whether the second version lets something happen that the first does not, or may."""
         return any(each.kind.widens for each in self.changes) or any(
-            each.direction is not Direction.NARROWER for each in self.tables
+            each.direction in {Direction.WIDER, Direction.CHANGED} for each in self.tables
         )
 
 
