@@ -14,6 +14,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,7 @@ from agentguard.policy import (
     compile_policy,
     doubts_about,
     flaws_of,
+    unused_doubts,
 )
 from agentguard.redaction import is_protocol_word
 from agentguard.vocabulary import KnownValue
@@ -177,12 +179,17 @@ def load_facts(
     return examined.facts, Deployment(store=Path(path).absolute().parent / examined.store)
 
 
-def check(path: str | os.PathLike[str], env: Mapping[str, str] | None = None) -> tuple[Remark, ...]:
+def check(
+    path: str | os.PathLike[str],
+    env: Mapping[str, str] | None = None,
+    today: date | None = None,
+) -> tuple[Remark, ...]:
     """Return everything that is wrong or doubtful about a configuration file.
 
     Args:
         path: the file.
         env: the environment that values are read from, by default this process's.
+        today: the day on which dates are over or not, by default the current one in UTC.
     """
     examined = _examine(Path(path), os.environ if env is None else env)
     if examined.document is None or examined.report is None or examined.problems:
@@ -191,7 +198,11 @@ def check(path: str | os.PathLike[str], env: Mapping[str, str] | None = None) ->
         )
     doubts = (
         examined.report.problem(doubt.path, doubt.message)
-        for doubt in (*doubts_about(examined.document), *_narrow_names(examined.document))
+        for doubt in (
+            *doubts_about(examined.document, today or datetime.now(UTC).date()),
+            *unused_doubts(examined.document),
+            *_narrow_names(examined.document),
+        )
     )
     return tuple(
         Remark(problem=problem, severity=Severity.WARNING)

@@ -66,6 +66,7 @@ from agentguard.policy.openings import Openings
 from agentguard.policy.origins import parse_host
 from agentguard.policy.signatures import NotSigned, signature_envelope, signer_of
 from agentguard.policy.specification import Specified, specified
+from agentguard.policy.unused_doubts import unused_doubts
 
 __all__ = [
     "ANSWER",
@@ -130,5 +131,6 @@ __all__ = [
     "signature_envelope",
     "signer_of",
     "specified",
+    "unused_doubts",
     "value_digest",
 ]
