@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -181,6 +182,32 @@ def test_threads_go_on_verifying_while_keys_are_replaced(
             done.set()
             for worker, each in enumerate(working):
                 assert each.result() == ({f"user:user-{worker}"}, {TokenProblem.FORGED})
+
+
+def test_threads_that_begin_together_all_find_the_first_keys(
+    issuer: LoopbackIssuer, tmp_path: Path
+) -> None:
+    """Keys that another thread fetched in the meantime are not taken for keys from the future."""
+    ticking, lock = [0], threading.Lock()
+
+    def later_each_time() -> datetime:
+        with lock:
+            ticking[0] += 1
+            return NOON + timedelta(microseconds=ticking[0])
+
+    spec = IssuerSpec(
+        name="corp",
+        issuer="https://login.test",
+        audiences=("agents",),
+        algorithms=("ES256",),
+        keys_url=issuer.keys_url,
+    )
+    tokens = [issuer.token({"jti": str(n)}, now=NOON.timestamp()) for n in range(32)]
+    for _ in range(5):
+        issuers = open_issuers([spec], (), tmp_path, later_each_time)
+        with ThreadPoolExecutor(32) as pool:
+            found = set(pool.map(partial(outcome, issuers), tokens))
+        assert found == {"user:alice"}
 
 
 def test_the_event_loop_goes_on_while_keys_are_fetched(

@@ -39,13 +39,12 @@ Reader = Callable[[bytes], KeySet]
 class KeySource(Protocol):
     """Where the keys of one issuer come from."""
 
-    def find(self, key_id: str | None, algorithm: str, now: datetime, *, wait: bool) -> Key:
+    def find(self, key_id: str | None, algorithm: str, *, wait: bool) -> Key:
         """Return the key that a token means.
 
         Args:
             key_id: the name of the key, None where the token has none.
             algorithm: what the signature is made with.
-            now: the time.
             wait: whether a fetch may be waited for.
 
         Raises:
@@ -63,9 +62,9 @@ class FileKeys:
         self._read = read
         self._known: tuple[bytes, KeySet] | None = None
 
-    def find(self, key_id: str | None, algorithm: str, now: datetime, *, wait: bool) -> Key:
+    def find(self, key_id: str | None, algorithm: str, *, wait: bool) -> Key:
         """Return the key that a token means; see ``KeySource``."""
-        del now, wait
+        del wait
         return self._keys().find(key_id, algorithm)
 
     def _keys(self) -> KeySet:
@@ -138,40 +137,36 @@ class FetchedKeys:
         self._last: _Attempt | None = None
         self._lock = threading.Lock()
 
-    def find(self, key_id: str | None, algorithm: str, now: datetime, *, wait: bool) -> Key:
+    def find(self, key_id: str | None, algorithm: str, *, wait: bool) -> Key:
         """Return the key that a token means; see ``KeySource``."""
-        kept = self._fresh(now)
+        kept = self._fresh()
         if kept is None:
-            kept = self._renewed(None, now, wait=wait)
-        elif now - kept.at > self._max_age / 2:
+            kept = self._renewed(None, wait=wait)
+        elif self._now() - kept.at > self._max_age / 2:
             self._begin()
         for _ in range(2):
             # The fetch that is under way may have begun before the key was published.
             if not kept.keys.knows(key_id):
-                kept = self._renewed(kept, now, wait=wait)
+                kept = self._renewed(kept, wait=wait)
         return kept.keys.find(key_id, algorithm)
 
-    def _fresh(self, now: datetime) -> _Kept | None:
-        # A clock that was set back makes keys look younger than they are.
+    def _fresh(self) -> _Kept | None:
+        # The time is read after the keys: before, keys of another thread's fetch could seem to
+        # come from the future, as they do where a clock was set back.
         kept = self._kept
-        if kept is None or not timedelta() <= now - kept.at <= self._max_age:
+        if kept is None or not timedelta() <= self._now() - kept.at <= self._max_age:
             return None
         return kept
 
-    def _renewed(self, kept: _Kept | None, now: datetime, *, wait: bool) -> _Kept:
+    def _renewed(self, kept: _Kept | None, *, wait: bool) -> _Kept:
         """Return keys other than *kept*, or *kept* where there are none to be had now."""
         attempt = self._begin()
-        if attempt is None:
-            return self._at_hand(kept, now)
         patience = PATIENCE if kept is None else PATIENCE_FOR_ANOTHER
-        if not attempt.done.done():
+        if attempt is not None and not attempt.done.done():
             if not wait:
                 raise MustWait(attempt.done, patience)
             wait_for([attempt.done], patience)
-        return self._at_hand(kept, self._now())
-
-    def _at_hand(self, kept: _Kept | None, now: datetime) -> _Kept:
-        found = self._fresh(now) or kept
+        found = self._fresh() or kept
         if found is not None:
             return found
         if self._kept is not None:

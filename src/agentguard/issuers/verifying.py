@@ -112,16 +112,15 @@ class Issuers:
         candidates = self._named(issuer)
         if not isinstance(token, str):
             raise refused(TokenProblem.MALFORMED)
-        now = self._now()
         place = (hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest(), issuer)
-        known = self._recalled(place, now, wait=wait)
+        known = self._recalled(place, wait=wait)
         if known is not None:
             return known
         parsed = parse(token)
         chosen = _chosen(parsed, candidates, alone=issuer is not None)
         outcome: _Remembered | TokenRefused
         try:
-            outcome = self._examined(parsed, chosen, now, wait=wait)
+            outcome = self._examined(parsed, chosen, wait=wait)
         except TokenRefused as refusal:
             outcome = refused(TokenProblem(refusal.problem), chosen.spec.name)
         if isinstance(outcome, TokenRefused):
@@ -152,15 +151,16 @@ class Issuers:
             raise ConfigError(f"the policy has no issuer {name!r}")
         return found
 
-    def _examined(self, token: Token, issuer: Issuer, now: datetime, *, wait: bool) -> _Remembered:
+    def _examined(self, token: Token, issuer: Issuer, *, wait: bool) -> _Remembered:
         spec = issuer.spec
         algorithm = _algorithm(token.header, spec)
         key_id = _key_id(token.header, spec)
-        key = issuer.keys.find(key_id, algorithm, now, wait=wait)
+        key = issuer.keys.find(key_id, algorithm, wait=wait)
         if not _is_signed(token, key, algorithm):
             raise refused(TokenProblem.FORGED)
         audience = audience_of(token.claims, spec)
-        window = window_of(token.claims, spec, now)
+        # Read after the keys, which may have been waited for.
+        window = window_of(token.claims, spec, self._now())
         return _Remembered(
             issuer=issuer,
             key_id=key_id,
@@ -176,21 +176,19 @@ class Issuers:
             ),
         )
 
-    def _recalled(
-        self, place: tuple[bytes, str | None], now: datetime, *, wait: bool
-    ) -> Verified | None:
+    def _recalled(self, place: tuple[bytes, str | None], *, wait: bool) -> Verified | None:
         with self._lock:
             known = self._seen.get(place)
         if known is None:
             return None
-        if known.window.begins <= now < known.window.ends:
-            try:
-                key = known.issuer.keys.find(known.key_id, known.algorithm, now, wait=wait)
-            except TokenRefused:
-                # What is wrong is found, and told, by verifying it anew.
-                key = None
-            if key is not None and key.fingerprint == known.fingerprint:
-                return known.verified
+        try:
+            key = known.issuer.keys.find(known.key_id, known.algorithm, wait=wait)
+        except TokenRefused:
+            # What is wrong is found, and told, by verifying it anew.
+            key = None
+        counts = known.window.begins <= self._now() < known.window.ends
+        if counts and key is not None and key.fingerprint == known.fingerprint:
+            return known.verified
         with self._lock:
             self._seen.pop(place, None)
         return None
