@@ -248,12 +248,7 @@ class Guard:
         )
         return bind_client(client, surface, self._parts.enforcer, carried)
 
-    def person(
-        self,
-        id: str,  # noqa: A002 - the field's word for it
-        *,
-        claims: Mapping[str, object],
-    ) -> Principal:
+    def person(self, id: str, *, claims: Mapping[str, object]) -> Principal:  # noqa: A002 - its word
         """Return a person of whom the program knows something, for ``on_behalf_of``.
 
         Rules compare arguments with it: ``args.customer = { claim = "person.customer" }``. The
@@ -278,8 +273,7 @@ class Guard:
         """Hand another agent a part of what the running identity may do.
 
         The holder takes it up with ``identity(..., grant=...)`` inside the block that made it.
-        Every call of it must then be allowed by the rules to everybody in the chain, and keep
-        within the grant as well.
+        Its calls must be allowed by the rules to everybody in the chain, and keep within the grant.
 
         Args:
             holder: the agent or service that the grant is for.
