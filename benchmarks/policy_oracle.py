@@ -46,12 +46,14 @@ class Tally:
         unusable: how many generated policies held a flaw and were not used.
         effects: how many calls were decided how.
         differences: what the readings did not agree on.
+        busy: how many seconds of a processor it took.
     """
 
     policies: int = 0
     unusable: int = 0
     effects: Counter[str] = field(default_factory=Counter)
     differences: list[dict[str, Any]] = field(default_factory=list)
+    busy: float = 0.0
 
     @property
     def decisions(self) -> int:
@@ -203,7 +205,10 @@ def compare(
 
 def _work(job: tuple[int, float | None, int | None]) -> Tally:
     seed, seconds, decisions = job
-    return compare(seed, seconds=seconds, decisions=decisions)
+    began = time.process_time()
+    tally = compare(seed, seconds=seconds, decisions=decisions)
+    tally.busy = time.process_time() - began
+    return tally
 
 
 def main() -> int:
@@ -233,7 +238,9 @@ def main() -> int:
     print(f"seed {seed}, {options.workers} workers, {took:.1f} s")
     print(f"policies    {sum(each.policies for each in tallies):>9,}")
     print(f"unusable    {sum(each.unusable for each in tallies):>9,}")
-    print(f"decisions   {decided:>9,}   {decided / took * 60:,.0f} a minute")
+    busy = sum(each.busy for each in tallies) / 60
+    print(f"decisions   {decided:>9,}   {decided / took * 60:,.0f} a minute,", end=" ")
+    print(f"{decided / busy:,.0f} a minute of a processor")
     for effect in Effect:
         print(f"  {effect.value:<9} {total[effect.value]:>9,}")
     print(f"differences {len(differences):>9,}")
