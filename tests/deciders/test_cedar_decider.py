@@ -116,10 +116,8 @@ def test_malformed_arguments_are_denied(tmp_path: Path, amount: Frozen) -> None:
 
 
 def test_a_forbid_policy_meets_what_it_cannot_read(tmp_path: Path) -> None:
-    """Where the policies would err on an argument, Cedar's answer does not count.
-
-    Cedar skips a policy that errs. Under a schema it cannot err on types, so an overflow is used.
-    """
+    """Where the policies would err on an argument, Cedar's answer does not count."""
+    # Cedar skips a policy that errs. Under a schema it cannot err on types, but on an overflow.
     policies = (
         'permit (principal, action == Action::"call_unattended:pay", resource);'
         'forbid (principal, action == Action::"call_unattended:pay", resource)'
@@ -148,10 +146,8 @@ def test_a_forbid_policy_meets_what_it_cannot_read(tmp_path: Path) -> None:
     ],
 )
 def test_what_cedar_has_no_word_for_is_denied(tmp_path: Path, arguments: dict[str, object]) -> None:
-    """Arguments that Cedar cannot be told, or that its JSON takes for something else, deny.
-
-    An object with the key ``__entity`` in an argument would be an entity to Cedar's JSON.
-    """
+    """Arguments that Cedar cannot be told, or that its JSON takes for something else, deny."""
+    # An object with the key ``__entity`` in an argument would be an entity to Cedar's JSON.
     decider = made(tmp_path)
     whole: Any = {"amount": 50, **arguments}
     frozen: Any = whole if arguments.get("to") == "\ud800" else freeze(whole)
