@@ -368,3 +368,60 @@ def test_a_refusal_inside_a_tool_says_that_the_tool_ran(
         refund("ORD-00012345", 40, TO)
     assert ran == [40]
     assert caught.value.dispatched is True
+
+
+OPTIONAL = """
+version = 1
+name = "optional"
+
+[[identity]]
+id = "agent:a"
+
+[[tool]]
+name = "note"
+impact = "reversible"
+
+[[rule]]
+id = "note"
+who = ["agent:a"]
+tool = "note"
+args.text = { length = [1, 10] }
+args.title = { in = ["a", "b"], optional = true }
+then = "allow"
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "allowed"),
+    [
+        ({}, True),
+        ({"title": None}, True),
+        ({"title": "a"}, True),
+        ({"title": "c"}, False),
+        ({"tags": None}, True),
+        ({"tags": "x"}, False),
+        ({"tags": []}, False),
+    ],
+)
+def test_none_where_none_is_the_default_is_no_argument(
+    tmp_path: Path, arguments: dict[str, Any], *, allowed: bool
+) -> None:
+    """An argument that is None by default is left out of the decision when it is None, and only then.
+
+    Models send null for what they leave out; a rule that lists the argument as optional, or does not
+    list it, is about the call without it, and the function gets its own default.
+    """
+    path = tmp_path / "agentguard.toml"
+    path.write_text(OPTIONAL, encoding="utf-8")
+    with Guard.from_file(path) as guard:
+
+        @guard.tool
+        def note(title: str | None = None, tags: list[str] | None = None, *, text: str) -> Any:
+            return title, tags, text
+
+        with guard.identity("agent:a"):
+            if allowed:
+                assert note(text="x", **arguments) == (arguments.get("title"), None, "x")
+            else:
+                with pytest.raises(DeniedByPolicy):
+                    note(text="x", **arguments)

@@ -166,12 +166,21 @@ def test_a_rule_that_can_never_apply_is_told() -> None:
     assert checked(policy(ORDER, effect=Effect.DENY), refund) == ""
 
 
+def refund_by_default(order: str, amount: int, note: str = "") -> None:
+    """Take a third one that is empty where it is left out."""
+
+
 def test_a_default_is_an_argument_like_any_other() -> None:
     """What is filled in must be listed by a rule that lets the tool run, for it to ever do so."""
-    said = checked(policy(ORDER, AMOUNT), refund_with_note)
+    said = checked(policy(ORDER, AMOUNT), refund_by_default)
     assert "rule 'r': 'note' is not listed, but its default is filled in" in said
-    assert checked(policy(ORDER, AMOUNT, ("note", Anything())), refund_with_note) == ""
-    assert checked(policy(ORDER, effect=Effect.DENY), refund_with_note) == ""
+    assert checked(policy(ORDER, AMOUNT, ("note", Anything())), refund_by_default) == ""
+    assert checked(policy(ORDER, effect=Effect.DENY), refund_by_default) == ""
+
+
+def test_a_default_of_none_may_be_left_out() -> None:
+    """What is None by default is no argument where it is left out, so no rule need list it."""
+    assert checked(policy(ORDER, AMOUNT), refund_with_note) == ""
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,11 @@ def check_signature(
     shape = shape_of(schema)
     if shape is None:
         return
-    problems = [*_disagreements(policy, tool, shape), *_problems(policy, tool, shape, schema)]
+    filled = sorted(shape.properties.keys() - shape.required - may_be_left_out(signature))
+    problems = [
+        *_disagreements(policy, tool, shape),
+        *_problems(policy, tool, shape, schema, filled),
+    ]
     if problems:
         raise ConfigError(
             f"the policy does not fit the arguments of the function behind tool {tool!r}: "
@@ -127,11 +131,24 @@ def check_signature(
         )
 
 
-def _problems(policy: Policy, tool: str, shape: Shape, schema: Frozen) -> Iterator[str]:
-    """Find rules about a tool that speak of another function."""
+def may_be_left_out(signature: inspect.Signature) -> frozenset[str]:
+    """Return the arguments that are left out where they are None: those with this default."""
+    return frozenset(each.name for each in signature.parameters.values() if each.default is None)
+
+
+def _problems(
+    policy: Policy, tool: str, shape: Shape, schema: Frozen, filled: Sequence[str]
+) -> Iterator[str]:
+    """Find rules about a tool that speak of another function.
+
+    Args:
+        policy: the policy.
+        tool: the tool.
+        shape: its arguments.
+        schema: the same as a schema.
+        filled: those that are always there, since their defaults are filled in before a decision.
+    """
     find = finding_tools(policy.document)
-    # Defaults are filled in before anything is decided, so every argument is always there.
-    filled = sorted(shape.properties.keys() - shape.required)
     for index, rule in enumerate(policy.document.rules):
         names = find(rule)
         if tool not in names:

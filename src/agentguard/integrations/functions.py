@@ -24,7 +24,7 @@ from typing import Any, TypeVar, cast
 
 from agentguard.canonical import Frozen, NotCanonical, canonical_bytes, digest, freeze, thaw
 from agentguard.enforcement import Crossing, Enforcer, Hook, ResourceHooks, hooks_for
-from agentguard.enforcement.signatures import check_signature
+from agentguard.enforcement.signatures import check_signature, may_be_left_out
 from agentguard.errors import ConfigError, ContentRefused, GuardFailure
 from agentguard.pipeline import Response
 from agentguard.policy import Policy
@@ -218,6 +218,8 @@ class _Tool:
         self._tool = tool
         self._definition = definition
         self._enforcer = enforcer
+        # None where None is the default says that there is no argument, however it was left out.
+        self._left_out = may_be_left_out(signature)
 
     def plain(self) -> Callable[..., Any]:
         def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -252,6 +254,8 @@ class _Tool:
         bound.apply_defaults()
         arguments: dict[str, Frozen] = {}
         for name, value in bound.arguments.items():
+            if value is None and name in self._left_out:
+                continue
             try:
                 arguments[name] = freeze(value)
             except NotCanonical as error:
@@ -272,7 +276,11 @@ class _Tool:
     def _bound(self, call: Call) -> inspect.BoundArguments:
         """Return fresh copies of the decided arguments, bound to the signature."""
         resolved = call.resolved if isinstance(call, ToolCall) else {}
-        arguments = {name: thaw(value) for name, value in resolved.items()}
+        arguments = {
+            name: thaw(resolved[name]) if name in resolved else None
+            for name in self._signature.parameters
+            if name in resolved or name in self._left_out
+        }
         return inspect.BoundArguments(self._signature, cast("Any", arguments))
 
     def _run(self, call: Call) -> Response:
