@@ -7,7 +7,7 @@ tool or provider, whether it applies and what first keeps it from applying. What
 read from the rule as it is written, so that a rule which does not do what its text says is seen.
 
 INVARIANT: the strictest of the rules that are said to apply is the one that decided, and nothing
-told holds a value of the call (tests/review/test_explaining.py).
+told holds a value of the call (tests/review/test_explaining_rules.py).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
