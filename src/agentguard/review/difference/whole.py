@@ -63,8 +63,8 @@ def difference(before: PolicyDocument, after: PolicyDocument, now: datetime) -> 
         key=lambda each: (each.identities, each.target, list(Kind).index(each.kind)),
     )
     return Difference(
-        before=before.digest,
-        after=after.digest,
+        before=one.policy.digest,
+        after=other.policy.digest,
         changes=tuple(changes),
         tables=table_changes(before, after),
     )
