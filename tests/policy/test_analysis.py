@@ -279,10 +279,7 @@ def test_a_type_of_hosted_tool_that_nobody_documents_is_doubted() -> None:
 
 
 def test_what_nothing_uses_is_doubted() -> None:
-    """A tool, an identity, a provider, a group or anything else that no rule names is told.
-
-    A tool of which nothing but the impact is said is declared to be refused.
-    """
+    """What no rule names is told, but a tool of which nothing is said but its impact is not."""
     document = replace(DOCUMENT, rules=(rule("1", persons=("user:a",)),))
     found = {key_of(each.path): each.message for each in unused_doubts(document)}
     assert found.keys() == {

@@ -9,7 +9,7 @@ INVARIANT: the order of the rules in the file decides nothing (tests/policy/test
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
 
 from agentguard.policy.document import (
@@ -121,14 +121,13 @@ def rows_of(
     duties = {tool.name: _duties(tool, document) for tool in document.tools}
     found: list[RuleRows] = []
     for rule in rules:
-        plain = _decision(rule.spec, digest)
         denies = rule.spec.effect is Effect.DENY
         shared: dict[tuple[Obligation, ...], Row] = {}
         rows: dict[str, Row] = {}
         for name in dict.fromkeys((*rule.tools, *rule.spec.providers)):
             more = () if denies else duties.get(name, ())
             if more not in shared:
-                decision = replace(plain, obligations=(*more, *plain.obligations))
+                decision = _decision(rule.spec, digest, more)
                 shared[more] = Row(rule=rule, order=rule.order, denies=denies, decision=decision)
             rows[name] = shared[more]
         found.append(RuleRows(rule, rows))
@@ -157,17 +156,17 @@ def _duties(tool: ToolSpec, document: PolicyDocument) -> tuple[Obligation, ...]:
     return (receive, RecordBeforeDispatch())
 
 
-def _decision(spec: RuleSpec, digest: str) -> Decision:
+def _decision(spec: RuleSpec, digest: str, duties: tuple[Obligation, ...]) -> Decision:
     match spec.effect:
         case Effect.ALLOW:
-            return Decision(effect=Effect.ALLOW, policy=digest, rule=spec.id)
+            return Decision(effect=Effect.ALLOW, policy=digest, rule=spec.id, obligations=duties)
         case Effect.APPROVE:
             return Decision(
                 effect=Effect.APPROVE,
                 policy=digest,
                 rule=spec.id,
                 reason=Reason.APPROVAL_PENDING,
-                obligations=(AskApproval(profile=spec.approval or ""),),
+                obligations=(*duties, AskApproval(profile=spec.approval or "")),
             )
         case Effect.DENY:
             return Decision(
