@@ -28,7 +28,7 @@ def test_problems_stand_in_the_order_of_the_lines() -> None:
     report.add(("rule", 1, "id"), "is declared twice")
     report.add(("name",), "is needed")
     assert told(report) == [
-        "f.toml: name: is needed",
+        "f.toml:1: name: is needed",
         "f.toml:1: rule[0].then: is needed",
         "f.toml:5: rule[1].id: is declared twice",
     ]

@@ -32,18 +32,18 @@ class Report:
                 self.add(flaw.path, flaw.message)
 
     def problem(self, path: Path, message: str) -> Problem:
-        """Return a problem with its place in the file."""
+        """Return a problem with its place in the file; what is missing at the top, with its start."""
         return Problem(
             file=self._file,
             key=key_of(path),
-            line=self._positions.line_of(path),
+            line=self._positions.line_of(path) or 1,
             message=message,
         )
 
     @property
     def problems(self) -> tuple[Problem, ...]:
         """Everything that was added, in the order of the lines."""
-        return tuple(sorted(self._found.values(), key=lambda each: (each.line or 0, each.key)))
+        return tuple(sorted(self._found.values(), key=lambda each: (each.line or 1, each.key)))
 
 
 def _is_within(inner: Path, outer: Path) -> bool:
