@@ -2,11 +2,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """A place of secrets is named by no argument, however it is spelled."""
 
-import pytest
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
+import pytest
+from openai import OpenAI
+
+from agentguard import ConfigError, DeniedByPolicy, Guard
 from agentguard.canonical import freeze
+from agentguard.config import load_document
 from agentguard.policy.document import SecretStoreSpec
 from agentguard.policy.secret_stores import SecretStores
+from agentguard.testing import LoopbackProvider
 
 STORES = SecretStores(
     [
@@ -147,3 +155,148 @@ def test_without_stores_nothing_is_named() -> None:
     """A policy without places of secrets names none."""
     assert not SecretStores([])
     assert SecretStores([]).named_in("/run/secrets") is None
+
+
+POLICY = """
+version = 1
+name = "stores"
+
+[[identity]]
+id = "agent:a"
+
+[[tool]]
+name = "fetch"
+impact = "read_only"
+
+[[tool]]
+name = "search"
+impact = "read_only"
+hosted = ["mcp"]
+
+[[provider]]
+id = "loopback"
+hosts = ["127.0.0.1:*"]
+
+[[secret_store]]
+name = "vault"
+hosts = ["vault.corp.example"]
+paths = ["{secrets}"]
+
+[[rule]]
+id = "everything"
+who = ["agent:a"]
+tool = ["fetch", "search"]
+args.url = {{ any = true, optional = true }}
+args.server_url = {{ any = true, optional = true }}
+args.server_label = {{ any = true, optional = true }}
+then = "allow"
+
+[[rule]]
+id = "models"
+who = ["agent:a"]
+provider = "loopback"
+model = ["*"]
+operation = ["chat"]
+references = ["url"]
+then = "allow"
+
+[[class]]
+name = "image"
+action = "label"
+"""
+
+
+@pytest.fixture
+def stores_guard(tmp_path: Path) -> Iterator[Guard]:
+    """A guard whose rules allow everything, so that only the store stands in the way."""
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    (tmp_path / "harmless").symlink_to(secrets)
+    path = tmp_path / "agentguard.toml"
+    path.write_text(POLICY.format(secrets=secrets), encoding="utf-8")
+    with Guard.from_file(path) as guard:
+        yield guard
+
+
+def test_no_rule_lets_a_tool_reach_a_store(stores_guard: Guard, tmp_path: Path) -> None:
+    """A rule that allows any value lets no argument name a store, by name or through a link."""
+
+    @stores_guard.tool
+    def fetch(url: str) -> str:
+        return url
+
+    with stores_guard.identity("agent:a"):
+        assert fetch("https://api.example.com/") == "https://api.example.com/"
+        for url in (
+            "https://vault.corp.example/v1",
+            f"{tmp_path}/secrets/key",
+            f"{tmp_path}/harmless/key",
+            f"{tmp_path}/harmless",
+        ):
+            with pytest.raises(DeniedByPolicy, match="place of secrets") as denied:
+                fetch(url)
+            assert url not in str(denied.value)
+
+
+def test_a_store_behind_a_link_is_recognised(tmp_path: Path) -> None:
+    """A store that the policy names by a link is the place where the link leads as well.
+
+    ``/var/run/secrets`` is ``/run/secrets`` on most machines.
+    """
+    (tmp_path / "real").mkdir()
+    (tmp_path / "secrets").symlink_to(tmp_path / "real")
+    path = tmp_path / "agentguard.toml"
+    path.write_text(POLICY.format(secrets=tmp_path / "secrets"), encoding="utf-8")
+    with Guard.from_file(path) as guard:
+
+        @guard.tool
+        def fetch(url: str) -> str:
+            return url
+
+        with guard.identity("agent:a"), pytest.raises(DeniedByPolicy, match="place of secrets"):
+            fetch(f"{tmp_path}/real/key")
+
+
+def test_a_provider_fetches_nothing_from_a_store(
+    stores_guard: Guard, provider: LoopbackProvider
+) -> None:
+    """A request whose image would be fetched from a store is refused before anything leaves.
+
+    The same words in a sentence are content, and pass.
+    """
+    client = stores_guard.wrap(OpenAI(base_url=provider.base_url, api_key="none"))
+
+    def ask(content: Any) -> None:
+        client.chat.completions.create(model="any", messages=[{"role": "user", "content": content}])
+
+    with stores_guard.identity("agent:a"):
+        ask("Is vault.corp.example down?")
+        before = len(provider.journal)
+        image = {"type": "image_url", "image_url": {"url": "https://vault.corp.example/a.png"}}
+        with pytest.raises(DeniedByPolicy, match="place of secrets"):
+            ask([image])
+    assert len(provider.journal) == before
+
+
+@pytest.mark.parametrize(
+    ("table", "key"),
+    [
+        ('hosts = ["https://vault.corp.example"]', "hosts"),
+        ('hosts = ["vault.corp.example:8200"]', "hosts"),
+        ('hosts = [""]', "hosts"),
+        ('paths = ["/"]', "paths"),
+        ('paths = ["secrets"]', "paths"),
+        ('paths = ["/run/../secrets"]', "paths"),
+        ('addresses = ["vault"]', "addresses"),
+        ("", "secret_store"),
+        ('hosts = ["127.0.0.1"]', "provider"),
+    ],
+)
+def test_a_store_that_keeps_nothing_away_is_refused(tmp_path: Path, table: str, key: str) -> None:
+    """A place of secrets that could not be recognised, or that is a provider's host, is a mistake."""
+    path = tmp_path / "agentguard.toml"
+    text = POLICY.format(secrets=tmp_path / "secrets")
+    path.write_text(f'{text}\n[[secret_store]]\nname = "other"\n{table}\n', encoding="utf-8")
+    with pytest.raises(ConfigError) as refused:
+        load_document(path)
+    assert any(key in problem.key for problem in refused.value.problems)

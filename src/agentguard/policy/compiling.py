@@ -16,6 +16,7 @@ from agentguard.policy.decision import Policy
 from agentguard.policy.document import PolicyDocument, ProviderSpec
 from agentguard.policy.flaws import key_of
 from agentguard.policy.rules import CompiledRule, compile_rules
+from agentguard.policy.secret_stores import SecretStores
 from agentguard.policy.standing import finding_standing
 from agentguard.policy.table import received_by, rows_of
 from agentguard.vocabulary import Effect, HideClasses
@@ -66,6 +67,7 @@ def compile_policy(document: PolicyDocument) -> Policy:
         ),
         _hide=_hiding(document),
         _serving=_serving(document.providers),
+        _secrets=SecretStores(document.secret_stores),
     )
 
 

@@ -34,6 +34,7 @@ from agentguard.policy.issuer_flaws import issuer_flaws
 from agentguard.policy.limit_flaws import limit_flaws
 from agentguard.policy.origins import parse_host
 from agentguard.policy.rule_flaws import rule_flaws
+from agentguard.policy.secret_store_flaws import secret_store_flaws
 from agentguard.policy.tool_rule_flaws import selection_flaws, tool_rule_flaws
 from agentguard.policy.tool_schemas import schema_flaws
 from agentguard.vocabulary import ApprovalProfile
@@ -59,7 +60,7 @@ def flaws_of(document: PolicyDocument) -> tuple[Flaw, ...]:
         _providers,
         _surfaces,
         issuer_flaws,
-        _secret_stores,
+        secret_store_flaws,
         _deciders,
     )
     return tuple(flaw for check in checks for flaw in check(document))
@@ -198,16 +199,6 @@ def _is_public_key(key: str) -> bool:
     except (binascii.Error, ValueError):
         return False
     return len(raw) == _KEY_BYTES
-
-
-def _secret_stores(document: PolicyDocument) -> Iterator[Flaw]:
-    yield from duplicates("secret_store", "name", (each.name for each in document.secret_stores))
-    for index, store in enumerate(document.secret_stores):
-        path: Path = ("secret_store", index)
-        if not NAME.fullmatch(store.name):
-            yield Flaw((*path, "name"), f"must be a name, not {store.name!r}")
-        if not (store.hosts or store.paths or store.addresses):
-            yield Flaw(path, "keeps nothing away: name 'hosts', 'paths' or 'addresses'")
 
 
 def _deciders(document: PolicyDocument) -> Iterator[Flaw]:

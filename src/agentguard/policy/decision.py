@@ -38,6 +38,7 @@ from agentguard.policy.nearest import (
     remedy_for_model,
 )
 from agentguard.policy.rules import CompiledRule, asked
+from agentguard.policy.secret_stores import SecretStores
 from agentguard.policy.standing import Standing, View
 from agentguard.vocabulary import (
     Action,
@@ -126,6 +127,7 @@ class Policy:
     _received: Mapping[str, frozenset[str]]
     _hide: Mapping[str, HideClasses]
     _serving: Callable[[str], ProviderSpec | None]
+    _secrets: SecretStores
 
     def __repr__(self) -> str:
         return f"Policy(name={self.name!r}, digest={self.digest!r}, rules={len(self.rules)})"
@@ -144,6 +146,8 @@ class Policy:
         refusal = self._refusal(context)
         if refusal is not None:
             return refusal
+        if self._secrets and self._secrets.reached_by(call, circumstances.paths) is not None:
+            return self._deny(Reason.SECRET_STORE)
         standing = self._standing(circumstances.environment, circumstances.now)
         decision = self._decide_in(standing.view, call, context)
         if standing.tightened_by is not None:

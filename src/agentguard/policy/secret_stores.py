@@ -20,6 +20,7 @@ from urllib.parse import unquote
 
 from agentguard.canonical import Frozen
 from agentguard.policy.document import SecretStoreSpec
+from agentguard.vocabulary import Call, Reference, ToolCall
 
 # What is escaped more often than this is not unescaped by one client.
 _MOST_ROUNDS = 3
@@ -50,10 +51,26 @@ class SecretStores:
     def __bool__(self) -> bool:
         return bool(self._places)
 
-    @property
-    def have_paths(self) -> bool:
-        """Whether one of them is a file or a folder, so that links matter."""
-        return any(place.paths for _, place in self._places)
+    def reached_by(self, call: Call, paths: Mapping[str, str | None]) -> str | None:
+        """Return the name of a store that a call would reach, None if it reaches none.
+
+        The arguments of a tool may name none, nor may those of a tool at the provider; of other
+        content only what the provider would fetch.
+
+        Args:
+            call: the call; a tool's arguments are the resolved ones.
+            paths: where texts lead in the file system, every link followed.
+        """
+        if not self._places:
+            return None
+        if isinstance(call, ToolCall):
+            return self.named_in(call.resolved, paths)
+        for part in (call, *call.inner):
+            for hosted in part.hosted_tools:
+                named = self.named_in(hosted.arguments, paths)
+                if named is not None:
+                    return named
+        return self.addressed_in(call.payload) if Reference.URL in call.references else None
 
     def named_in(self, value: Frozen, paths: Mapping[str, str | None] | None = None) -> str | None:
         """Return the name of a store that a value names, at any depth and in names of members.
@@ -68,7 +85,9 @@ class SecretStores:
             readings = [*_readings(text)]
             led = None if paths is None else paths.get(text)
             for name, place in self._places:
-                if (led is not None and place.holds(led)) or any(map(place.is_named_in, readings)):
+                if any(map(place.is_named_in, readings)):
+                    return name
+                if led is not None and paths is not None and place.really_holds(led, paths):
                     return name
         return None
 
@@ -94,7 +113,8 @@ class _Place:
 
     def __init__(self, store: SecretStoreSpec) -> None:
         hosts = [host.lower().rstrip(".") for host in store.hosts]
-        self.paths = tuple(filter(None, map(_components, store.paths)))
+        self._written = store.paths
+        self._paths = tuple(filter(None, map(_components, store.paths)))
         self._hosts = frozenset(host for host in hosts if not host.startswith("*."))
         self._below = tuple(host[1:] for host in hosts if host.startswith("*."))
         self._addresses = tuple(address.casefold() for address in store.addresses)
@@ -105,7 +125,7 @@ class _Place:
         return (
             any(address in reading for address in self._addresses)
             or (bool(self._hosts or self._below) and any(map(self._is_host, _hosts(reading))))
-            or (bool(self.paths) and any(map(self.holds, _words(reading))))
+            or (bool(self._paths) and any(map(self.holds, _words(reading))))
         )
 
     def _is_host(self, name: str) -> bool:
@@ -115,12 +135,19 @@ class _Place:
 
     def holds(self, path: str) -> bool:
         """Say whether a path leads to this store or into it."""
-        components = _components(path)
-        return bool(components) and any(
-            len(components) >= len(place)
-            and all(map(_is_component, components[: len(place)], place))
-            for place in self.paths
-        )
+        return _lies_in(_components(path), self._paths)
+
+    def really_holds(self, path: str, paths: Mapping[str, str | None]) -> bool:
+        """Say the same of a path whose links were followed; so are those of the store's own."""
+        real = tuple(_components(paths.get(each) or each) for each in self._written)
+        return _lies_in(_components(path), (*self._paths, *filter(None, real)))
+
+
+def _lies_in(components: tuple[str, ...], places: Iterable[tuple[str, ...]]) -> bool:
+    return bool(components) and any(
+        len(components) >= len(place) and all(map(_is_component, components, place))
+        for place in places
+    )
 
 
 def _is_component(given: str, wanted: str) -> bool:

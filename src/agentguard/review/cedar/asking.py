@@ -157,11 +157,15 @@ def _facts(
         else:
             continue
         told += [fact.text for fact in facts if fact.holds(value, chain, circumstances)]
-    return told + _general_facts(policy, arguments, circumstances)
+    named = SecretStores(policy.document.secret_stores).named_in(arguments, circumstances.paths)
+    return told + _general_facts(policy, arguments, circumstances, named)
 
 
 def _general_facts(
-    policy: CedarPolicy, arguments: Mapping[str, Frozen], circumstances: Circumstances
+    policy: CedarPolicy,
+    arguments: Mapping[str, Frozen],
+    circumstances: Circumstances,
+    secrets: str | None,
 ) -> list[str]:
     document = policy.document
     told = [
@@ -170,8 +174,7 @@ def _general_facts(
         if limit.calls is None
         and not isinstance(charges_for((limit,), arguments, circumstances.spent), Exceeded)
     ]
-    stores = SecretStores(document.secret_stores)
-    if stores and stores.named_in(arguments, circumstances.paths) is None:
+    if document.secret_stores and secrets is None:
         told.append(NO_SECRETS)
     return told
 
@@ -182,6 +185,7 @@ def _about_models(
     made: list[Question] = []
     # What one of them refers to is asked of the rules of all, so that one rule must do.
     parts = (call, *(replace(inner, references=call.references) for inner in call.inner))
+    secrets = SecretStores(policy.document.secret_stores).reached_by(call, circumstances.paths)
     for counted, part in enumerate(parts):
         provider = next((p for p in policy.document.providers if p.serves(part.origin)), None)
         if provider is None:
@@ -194,7 +198,7 @@ def _about_models(
             "operation": part.operation,
             "model": part.model,
             "references": sorted(part.references),
-            "facts": _general_facts(policy, {}, circumstances),
+            "facts": _general_facts(policy, {}, circumstances, secrets),
         }
         made += [
             Question(
