@@ -391,21 +391,23 @@ def read_table(model: type[T], table: object, path: Path, tell: Tell) -> T:
     for key in model.needed:
         if key not in table:
             tell((*path, key), "is needed")
+    found = _validated(model, table)
+    if isinstance(found, model):
+        return found
     wrong = set()
-    for place, message in _shape_problems(model, table):
+    for place, message in found:
         tell((*path, *place), message)
         wrong.add(place[0])
     return model.model_validate({key: table[key] for key in table if key not in wrong})
 
 
-def _shape_problems(model: type[Table], table: Mapping[str, Any]) -> list[tuple[Path, str]]:
+def _validated(model: type[T], table: Mapping[str, Any]) -> T | list[tuple[Path, str]]:
+    """Return a table, or its problems."""
     # The validation error holds what the file holds, known values included: it is dropped here.
     try:
-        model.model_validate(dict(table))
+        return model.model_validate(dict(table))
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
-    else:
-        return []
     return [(detail["loc"], _message(model, detail)) for detail in details]
 
 

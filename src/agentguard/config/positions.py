@@ -3,13 +3,15 @@
 """On which line of a TOML text does a key stand?
 
 The standard library parses TOML without positions, so the text is scanned once more for its
-structure: headers, keys, strings, arrays and inline tables.
+structure: headers, keys, strings, arrays and inline tables. Only a file of which something is
+told is scanned.
 It does not check the text; that it is valid TOML is known before.
 """
 
 import re
 import tomllib
 from collections.abc import Mapping
+from functools import cached_property
 from types import MappingProxyType
 
 from agentguard.policy import Path
@@ -26,7 +28,7 @@ class Positions:
     """The lines of the keys of a valid TOML text."""
 
     def __init__(self, text: str) -> None:
-        self._lines: Mapping[Path, int] = MappingProxyType(_Scan(text).lines())
+        self._text = text
 
     def line_of(self, path: Path) -> int | None:
         """Return the line of a key, or of the nearest table around it; None if there is none."""
@@ -35,6 +37,10 @@ class Positions:
             if line is not None:
                 return line
         return None
+
+    @cached_property
+    def _lines(self) -> Mapping[Path, int]:
+        return MappingProxyType(_Scan(self._text).lines())
 
 
 class _Scan:

@@ -8,7 +8,7 @@ Opens nothing: values from files and from the environment are fetched by ``sourc
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -111,7 +111,7 @@ def read(tables: Mapping[str, Any], built_in: tuple[DataClass, ...], tell: Tell)
         tell(("version",), f"must be {VERSION}")
     deployment = _one(DeploymentTable, file.deployment, "deployment", tell)
     classes = tuple(table for _, table in _each(ClassTable, file.class_, "class", tell))
-    tools = _each(ToolTable, file.tool, "tool", tell)
+    tools = tuple(_each(ToolTable, file.tool, "tool", tell))
     document = PolicyDocument(
         name=file.name or "",
         identities=tuple(
@@ -185,22 +185,20 @@ def _one(model: type[T], table: object, name: str, tell: Tell) -> T:
     return model() if table is None else read_table(model, table, (name,), tell)
 
 
-def _each(model: type[T], tables: object, name: str, tell: Tell) -> list[tuple[Path, T]]:
+def _each(model: type[T], tables: object, name: str, tell: Tell) -> Iterator[tuple[Path, T]]:
     return _listed(model, tables, (name,), f"must be written as [[{name}]] tables", tell)
 
 
 def _listed(
     model: type[T], tables: object, path: Path, expected: str, tell: Tell
-) -> list[tuple[Path, T]]:
+) -> Iterator[tuple[Path, T]]:
     if tables is None:
-        return []
+        return
     if not isinstance(tables, list):
         tell(path, expected)
-        return []
-    return [
-        ((*path, index), read_table(model, table, (*path, index), tell))
-        for index, table in enumerate(tables)
-    ]
+        return
+    for index, table in enumerate(tables):
+        yield (*path, index), read_table(model, table, (*path, index), tell)
 
 
 def _labels(file: File, tell: Tell) -> LabelsSpec:
