@@ -222,10 +222,20 @@ def types_of_schema(schema: Mapping[str, Frozen]) -> frozenset[type]:
 
 
 def _listed(schema: Mapping[str, Frozen]) -> tuple[Frozen, ...] | None:
-    if "const" in schema:
-        return (schema["const"],)
-    enumerated = schema.get("enum")
-    return enumerated if isinstance(enumerated, tuple) else None
+    """Return the only values that a schema describes, if it lists them, in every spelling."""
+    listed = (schema["const"],) if "const" in schema else schema.get("enum")
+    if not isinstance(listed, tuple):
+        return None
+    return tuple(spelling for value in listed for spelling in _spellings(value))
+
+
+def _spellings(value: Frozen) -> Iterator[Frozen]:
+    """Yield a value, and a whole number in its other spelling: to JSON Schema 3 is 3.0."""
+    yield value
+    if type(value) is int:
+        yield float(value)
+    elif type(value) is float and value.is_integer():
+        yield int(value)
 
 
 def _may_take(schema: Mapping[str, Frozen], value: Frozen) -> bool:
