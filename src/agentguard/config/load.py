@@ -91,7 +91,7 @@ def load(
     if examined.document is None or examined.problems:
         raise ConfigError(examined.problems)
     place = Path(path).absolute()
-    policy = compile_policy(examined.document)
+    policy = compile_policy(examined.document, is_checked=True)
     signed_by = None if keys is None else require_signature(place, policy, keys)
     detectors = _detectors(examined)
     return Settings(
@@ -124,7 +124,7 @@ def load_policy(path: str | os.PathLike[str]) -> tuple[Policy, Deployment]:
     if examined.document is None or examined.problems:
         raise ConfigError(examined.problems)
     store = Path(path).absolute().parent / examined.store
-    return compile_policy(examined.document), Deployment(store=store)
+    return compile_policy(examined.document, is_checked=True), Deployment(store=store)
 
 
 def load_document(path: str | os.PathLike[str]) -> PolicyDocument:
