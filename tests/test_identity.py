@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import agentguard.identity
 from agentguard.errors import IdentityRequired
 from agentguard.identity import Identities, principal
-from agentguard.vocabulary import PrincipalKind
+from agentguard.vocabulary import Assurance, Caller, Chain, Principal, PrincipalKind
 
 AGENTS = st.sampled_from(["agent:a", "agent:b", "agent:c", "service:d"])
 
@@ -204,3 +204,20 @@ def test_every_refusal_of_an_identity_says_what_to_do() -> None:
 
 def _has_remedy(call: ast.Call) -> bool:
     return any(keyword.arg == "remedy" for keyword in call.keywords)
+
+
+def test_the_same_id_from_another_issuer_is_another_session() -> None:
+    """Who brings a token of another issuer does not meet the session of the other's person."""
+
+    def session_key(issuer: str) -> str:
+        alice = Principal(
+            id="user:alice",
+            kind=PrincipalKind.USER,
+            assurance=Assurance.TOKEN if issuer else Assurance.DECLARED,
+            source=issuer,
+        )
+        agent = Principal(id="agent:a", kind=PrincipalKind.AGENT)
+        return Caller(chain=Chain(principals=(alice, agent)), session="conv-17").session_key
+
+    assert len({session_key("corp"), session_key("partner"), session_key("")}) == 3
+    assert session_key("corp") == session_key("corp")

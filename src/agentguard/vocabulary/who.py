@@ -54,6 +54,11 @@ class Principal:
     expires_at: datetime | None = field(default=None, compare=False)
     source: str = field(default="", compare=False)
 
+    @property
+    def issuer(self) -> str:
+        """The name of the issuer whose token vouches for it, empty where none does."""
+        return self.source if self.assurance.is_at_least(Assurance.TOKEN) else ""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chain:
@@ -152,8 +157,9 @@ class Caller:
         grants: what the call must keep within, the first one handed out first.
         lifetime: shared by all callers of a session that the host gave no id, None for a
             session that has one.
-        session_key: a digest of chain, session, tenant and environment; another chain is another
-            session.
+        session_key: a digest of chain, session, tenant and environment, and of the issuers whose
+            tokens vouch for the chain; another chain is another session, and so is the same id
+            from another issuer.
     """
 
     chain: Chain
@@ -170,5 +176,8 @@ class Caller:
             named = (named, self.tenant)
         if self.environment is not None:
             named = {"environment": self.environment, "session": named}
+        issuers = tuple(each.issuer for each in self.chain.principals)
+        if any(issuers):
+            named = {"issuers": issuers, "session": named}
         key = digest(canonical_bytes(named))
         object.__setattr__(self, "session_key", key)
