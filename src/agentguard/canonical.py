@@ -13,7 +13,7 @@ and every other type are refused, and no error holds the value (tests/test_canon
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any, TypeAlias, TypeGuard
@@ -39,6 +39,19 @@ class NotCanonical(ValueError):
 def is_object(value: object) -> TypeGuard[Mapping[str, Frozen]]:
     """Say whether a frozen value is a JSON object."""
     return isinstance(value, Mapping)
+
+
+def texts_in(value: Frozen) -> Iterator[str]:
+    """Yield every text in a frozen value, names of members included."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for name, member in value.items():
+            yield name
+            yield from texts_in(member)
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from texts_in(item)
 
 
 def freeze(value: object, pointer: str = "") -> Frozen:

@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """From recorded calls come rules that let them happen, and say what they rest on."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -13,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentguard.canonical import freeze
+from agentguard.pipeline import needs_of
 from agentguard.policy import (
     Anything,
     ArgumentSpec,
@@ -49,16 +49,6 @@ from agentguard.vocabulary import (
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 SHOWN = Classes(text=lambda _: False)
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What must be known to decide the calls of a policy: nothing."""
-
-    limits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    model_limits: tuple[str, ...] = ()
-    roots: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    secret_paths: tuple[str, ...] = ()
 
 
 LEADS = ApprovalProfile(
@@ -180,7 +170,7 @@ def test_what_is_proposed_lets_happen_what_it_was_learned_from(
         made = call(number, tool=tool, **arguments)
         calls.append(done(number, made, *chain, ruling=ruling))
     learned = lessons(calls)
-    proof = proven(DOCUMENT, learned, lambda _: Asked())
+    proof = proven(DOCUMENT, learned, needs_of)
     assert learned.too_few == {}
     assert (proof.calls, proof.let_happen) == (len(calls), len(calls))
 
@@ -323,7 +313,7 @@ def test_models_operations_and_references_are_learned() -> None:
     assert named.models == ("embed", "small")
     assert named.operations == ("POST /chat/completions", "POST /embeddings")
     assert named.references == (Reference.STORE,)
-    proof = proven(DOCUMENT, lessons(calls), lambda _: Asked())
+    proof = proven(DOCUMENT, lessons(calls), needs_of)
     assert proof.let_happen == proof.calls == 60
 
 
@@ -337,7 +327,7 @@ def test_tools_at_the_provider_are_learned_by_what_they_were_given() -> None:
     hosted = next(each.rule for each in found.proposals if each.rule.tools)
     assert hosted.tools == ("search",)
     assert [each.name for each in hosted.arguments] == ["size"]
-    proof = proven(DOCUMENT, found, lambda _: Asked())
+    proof = proven(DOCUMENT, found, needs_of)
     assert proof.let_happen == proof.calls == 20
 
 

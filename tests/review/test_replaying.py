@@ -3,7 +3,7 @@
 """Recorded calls are decided again on their facts, and what lacks a fact is counted."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentguard.canonical import freeze
+from agentguard.pipeline import Needs, needs_of
 from agentguard.policy import (
     Anything,
     ArgumentSpec,
@@ -46,16 +47,6 @@ from agentguard.vocabulary import (
 
 NOW = datetime(2026, 11, 22, 9, 0, tzinfo=UTC)
 ORIGIN = "https://api.example:443"
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What must be known to decide the calls of a policy."""
-
-    limits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    model_limits: tuple[str, ...] = ()
-    roots: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    secret_paths: tuple[str, ...] = ()
 
 
 DOCUMENT = PolicyDocument(
@@ -105,9 +96,14 @@ def pay(amount: object, number: int = 0, **changes: object) -> DecidedCall:
     return replace(decided, **changes)  # type: ignore[arg-type]  # varied by key
 
 
-def recorded(decided: DecidedCall, under: Policy, asked: Asked = Asked()) -> DecidedCall:
+def again(under: Policy) -> Replay:
+    """Return what decides calls again under a policy."""
+    return Replay(under, needs_of(under))
+
+
+def recorded(decided: DecidedCall, under: Policy) -> DecidedCall:
     """Return a call as it would have been recorded under a policy."""
-    now = Replay(under, asked)(decided).now
+    now = again(under)(decided).now
     assert now is not None
     return replace(decided, ruling=now, stopped=now.reason if now.effect is Effect.DENY else None)
 
@@ -124,7 +120,7 @@ def test_what_changes_is_what_the_two_policies_say(
     """A call is in a group exactly if one policy allows it and the other does not."""
     before, after = policy(rule(*was)), policy(rule(*now))
     calls = [recorded(pay(amount, n), before) for n, amount in enumerate(amounts)]
-    found = summary(map(Replay(after, Asked()), calls))
+    found = summary(map(again(after), calls))
     counted = {group.change: group.calls for group in found.groups}
     inside = [(was[0] <= each <= was[1], now[0] <= each <= now[1]) for each in amounts]
     assert counted.get(Change.NEWLY_ALLOWED, 0) == inside.count((False, True))
@@ -137,7 +133,7 @@ def test_what_widens_most_stands_first() -> None:
     """Newly allowed before newly denied, many calls before few."""
     before, after = policy(rule(1, 5)), policy(rule(4, 9))
     calls = [recorded(pay(amount, n), before) for n, amount in enumerate([1, 2, 3, 6, 7])]
-    groups = summary(map(Replay(after, Asked()), calls)).groups
+    groups = summary(map(again(after), calls)).groups
     assert [(group.change, group.calls) for group in groups] == [
         (Change.NEWLY_ALLOWED, 2),
         (Change.NEWLY_DENIED, 3),
@@ -150,7 +146,7 @@ def test_what_widens_most_stands_first() -> None:
 def test_another_rule_with_the_same_effect_is_no_change() -> None:
     """A call that another rule allows is counted apart, and is in no group."""
     decided = recorded(pay(3), policy(rule()))
-    found = summary([Replay(policy(rule(id="other")), Asked())(decided)])
+    found = summary([again(policy(rule(id="other")))(decided)])
     assert (found.same, found.otherwise, found.groups) == (0, 1, ())
 
 
@@ -178,7 +174,7 @@ def test_every_change_has_a_name(was: Ruling, now: Effect, change: Change | None
 def test_a_tool_that_the_policy_does_not_know_is_not_decided() -> None:
     """An unknown tool is no denial: it is counted, with its name."""
     other = policy(tools=(ToolSpec(name="read", impact=Impact.READ_ONLY),))
-    replayed = Replay(other, Asked())(pay(1))
+    replayed = again(other)(pay(1))
     assert (replayed.now, replayed.missing) == (None, "the policy has no tool 'pay'")
     assert summary([replayed, None]).missing == {"the policy has no tool 'pay'": 1, NO_FACTS: 1}
 
@@ -187,27 +183,34 @@ def test_a_call_without_its_objects_is_not_decided() -> None:
     """Where the policy asks which objects a call is about, they must have been recorded."""
     tools = (ToolSpec(name="pay", impact=Impact.IRREVERSIBLE, resource="order"),)
     about = rule(resource=OneOf(options=("o-1",)))
-    replay = Replay(policy(about, tools=tools), Asked())
+    replay = again(policy(about, tools=tools))
     assert replay(pay(1)).missing == "the objects it was about were not recorded"
     found = replay(pay(1, resources=("o-1",))).now
     assert found is not None
     assert found.effect is Effect.ALLOW
 
 
+NOTHING = needs_of(policy(rule()))
+
+
 @pytest.mark.parametrize(
     ("asked", "paths", "decided"),
     [
-        (Asked(), {}, True),
-        (Asked(roots={"pay": ("/srv",)}), {}, False),
-        (Asked(roots={"pay": ("/srv",)}), {"/srv": "/srv"}, False),
-        (Asked(roots={"pay": ("/srv",)}), {"/srv": "/srv", "/srv/a": None}, True),
-        (Asked(roots={"read": ("/srv",)}), {}, True),
-        (Asked(secret_paths=("/key",)), {"/key": "/key"}, False),
-        (Asked(secret_paths=("/key",)), {"/key": "/key", "/srv/a": "/key", "amount": None}, True),
+        (NOTHING, {}, True),
+        (replace(NOTHING, roots={"pay": ("/srv",)}), {}, False),
+        (replace(NOTHING, roots={"pay": ("/srv",)}), {"/srv": "/srv"}, False),
+        (replace(NOTHING, roots={"pay": ("/srv",)}), {"/srv": "/srv", "/srv/a": None}, True),
+        (replace(NOTHING, roots={"read": ("/srv",)}), {}, True),
+        (replace(NOTHING, secret_paths=("/key",)), {"/key": "/key"}, False),
+        (
+            replace(NOTHING, secret_paths=("/key",)),
+            {"/key": "/key", "/srv/a": "/key", "amount": None},
+            True,
+        ),
     ],
 )
 def test_a_call_without_where_its_files_led_is_not_decided(
-    asked: Asked,
+    asked: Needs,
     paths: Mapping[str, str | None],
     decided: bool,  # noqa: FBT001 - expected
 ) -> None:
@@ -217,19 +220,19 @@ def test_a_call_without_where_its_files_led_is_not_decided(
     assert (replayed.missing is None) is decided
 
 
-def limited(calls: int) -> tuple[Policy, Asked]:
+def limited(calls: int) -> Policy:
     """Return a policy that lets a session pay so often."""
     known = (LimitSpec(name="often", calls=calls),)
-    return policy(rule(limits=("often",)), limits=known), Asked(limits={"pay": ("often",)})
+    return policy(rule(limits=("often",)), limits=known)
 
 
 def test_a_limit_that_is_new_is_counted_in_the_replay() -> None:
     """Calls that happened use up what a candidate's new limit would have had, by session."""
-    after, asked = limited(2)
+    after = limited(2)
     calls = [recorded(pay(1, n), policy(rule())) for n in range(4)]
     calls.append(recorded(pay(1, 4, session="other"), policy(rule())))
     calls.insert(0, replace(recorded(pay(1, 9), policy(rule())), stopped=Reason.GUARD_ERROR))
-    replayed = list(map(Replay(after, asked), calls))
+    replayed = list(map(again(after), calls))
     effects = [each.now.effect for each in replayed if each.now is not None]
     assert effects == [Effect.ALLOW] * 3 + [Effect.DENY] * 2 + [Effect.ALLOW]
     assert replayed[4].now is not None
@@ -238,10 +241,10 @@ def test_a_limit_that_is_new_is_counted_in_the_replay() -> None:
 
 def test_what_was_counted_when_it_was_decided_counts() -> None:
     """Where a limit was counted at the time, that is what the call is decided on."""
-    after, asked = limited(2)
+    after = limited(2)
     full = pay(1, spent={"limit:often": Decimal(2)})
     free = pay(1, spent={"limit:often": Decimal(0)})
-    rulings = [Replay(after, asked)(each).now for each in (full, free)]
+    rulings = [again(after)(each).now for each in (full, free)]
     assert [each.effect for each in rulings if each is not None] == [Effect.DENY, Effect.ALLOW]
 
 
@@ -287,7 +290,7 @@ def test_calls_of_models_are_decided_with_what_they_must_keep_to(
     decided: DecidedCall, rules: tuple[RuleSpec, ...], reason: Reason | None
 ) -> None:
     """References and a forced tool refuse in a replay what they refuse in the flow."""
-    found = Replay(policy(*rules), Asked())(decided).now
+    found = again(policy(*rules))(decided).now
     assert found is not None
     assert (found.effect is Effect.DENY, found.reason) == (reason is not None, reason)
 
@@ -295,14 +298,14 @@ def test_calls_of_models_are_decided_with_what_they_must_keep_to(
 def test_a_model_call_without_its_addresses_is_not_decided() -> None:
     """Where the policy names places of secrets, the addresses in a content must be recorded."""
     places = (SecretStoreSpec(name="vault", hosts=("vault.example",)),)
-    replay = Replay(policy(CHAT, secret_stores=places), Asked())
+    replay = again(policy(CHAT, secret_stores=places))
     assert replay(ask()).missing == "the addresses in its content were not recorded"
     assert replay(ask(payload=())).now is not None
 
 
 def test_what_was_found_in_a_call_counts_where_it_was_looked_for() -> None:
     """Classes refuse a call in a replay; where nobody looked, the rules alone decide."""
-    replay = Replay(policy(rule()), Asked())
+    replay = again(policy(rule()))
     found = replay(pay(1, counts={"payment_card": 1})).now
     assert found is not None
     assert found.reason is Reason.CLASS_BLOCKED
@@ -313,5 +316,5 @@ def test_what_was_found_in_a_call_counts_where_it_was_looked_for() -> None:
 
 def test_what_was_too_large_is_not_decided() -> None:
     """A call whose arguments were not kept is no denial either."""
-    replayed = Replay(policy(rule()), Asked())(pay(1).without_arguments())
+    replayed = again(policy(rule()))(pay(1).without_arguments())
     assert replayed.missing == "its arguments were too large to be kept"

@@ -9,13 +9,15 @@ INVARIANT: a grant has one account wherever it is used, a limit one for each ses
 """
 
 from agentguard.pipeline.steps import Progress
+from agentguard.policy.grants import keys_of_grant
+from agentguard.policy.limits import key_of_limit
 from agentguard.vocabulary import Account, Caller, Charge, ChargeLimits, Effect, Spending
 
 
 def account_of(key: str, caller: Caller) -> Account:
     """Return the account that a key stands for."""
     for grant in caller.grants:
-        if key.startswith(f"grant:{grant.id}:"):
+        if key in keys_of_grant(grant):
             return Account(scope=grant.id, key=key)
     return Account(scope=caller.session_key, key=key)
 
@@ -50,4 +52,4 @@ def limits_near(progress: Progress) -> tuple[str, ...]:
     near = None if progress.decision is None else progress.decision.nearest
     rules = progress.core.policy.rules if near is not None else ()
     names = next((rule.limits for rule in rules if near is not None and rule.id == near.rule), ())
-    return tuple(f"limit:{name}" for name in names)
+    return tuple(map(key_of_limit, names))

@@ -9,10 +9,9 @@ INVARIANT: what cannot be found out refuses the call (tests/attacks/test_steps.p
 out of the circumstances, which are then read strictly.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 
-from agentguard.canonical import Frozen
 from agentguard.errors import DeniedByPolicy
 from agentguard.pipeline.charging import account_of
 from agentguard.pipeline.steps import (
@@ -23,11 +22,8 @@ from agentguard.pipeline.steps import (
     ResolvePaths,
     perform,
 )
-from agentguard.policy.grants import roots_of
+from agentguard.policy.grants import keys_of_grant, roots_of
 from agentguard.vocabulary import Call, Caller, Circumstances, Reason, ToolCall
-
-LONGEST_PATH = 4096
-"""No system opens a longer one."""
 
 
 def found_out(progress: Progress, caller: Caller, call: Call) -> Flow[Circumstances]:
@@ -89,47 +85,19 @@ def _paths(
     """Ask where files in arguments lead, and folders that rules and grants compare them with."""
     if not isinstance(call, ToolCall):
         return {}
-    needs = progress.core.needs
-    texts = {*needs.roots.get(call.tool, ()), *roots_of(caller.grants, call.tool)}
-    texts.update(needs.secret_paths)
+    roots = roots_of(caller.grants, call.tool)
+    texts = progress.core.needs.paths_of(call, resources or (), roots)
     if not texts:
         return {}
-    for text in (*_texts(call.resolved), *(resources or ())):
-        if (needs.secret_paths or text.startswith("/")) and _may_be_path(text):
-            texts.add(text)
     paths = yield from perform(ResolvePaths(tuple(sorted(texts))))
     return paths
 
 
-def _may_be_path(text: str) -> bool:
-    return 0 < len(text) <= LONGEST_PATH and "\0" not in text
-
-
-def _texts(value: Frozen) -> Iterator[str]:
-    """Yield every text in a value, names of members included."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for name, member in value.items():
-            yield name
-            yield from _texts(member)
-    elif isinstance(value, tuple):
-        for item in value:
-            yield from _texts(item)
-
-
 def _spent(progress: Progress, caller: Caller, call: Call) -> Flow[Mapping[str, Decimal]]:
     """Ask what is used up of every limit that the call may be counted under."""
-    needs = progress.core.needs
+    keys = progress.core.needs.limits_of(call)
     if isinstance(call, ToolCall):
-        names = needs.limits.get(call.tool, ())
-        keys = [f"limit:{name}" for name in names]
-        for grant in caller.grants:
-            if grant.calls is not None:
-                keys.append(f"grant:{grant.id}:calls")
-            keys.extend(f"grant:{grant.id}:sum:{argument}" for argument in grant.sums)
-    else:
-        keys = [f"limit:{name}" for name in needs.model_limits]
+        keys = (*keys, *(key for grant in caller.grants for key in keys_of_grant(grant)))
     if not keys:
         return {}
     accounts = tuple(account_of(key, caller) for key in keys)

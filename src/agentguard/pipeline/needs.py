@@ -8,13 +8,19 @@ finding out too much: what is known and not needed changes no decision.
 INVARIANT: nothing that a rule needs is left out (tests/pipeline/test_needs.py).
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
+from agentguard.canonical import texts_in
 from agentguard.policy import DeciderSpec, Policy, PolicyDocument, RuleSpec
-from agentguard.policy.constraints import PathBelow
+from agentguard.policy.constraints import roots_in
+from agentguard.policy.limits import key_of_limit
 from agentguard.policy.targets import finding_tools, tools_named
+from agentguard.vocabulary import Call, ToolCall
+
+LONGEST_PATH = 4096
+"""No system opens a longer one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +44,32 @@ class Needs:
     secret_paths: tuple[str, ...]
     deciders: Mapping[str, tuple[DeciderSpec, ...]]
     model_deciders: tuple[DeciderSpec, ...]
+
+    def limits_of(self, call: Call) -> tuple[str, ...]:
+        """Return the keys of the limits that a call may be counted under."""
+        tool = isinstance(call, ToolCall)
+        names = self.limits.get(call.target, ()) if tool else self.model_limits
+        return tuple(map(key_of_limit, names))
+
+    def paths_of(
+        self, call: ToolCall, resources: Iterable[str] = (), roots: Collection[str] = ()
+    ) -> frozenset[str]:
+        """Return the texts of which it must be known where they lead, if anywhere.
+
+        Args:
+            call: the call.
+            resources: the ids of what it is about.
+            roots: folders that its arguments are compared with beside those that rules name.
+        """
+        folders = frozenset({*self.roots.get(call.tool, ()), *roots, *self.secret_paths})
+        if not folders:
+            return folders
+        texts = (*texts_in(call.resolved), *resources)
+        return folders.union(
+            text
+            for text in texts
+            if (self.secret_paths or text.startswith("/")) and _may_be_path(text)
+        )
 
 
 def needs_of(policy: Policy) -> Needs:
@@ -69,21 +101,13 @@ def needs_of(policy: Policy) -> Needs:
 
 def _roots_of(rule: RuleSpec) -> Iterator[str]:
     for each in rule.arguments:
-        yield from _roots_in(each.constraint)
+        yield from roots_in(each.constraint)
     if rule.resource is not None:
-        yield from _roots_in(rule.resource)
+        yield from roots_in(rule.resource)
 
 
-def _roots_in(part: object) -> Iterator[str]:
-    """Yield the folders of every constraint on files, however deep it stands in another."""
-    if isinstance(part, PathBelow):
-        yield from part.roots
-    elif isinstance(part, tuple | frozenset):
-        for each in part:
-            yield from _roots_in(each)
-    elif is_dataclass(part):
-        for each in fields(part):
-            yield from _roots_in(getattr(part, each.name))
+def _may_be_path(text: str) -> bool:
+    return 0 < len(text) <= LONGEST_PATH and "\0" not in text
 
 
 def _deciders(document: PolicyDocument) -> Mapping[str, tuple[DeciderSpec, ...]]:

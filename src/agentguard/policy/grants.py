@@ -11,12 +11,12 @@ INVARIANT: nothing that is told holds what the call or the grant holds, since th
 made the grant from data (same file).
 """
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from decimal import Context, Decimal
 
 from agentguard.canonical import Frozen
-from agentguard.policy.constraints import PathBelow
+from agentguard.policy.constraints import roots_in
 from agentguard.policy.document import ArgumentSpec, PolicyDocument, ToolSpec
 from agentguard.policy.flaws import key_of
 from agentguard.policy.limits import amount_of
@@ -80,7 +80,7 @@ class Covered:
     @property
     def roots(self) -> frozenset[str]:
         """The folders that arguments are compared with."""
-        return frozenset(_roots_in(self.arguments or ()))
+        return frozenset(roots_in(self.arguments or ()))
 
 
 def grant_problem(
@@ -107,6 +107,20 @@ def charges_of(grants: Iterable[Grant], call: Call) -> tuple[Charge, ...]:
     if isinstance(call, ModelCall):
         return ()
     return tuple(charge for grant in grants for charge in _charges(grant, call) or ())
+
+
+def keys_of_grant(grant: Grant) -> tuple[str, ...]:
+    """Return the keys of the accounts that a grant has."""
+    sums = tuple(_sum_key(grant, argument) for argument in grant.sums)
+    return sums if grant.calls is None else (_calls_key(grant), *sums)
+
+
+def _calls_key(grant: Grant) -> str:
+    return f"grant:{grant.id}:calls"
+
+
+def _sum_key(grant: Grant, argument: str) -> str:
+    return f"grant:{grant.id}:sum:{argument}"
 
 
 def covered_tools(grants: Iterable[Grant], tools: frozenset[str]) -> frozenset[str]:
@@ -202,8 +216,7 @@ def _charges(grant: Grant, call: ToolCall) -> tuple[Charge, ...] | None:
     """Return what a call uses up of a grant, None where that cannot be counted."""
     charges = []
     if grant.calls is not None:
-        key = f"grant:{grant.id}:calls"
-        charges.append(Charge(key=key, amount=Decimal(1), most=Decimal(grant.calls)))
+        charges.append(Charge(key=_calls_key(grant), amount=Decimal(1), most=Decimal(grant.calls)))
     cover = grant.tools.get(call.tool)
     for argument, most in grant.sums.items():
         if isinstance(cover, Covered) and not cover.lists(argument):
@@ -211,7 +224,7 @@ def _charges(grant: Grant, call: ToolCall) -> tuple[Charge, ...] | None:
         amount = amount_of(call.resolved.get(argument))
         if amount is None:
             return None
-        charges.append(Charge(key=f"grant:{grant.id}:sum:{argument}", amount=amount, most=most))
+        charges.append(Charge(key=_sum_key(grant, argument), amount=amount, most=most))
     return tuple(charges)
 
 
@@ -219,15 +232,3 @@ def _place(name: str) -> str:
     """Return the place of an argument; text in place of a name is not repeated."""
     known = name.isidentifier() and len(name) <= _LONGEST_NAME_SHOWN
     return key_of(("args", name)) if known else "args"
-
-
-def _roots_in(part: object) -> Iterator[str]:
-    """Yield the folders of every constraint on files, however deep it stands in another."""
-    if isinstance(part, PathBelow):
-        yield from part.roots
-    elif isinstance(part, tuple | frozenset):
-        for each in part:
-            yield from _roots_in(each)
-    elif is_dataclass(part):
-        for each in fields(part):
-            yield from _roots_in(getattr(part, each.name))

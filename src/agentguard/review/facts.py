@@ -10,13 +10,13 @@ INVARIANT: nothing of an argument, a claim or a path stands in a repr
 (tests/review/test_decided_calls.py).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from types import MappingProxyType
 
-from agentguard.canonical import Frozen
+from agentguard.canonical import Frozen, texts_in
 from agentguard.vocabulary import (
     AskApproval,
     Caller,
@@ -244,16 +244,3 @@ def stripped(call: ToolCall | ModelCall, *, addresses: bool = False) -> ToolCall
 def _addresses(payload: Frozen) -> tuple[str, ...]:
     words = (text.strip()[:LONGEST_ADDRESS] for text in texts_in(payload))
     return tuple(sorted({word for word in words if ":" in word and len(word.split()) == 1}))
-
-
-def texts_in(value: Frozen) -> Iterator[str]:
-    """Yield every text in a value, names of members included."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for name, member in value.items():
-            yield name
-            yield from texts_in(member)
-    elif isinstance(value, tuple):
-        for item in value:
-            yield from texts_in(item)

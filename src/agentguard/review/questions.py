@@ -23,6 +23,7 @@ from agentguard.operations import Operation, closest, table_of
 from agentguard.operations.table import SDKS
 from agentguard.policy import PolicyDocument, ProviderSpec, parse_host
 from agentguard.policy.constraints import UNLINKED
+from agentguard.policy.limits import key_of_limit
 from agentguard.vocabulary import (
     Assurance,
     Call,
@@ -139,7 +140,7 @@ class Question:
             environment=self.environment,
             paths=ChainMap(dict(self.paths), UNLINKED),  # type: ignore[arg-type]  # read only
             resources=self.resources,
-            spent={f"limit:{name}": amount for name, amount in spent.items()},
+            spent={key_of_limit(name): amount for name, amount in spent.items()},
         )
 
     def _model_call(self, document: PolicyDocument) -> ModelCall:

@@ -13,15 +13,16 @@ INVARIANT: a call that lacks a fact which the policy asks for is not decided, bu
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 from typing import Protocol
 
 from agentguard.policy import Policy
-from agentguard.review.facts import DecidedCall, Ruling, texts_in
+from agentguard.review.facts import DecidedCall, Ruling
 from agentguard.vocabulary import (
+    Call,
     ChargeLimits,
     Circumstances,
     Decision,
@@ -34,9 +35,6 @@ from agentguard.vocabulary import (
     ToolCall,
 )
 
-LONGEST_PATH = 4096
-"""Of what is longer nobody asks where it leads."""
-
 NO_ADDRESSES = "the addresses in its content were not recorded"
 NO_FACTS = "no facts of it are kept"
 
@@ -44,21 +42,11 @@ NO_FACTS = "no facts of it are kept"
 class Needs(Protocol):
     """What must be known to decide the calls of a policy; see ``pipeline.Needs``."""
 
-    @property
-    def limits(self) -> Mapping[str, tuple[str, ...]]:
-        """Of each tool the limits that a rule about it counts under."""
+    def limits_of(self, call: Call) -> tuple[str, ...]:
+        """Return the keys of the limits that a call may be counted under."""
 
-    @property
-    def model_limits(self) -> tuple[str, ...]:
-        """The limits that a rule about providers counts under."""
-
-    @property
-    def roots(self) -> Mapping[str, tuple[str, ...]]:
-        """Of each tool whose arguments may be files the folders that rules name."""
-
-    @property
-    def secret_paths(self) -> tuple[str, ...]:
-        """The files and folders of places of secrets, to which any text may lead."""
+    def paths_of(self, call: ToolCall, resources: Iterable[str]) -> frozenset[str]:
+        """Return the texts of which it must be known where they lead, if anywhere."""
 
 
 class Change(StrEnum):
@@ -149,18 +137,12 @@ class Replay:
 
     def _circumstances(self, decided: DecidedCall) -> Circumstances:
         known = decided.circumstances
-        lacking = [key for key in self._limits(decided) if key not in known.spent]
+        lacking = [key for key in self._needs.limits_of(decided.call) if key not in known.spent]
         if not lacking:
             return known
         session = decided.session_key
         counted = {key: self._spent.get((session, key), Decimal()) for key in lacking}
         return replace(known, spent={**counted, **known.spent})
-
-    def _limits(self, decided: DecidedCall) -> Iterator[str]:
-        call, needs = decided.call, self._needs
-        tool = isinstance(call, ToolCall)
-        for name in needs.limits.get(call.target, ()) if tool else needs.model_limits:
-            yield f"limit:{name}"
 
     def _count(self, decided: DecidedCall, decision: Decision) -> None:
         for duty in decision.obligations:
@@ -181,18 +163,8 @@ class Replay:
             return f"the policy has no tool {call.tool!r}"
         if tool.resource is not None and decided.resources is None:
             return "the objects it was about were not recorded"
-        if self._knows_files(decided, call):
-            return None
-        return "where its files led was not recorded"
-
-    def _knows_files(self, decided: DecidedCall, call: ToolCall) -> bool:
-        """Say whether it was recorded where the texts lead that may be files."""
-        secret = self._needs.secret_paths
-        asked = {*self._needs.roots.get(call.tool, ()), *secret}
-        if asked:
-            texts = filter(_may_be_path, texts_in(call.resolved))
-            asked.update(text for text in texts if secret or text.startswith("/"))
-        return decided.paths.keys() >= asked
+        asked = self._needs.paths_of(call, decided.resources or ())
+        return None if decided.paths.keys() >= asked else "where its files led was not recorded"
 
 
 def _broken(decision: Decision, call: ModelCall) -> Reason | None:
@@ -204,10 +176,6 @@ def _broken(decision: Decision, call: ModelCall) -> Reason | None:
         if isinstance(duty, OfferOnly) and call.forced_tool is not None:
             return None if call.forced_tool in duty.tools else Reason.NOT_ALLOWLISTED
     return None
-
-
-def _may_be_path(text: str) -> bool:
-    return 0 < len(text) <= LONGEST_PATH and "\0" not in text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,7 +26,7 @@ from agentguard.policy.constraints.grounds import Constraint, Scalar
 from agentguard.policy.constraints.hosts import HostIn
 from agentguard.policy.constraints.lists import AllOf, Each, Items, Members
 from agentguard.policy.constraints.mails import EmailAt
-from agentguard.policy.constraints.paths import UNLINKED, PathBelow
+from agentguard.policy.constraints.paths import UNLINKED, PathBelow, roots_in
 from agentguard.policy.constraints.samples import near_misses, witnesses
 from agentguard.policy.constraints.scalars import (
     Anything,
@@ -68,6 +68,7 @@ __all__ = [
     "are_disjoint",
     "near_misses",
     "plain_decimal",
+    "roots_in",
     "types_of",
     "values_of",
     "witnesses",

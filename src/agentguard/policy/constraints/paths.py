@@ -12,7 +12,7 @@ INVARIANT: without the resolved path nothing is below anything, and nothing is r
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Self
 
 from agentguard.canonical import Frozen
@@ -103,6 +103,18 @@ class PathBelow(Plain):
     def form(self) -> dict[str, Frozen]:
         """Return the constraint as it enters the policy's digest."""
         return {"path": tuple(sorted(self.roots))}
+
+
+def roots_in(part: object) -> Iterator[str]:
+    """Yield the folders of every constraint on files, however deep it stands in another."""
+    if isinstance(part, PathBelow):
+        yield from part.roots
+    elif isinstance(part, tuple | frozenset):
+        for each in part:
+            yield from roots_in(each)
+    elif is_dataclass(part):
+        for each in fields(part):
+            yield from roots_in(getattr(part, each.name))
 
 
 def components(path: object) -> tuple[str, ...] | None:
