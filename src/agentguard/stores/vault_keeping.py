@@ -6,8 +6,9 @@ Says where the values of a caller belong, seals them and hands them to a store. 
 are kept, too, sealed like all others: only who knows a value can find it again in a later text.
 
 In the scope of a session, what a session hid is there again wherever the session is opened.
-In the scope of a tenant, a value has the same placeholder in all of the tenant's sessions; it is
-known, and turned back, in those of the same chain of principals, and in no other.
+In the scope of a tenant, a value has the same placeholder in all of the tenant's sessions of one
+environment; it is known, and turned back, in those of the same chain of principals, and in no
+other.
 
 INVARIANT: a placeholder stands for one value on disk: whoever comes second with another one is
 refused, and one-way stays one-way (tests/stores/test_vault_keeping.py).
@@ -126,8 +127,10 @@ class VaultKeeper:
                     "the vault is shared by tenant and the call names none: use"
                     " guard.identity(..., tenant=...) or 'tenant' in [vault]"
                 )
-            space = self._keys.digests("chain", caller.tenant, caller.chain.ids)
-            code = self._keys.current.derived("codes of tenant", caller.tenant)
+            # Only where there is one, so that vaults without environments stay as they are.
+            within = () if caller.environment is None else (caller.environment,)
+            space = self._keys.digests("chain", caller.tenant, caller.chain.ids, *within)
+            code = self._keys.current.derived("codes of tenant", caller.tenant, *within)
         else:
             space = self._keys.digests("session", caller.session_key)
             code = self._keys.current.derived("codes of session", caller.session_key)
