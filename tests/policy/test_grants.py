@@ -262,6 +262,16 @@ def test_a_tool_that_cannot_have_the_argument_adds_nothing() -> None:
     assert problem(call, covering) is None
 
 
+def test_an_argument_that_no_rule_listed_is_added_up_where_it_is_there() -> None:
+    """What rules that came later let a tool have is counted under a grant that was made before."""
+    before = Covered(arguments=None, without=frozenset({"amount"}))
+    covering = grant(tools={"pay": before}, sums={"amount": Decimal(100)})
+    spent = {"grant:g1:sum:amount": Decimal(0)}
+    assert problem(called("pay", {}), covering, spent=spent) is None
+    assert problem(called("pay", {"amount": 100}), covering, spent=spent) is None
+    assert problem(called("pay", {"amount": 101}), covering, spent=spent) is not None
+
+
 @pytest.mark.parametrize("amount", [None, "five", True, -1, float("inf"), "1e3"])
 def test_what_cannot_be_added_up_is_not_covered(amount: Frozen) -> None:
     """A missing argument counts as one that cannot be added up, since its default is not known."""
