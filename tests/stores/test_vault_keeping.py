@@ -19,7 +19,15 @@ from agentguard.stores import (
     VaultKeeper,
     VaultKey,
 )
-from agentguard.vocabulary import Action, Caller, DataClass
+from agentguard.vocabulary import (
+    Action,
+    Assurance,
+    Caller,
+    Chain,
+    DataClass,
+    Principal,
+    PrincipalKind,
+)
 
 KEY, OTHER = VaultKey(bytes(range(32))), VaultKey(bytes(range(1, 33)))
 EMAIL = DataClass(name="email", family="pii", action=Action.TOKENISE)
@@ -279,3 +287,31 @@ def test_an_erasure_is_told_to_who_reads(keeper: Open) -> None:
     before = second.read(place)
     first.erase(session="conv-18")
     assert second.read(place, before.last).erasures > before.erasures
+
+
+@pytest.mark.parametrize(
+    "other", [{"environment": "codegen"}, {"issuer": "partner"}, {"issuer": ""}]
+)
+def test_a_shared_vault_keeps_environments_and_issuers_apart(
+    keeper: Open, other: dict[str, str]
+) -> None:
+    """In the scope of a tenant, ids that mean somebody else elsewhere find nothing."""
+
+    def caller(environment: str = "production", issuer: str = "corp") -> Caller:
+        alice = Principal(
+            id="user:alice",
+            kind=PrincipalKind.USER,
+            assurance=Assurance.TOKEN if issuer else Assurance.DECLARED,
+            source=issuer,
+        )
+        return Caller(
+            chain=Chain(principals=(alice,)),
+            session="conv-17",
+            tenant="acme",
+            environment=environment,
+        )
+
+    shared = keeper(scope=VaultScope.TENANT)
+    shared.keep(shared.place(caller()), [value()])
+    assert values(shared, caller()) == {MAIL: True}
+    assert values(shared, caller(**other)) == {}

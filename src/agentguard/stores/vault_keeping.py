@@ -127,9 +127,11 @@ class VaultKeeper:
                     "the vault is shared by tenant and the call names none: use"
                     " guard.identity(..., tenant=...) or 'tenant' in [vault]"
                 )
-            # Only where there is one, so that vaults without environments stay as they are.
+            # Only where there are some, so that vaults without them stay as they are.
             within = () if caller.environment is None else (caller.environment,)
-            space = self._keys.digests("chain", caller.tenant, caller.chain.ids, *within)
+            issuers = tuple(each.issuer for each in caller.chain.principals)
+            whose = (caller.chain.ids, *within, *((issuers,) if any(issuers) else ()))
+            space = self._keys.digests("chain", caller.tenant, *whose)
             code = self._keys.current.derived("codes of tenant", caller.tenant, *within)
         else:
             space = self._keys.digests("session", caller.session_key)
