@@ -2,35 +2,35 @@
 # SPDX-License-Identifier: Apache-2.0
 """Does the command line say what it can do, and end as a shell expects?"""
 
+import argparse
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import pytest
 
 from agentguard.cli import main
+from agentguard.cli.main import parser as main_parser
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Shell
 
-COMMANDS = [
-    (),
-    ("init",),
-    ("policy",),
-    ("policy", "check"),
-    ("approvals",),
-    ("approvals", "enroll"),
-    ("approvals", "list"),
-    ("approvals", "show"),
-    ("approvals", "approve"),
-    ("approvals", "reject"),
-    ("audit",),
-    ("audit", "tail"),
-    ("audit", "verify"),
-]
+
+def commands(
+    parser: argparse.ArgumentParser, words: tuple[str, ...] = ()
+) -> Iterator[tuple[tuple[str, ...], argparse.ArgumentParser]]:
+    """Yield every command below a parser, itself included."""
+    yield words, parser
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for word, below in action.choices.items():
+                yield from commands(below, (*words, word))
+
+
+COMMANDS = dict(commands(main_parser()))
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
@@ -44,6 +44,25 @@ def test_every_command_has_a_help_text(
     told = capsys.readouterr().out
     assert told.startswith(" ".join(("usage: agentguard", *command)))
     assert "--help" in told
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_everything_that_a_command_takes_is_explained(command: tuple[str, ...]) -> None:
+    """No option and no argument stands in a help text without a word about it."""
+    bare = [
+        action.dest
+        for action in COMMANDS[command]._actions
+        if not action.help and not isinstance(action, argparse._SubParsersAction)
+    ]
+    assert bare == []
+
+
+@pytest.mark.parametrize(
+    "verb", [words[1] for words in COMMANDS if len(words) == 2 and words[0] == "policy"]
+)
+def test_every_question_about_a_policy_names_its_exit_codes(verb: str) -> None:
+    """What a pipeline may build on stands in the help text of the command itself."""
+    assert (COMMANDS["policy", verb].epilog or "").startswith("exit codes: 0 ")
 
 
 def test_the_help_names_the_exit_codes(capsys: pytest.CaptureFixture[str]) -> None:

@@ -98,3 +98,13 @@ def test_the_file_argument_goes_before_the_option(shell: "Shell", tmp_path: Path
     broken.write_text("version = 9\n", encoding="utf-8")
     ran = shell("policy", "check", str(broken), "--json")
     assert (ran.code, ran.json["file"]) == (1, str(broken))
+
+
+def test_what_a_guard_would_lack_here_is_told(shell: "Shell") -> None:
+    """A decider that cannot be made on this machine is a warning, since others may have it."""
+    with shell.policy.open("a", encoding="utf-8") as file:
+        file.write('[[decider]]\nname = "authzen"\noptions = { url = "http://pdp.example" }\n')
+    ran = shell("policy", "check")
+    assert ran.code == 0
+    assert f"warning: {shell.policy}: decider[0]: no guard can start with it on this" in ran.out
+    assert ran.out.endswith("can be used: 0 errors, 1 warning\n")

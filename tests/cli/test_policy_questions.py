@@ -110,6 +110,45 @@ def test_what_is_no_call_is_refused(shell: "Shell", options: tuple[str, ...]) ->
     assert ran.err
 
 
+def test_a_mistake_in_an_option_is_told_by_its_name(shell: "Shell") -> None:
+    """What is wrong with the options names them as they are written on the command line."""
+    ran = shell("policy", "explain", "--tool", "refund", "--now", "soon")
+    assert ran.code == 2
+    assert ran.err.startswith("agentguard: --as is needed; --now must be a date or a time")
+
+
+def test_what_is_hidden_is_told_by_action_within_eighty_columns(shell: "Shell") -> None:
+    """The classes of a model call stand behind the action for each, in lines that fit a terminal."""
+    ran = shell("policy", "explain", "--as", "agent:support", "--for", "user:alice", "--provider",
+                "openai", "--model", "gpt-4o")  # fmt: skip
+    told, _, rest = ran.out.partition("policy  ")
+    assert "classes        block audio, " in told
+    assert max(map(len, told.splitlines())) <= 80
+    assert rest
+
+
+def test_answers_about_several_calls_stand_apart(shell: "Shell", tmp_path: Path) -> None:
+    """Between two explanations there is an empty line, and none behind the last one."""
+    call = {"as": "agent:support", "for": "user:alice", "tool": "lookup_order"}
+    path = tmp_path / "calls.json"
+    path.write_text(json.dumps([call, call]), encoding="utf-8")
+    first, second = shell("policy", "explain", "--call", str(path)).out.split("\n\n")
+    assert f"{first}\n" == second
+
+
+def test_old_cases_are_put_to_another_version(
+    shell: "Shell", cases_file: Path, tmp_path: Path
+) -> None:
+    """A policy file beside which there are no cases is told so, and takes those that are named."""
+    other = tmp_path / "other.toml"
+    other.write_text(shell.policy.read_text(encoding="utf-8"), encoding="utf-8")
+    ran = shell("policy", "test", str(other))
+    assert ran.code == 2
+    assert str(tmp_path / "other.tests.toml") in ran.err
+    assert "--cases" in ran.err
+    assert shell("policy", "test", str(other), "--cases", str(cases_file)).code == 0
+
+
 def test_the_starters_cases_pass(shell: "Shell", cases_file: Path) -> None:
     """The cases beside the starter policy are as expected, and exercise every rule."""
     ran = shell("policy", "test", "--json")
@@ -195,3 +234,14 @@ def test_what_changes_outside_of_the_rules_is_told(shell: "Shell", tmp_path: Pat
     ran = shell("policy", "diff", str(shell.policy), str(wider))
     assert ran.code == 1
     assert "wider: provider.openai.hosts" in ran.out
+
+
+def test_one_file_is_compared_with_the_policy_in_force(shell: "Shell", tmp_path: Path) -> None:
+    """With one file the comparison is from the policy of --config to that file."""
+    wider = tmp_path / "wider.toml"
+    text = shell.policy.read_text(encoding="utf-8").replace("[101, 1000]", "[101, 1001]")
+    wider.write_text(text, encoding="utf-8")
+    ran = shell("policy", "diff", str(wider), "--json")
+    assert ran.code == 1
+    both = shell("policy", "diff", str(shell.policy), str(wider), "--json")
+    assert ran.json == both.json

@@ -101,7 +101,7 @@ def test_values_are_shown_on_demand_alone(recorded: Path, run: Run) -> None:
     for form in ((), ("--json",)):
         arguments = ("policy", "replay", wider, "--config", recorded, *form)
         assert CANARY not in run(*arguments)[1]
-        assert CANARY in run(*arguments, "--show-arguments")[1]
+        assert CANARY in run(*arguments, "--show-values")[1]
 
 
 def test_json_says_the_same(recorded: Path, run: Run) -> None:

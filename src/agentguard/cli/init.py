@@ -21,7 +21,12 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
         parents=[shared],
         help="write a commented starter policy with its cases, and an approver's key",
     )
-    command.add_argument("--approver", default=DEFAULT_APPROVER, metavar="ID")
+    command.add_argument(
+        "--approver",
+        default=DEFAULT_APPROVER,
+        metavar="ID",
+        help=f"who approves (default: {DEFAULT_APPROVER})",
+    )
     command.add_argument(
         "--public-key", metavar="KEY", help="the approver's public key, if there is one already"
     )

@@ -60,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
         prog="agentguard",
         description="Operate the guard: policies, approvals and the audit log.",
         epilog="exit codes: 0 done, 1 the answer is no, 2 called wrongly or not possible,"
-        " 3 the audit log has gaps",
+        " 3 something is missing: the audit log has gaps, or calls could not be decided again",
     )
     top.add_argument("--version", action="version", version=version("agentguard"))
     shared = argparse.ArgumentParser(add_help=False)

@@ -28,7 +28,7 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
     again = verbs.add_parser(
         "regenerate", parents=[shared], help="bring a table up to the installed SDK"
     )
-    again.add_argument("--sdk", choices=SDKS, required=True)
+    again.add_argument("--sdk", choices=SDKS, required=True, help="of which SDK")
     again.add_argument(
         "--check", action="store_true", help="write nothing; say what differs and exit with 1"
     )

@@ -64,7 +64,8 @@ def open_records(config: str) -> Records:
     settings, deployment = load_facts(config)
     if settings is None:
         raise CommandFailed(
-            "the policy file has no [facts]: nothing is kept of what decisions were made on"
+            "the policy file has no [facts] table, so nothing is kept of what decisions were made"
+            " on: add one with key_env or key_file"
         )
     return Records(
         deployment=deployment,

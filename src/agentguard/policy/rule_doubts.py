@@ -152,7 +152,7 @@ def _unknown_claims(
         if not any(constraint.claim in identities[one].claims for one in asked & identities.keys()):
             message = (
                 f"no [issuer] keeps claim {constraint.claim!r}, and no identity has it:"
-                " without it the rule is satisfied by nothing"
+                " unless the program says it (guard.person), nothing satisfies the rule"
             )
             yield ("args", each.name), message
 

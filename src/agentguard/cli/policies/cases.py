@@ -4,9 +4,10 @@
 
 import argparse
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
-from agentguard.cli.output import print_json, visible
+from agentguard.cli.output import CommandFailed, print_json, visible
 from agentguard.cli.policies.told import lines_of, plain_explanation
 from agentguard.config import load_document
 from agentguard.policy import PolicyDocument
@@ -22,8 +23,9 @@ def add_command(verbs: Any, shared: argparse.ArgumentParser) -> None:
         epilog="exit codes: 0 all is as expected and every rule is exercised, 1 it is not,"
         " 2 the cases or the policy cannot be used",
     )
+    command.add_argument("file", nargs="?", help="the policy file (default: --config)")
     command.add_argument(
-        "cases", nargs="?", metavar="CASES", help="the cases (default: NAME.tests.toml beside it)"
+        "--cases", metavar="FILE", help="the cases (default: NAME.tests.toml beside the policy)"
     )
     command.set_defaults(run=_test)
 
@@ -32,8 +34,13 @@ def _test(options: argparse.Namespace) -> int:
     # Deferred: the reader brings pydantic, which other commands do not need.
     from agentguard.config.cases import Cases, cases_beside, load_cases
 
-    document = load_document(options.config)
-    path = options.cases or str(cases_beside(options.config))
+    policy = options.file or options.config
+    document = load_document(policy)
+    path = options.cases or str(cases_beside(policy))
+    if not Path(path).exists():
+        raise CommandFailed(
+            f"there are no cases at {path}: write them there, or name a file with --cases"
+        )
     cases: Cases = load_cases(path)
     cases.refuse_strays(document)
     verdict = judge(document, cases.expectations)

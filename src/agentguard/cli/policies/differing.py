@@ -25,9 +25,13 @@ def add_command(verbs: Any, shared: argparse.ArgumentParser) -> None:
         help="say what a second version of a policy decides differently, with a call for each",
         epilog="exit codes: 0 nothing is or may be newly allowed, 1 something is, 2 a file is wrong",
     )
-    command.add_argument("before", metavar="A", help="the first version")
+    command.add_argument(
+        "before", nargs="?", metavar="A", help="the first version (default: --config)"
+    )
     command.add_argument("after", metavar="B", help="the second version")
-    command.add_argument("--now", metavar="TIME", help="from when on (default: the time it is)")
+    command.add_argument(
+        "--now", metavar="TIME", help="compare from then on (default: the time it is)"
+    )
     command.set_defaults(run=_diff)
 
 
@@ -36,7 +40,9 @@ def _diff(options: argparse.Namespace) -> int:
     from agentguard.review.difference import difference
 
     found = difference(
-        load_document(options.before), load_document(options.after), _time(options.now)
+        load_document(options.before or options.config),
+        load_document(options.after),
+        _time(options.now),
     )
     if options.json:
         print_json(_plain(found))
@@ -82,8 +88,8 @@ def _lines(found: Any) -> Iterator[str]:
         yield f"{each.direction.value}: {where} {each.note}"
     widening = sum(each.kind.widens for each in found.changes)
     yield (
-        f"{widening} changes let something happen that was not, or was not so;"
-        f" {len(found.changes) - widening} tighten; {len(found.tables)} outside of the rules"
+        f"rules: {widening} wider, {len(found.changes) - widening} tighter;"
+        f" outside of them: {len(found.tables)} changed"
     )
 
 

@@ -8,7 +8,7 @@ Values of the call are shown on request only: what explains a decision is what t
 import argparse
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,12 +18,16 @@ from agentguard.canonical import thaw
 from agentguard.cli.output import CommandFailed, print_json, visible
 from agentguard.cli.policies.told import lines_of, plain_explanation
 from agentguard.config import load_document
+from agentguard.errors import ConfigError
 from agentguard.policy import compile_policy
 from agentguard.review.explaining import explain
 from agentguard.review.questions import NotAQuestion, Question, strays, written
 from agentguard.vocabulary import Assurance, Effect
 
 _STANDARD_INPUT = "-"
+
+# What is called otherwise on the command line than in a file of calls.
+_OPTIONS = {"args": "--arg", "at": "--now", "claims": "--claim"}
 
 
 def add_command(verbs: Any, shared: argparse.ArgumentParser) -> None:
@@ -38,24 +42,48 @@ def add_command(verbs: Any, shared: argparse.ArgumentParser) -> None:
     command.add_argument("--as", dest="actor", metavar="ID", help="who makes the call")
     command.add_argument("--for", dest="person", metavar="ID", help="whom it is made for")
     command.add_argument("--through", metavar="ID", action="append", help="agents between them")
-    command.add_argument("--tool", metavar="NAME")
+    command.add_argument("--tool", metavar="NAME", help="the tool that is called")
     command.add_argument(
-        "--arg", metavar="NAME=VALUE", action="append", help="an argument; JSON, or else text"
+        "--arg",
+        metavar="NAME=VALUE",
+        action="append",
+        help="an argument of it; JSON, or else text; again for each",
     )
-    command.add_argument("--args", metavar="JSON", help="all arguments")
-    command.add_argument("--definition", metavar="DIGEST", help="of the tool's definition")
-    command.add_argument("--resource", metavar="ID", action="append", help="what it is about")
-    command.add_argument("--provider", metavar="ID")
+    command.add_argument("--args", metavar="JSON", help="all arguments at once")
+    command.add_argument(
+        "--definition", metavar="DIGEST", help="of the tool's definition (default: the pinned one)"
+    )
+    command.add_argument(
+        "--resource", metavar="ID", action="append", help="an object that it is about"
+    )
+    command.add_argument("--provider", metavar="ID", help="whose model is called instead")
     command.add_argument("--operation", metavar="NAME", help="such as chat, or 'POST /files'")
-    command.add_argument("--model", metavar="NAME")
-    command.add_argument("--references", metavar="NAME", action="append")
-    command.add_argument("--environment", metavar="NAME")
-    command.add_argument("--assurance", choices=[each.value for each in Assurance])
+    command.add_argument("--model", metavar="NAME", help="which model")
     command.add_argument(
-        "--claim", metavar="HOLDER.NAME=VALUE", action="append", help="of person or actor"
+        "--references",
+        metavar="NAME",
+        action="append",
+        help="what the request makes the provider use or keep, such as url",
     )
-    command.add_argument("--spent", metavar="LIMIT=AMOUNT", action="append")
-    command.add_argument("--now", metavar="TIME", help="by default the time it is")
+    command.add_argument("--environment", metavar="NAME", help="where the call is made")
+    command.add_argument(
+        "--assurance",
+        choices=[each.value for each in Assurance],
+        help="how surely everybody is known (default: declared)",
+    )
+    command.add_argument(
+        "--claim",
+        metavar="HOLDER.NAME=VALUE",
+        action="append",
+        help="what is known of the person or the actor, such as person.customer=C-1",
+    )
+    command.add_argument(
+        "--spent",
+        metavar="LIMIT=AMOUNT",
+        action="append",
+        help="what the session has used up of a limit (default: nothing)",
+    )
+    command.add_argument("--now", metavar="TIME", help="when it is made (default: the time it is)")
     command.add_argument("--show-values", action="store_true", help="print the call's values, too")
     command.set_defaults(run=_explain)
 
@@ -65,7 +93,7 @@ def _explain(options: argparse.Namespace) -> int:
     policy = compile_policy(document)
     told: list[dict[str, Any]] = []
     worst = 0
-    for question in _questions(options):
+    for index, question in enumerate(_questions(options)):
         asked = question if question.now else replace(question, now=datetime.now(UTC))
         wrong = [f"{key}: {message}" for key, message in strays(document, asked)]
         try:
@@ -79,14 +107,15 @@ def _explain(options: argparse.Namespace) -> int:
                 {**plain_explanation(document, explanation), "asked": values, "not_declared": wrong}
             )
             continue
+        if index:
+            print()
         if options.show_values:
             print(visible(json.dumps(thaw(written(asked)), sort_keys=True, ensure_ascii=False)))
         for line in (
             *lines_of(document, explanation),
-            *(f"not declared    {each}" for each in wrong),
+            *(f"not declared   {each}" for each in wrong),
         ):
             print(visible(line))
-        print()
     if options.json:
         print_json(told if options.call else told[0])
     return worst
@@ -97,7 +126,7 @@ def _questions(options: argparse.Namespace) -> tuple[Question, ...]:
     from agentguard.config.cases import questions_in
 
     if options.call is None:
-        return questions_in(json.dumps(dict(_table(options))), "the options")
+        return _asked_by(options, questions_in)
     if any(True for _ in _table(options)):
         raise CommandFailed("--call holds the whole call; leave the other options out")
     if options.call == _STANDARD_INPUT:
@@ -108,6 +137,22 @@ def _questions(options: argparse.Namespace) -> tuple[Question, ...]:
         problem = f"{options.call} cannot be read ({type(error).__name__})"
         raise CommandFailed(problem) from None
     return questions_in(text, options.call)
+
+
+def _asked_by(
+    options: argparse.Namespace, read: Callable[[str, str], tuple[Question, ...]]
+) -> tuple[Question, ...]:
+    """Return the call that the options make; mistakes are told by option."""
+    try:
+        return read(json.dumps(dict(_table(options))), "the options")
+    except ConfigError as error:
+        problems = error.problems
+    told = []
+    for each in problems:
+        key, _, rest = each.key.partition(".")
+        place = f" ({rest})" if rest else ""
+        told.append(f"{_OPTIONS.get(key, f'--{key}')}{place} {each.message}")
+    raise CommandFailed("; ".join(told))
 
 
 def _table(options: argparse.Namespace) -> Iterator[tuple[str, Any]]:

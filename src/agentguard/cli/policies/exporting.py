@@ -18,7 +18,10 @@ POLICIES, SCHEMA, ENTITIES = "policy.cedar", "policy.cedarschema", "entities.jso
 def add_command(verbs: Any, shared: argparse.ArgumentParser) -> None:
     """Add ``policy export``."""
     command = verbs.add_parser(
-        "export", parents=[shared], help="write the policy in Cedar, with schema and entities"
+        "export",
+        parents=[shared],
+        help="write the policy in Cedar, with schema and entities",
+        epilog="exit codes: 0 exported, 2 the policy is wrong or nothing can be written",
     )
     command.add_argument("file", nargs="?", help="the policy file (default: --config)")
     command.add_argument("--to", choices=["cedar"], required=True, help="the language")

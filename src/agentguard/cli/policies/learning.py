@@ -50,7 +50,7 @@ def add_command(verbs: Any, shared: argparse.ArgumentParser) -> None:
         description="Proposes, for each agent and tool, a rule with the narrowest constraints"
         " that the recorded calls satisfy. It writes no file and applies nothing: what was usual"
         " is not yet what is right.",
-        epilog="exit codes: 0 rules are proposed, 1 none is",
+        epilog="exit codes: 0 rules are proposed, 1 none is, 2 it could not be done",
     )
     command.add_argument("--identity", metavar="ID", help="of this agent or service alone")
     add_since(command)

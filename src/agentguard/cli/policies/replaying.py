@@ -9,6 +9,7 @@ INVARIANT: a replay changes nothing, and its exit code is no approval
 """
 
 import argparse
+import json
 from typing import Any
 
 from agentguard.cli.output import print_json, visible
@@ -33,13 +34,13 @@ def add_command(verbs: Any, shared: argparse.ArgumentParser) -> None:
         description="Decides the calls that the policy of --config decided again, under a"
         " candidate, and tells whose decision changes. A passing replay is evidence about these"
         " calls, never an activation token.",
-        epilog="exit codes: 0 no decision changes, 1 one does, 3 none does but some calls could"
-        " not be decided again, or there are none",
+        epilog="exit codes: 0 no decision changes, 1 one does, 2 it could not be done, 3 none does"
+        " but some calls could not be decided again, or there are none",
     )
     command.add_argument("candidate", metavar="CANDIDATE", help="the other policy file")
     add_since(command)
     command.add_argument(
-        "--show-arguments", action="store_true", help="show the arguments of the examples"
+        "--show-values", action="store_true", help="print the arguments of the examples, too"
     )
     command.set_defaults(run=_replay)
 
@@ -82,7 +83,7 @@ def _plain_group(group: Group, options: argparse.Namespace) -> dict[str, Any]:
         "calls": group.calls,
         "persons": list(group.persons),
         "sessions": group.sessions,
-        "example": _plain_example(group.example, shown=options.show_arguments),
+        "example": _plain_example(group.example, shown=options.show_values),
     }
 
 
@@ -135,8 +136,8 @@ def _print_group(group: Group, options: argparse.Namespace) -> None:
     print(visible(f"    for       {_persons(group)}, in {group.sessions} sessions"))
     example = group.example
     names = ""
-    if options.show_arguments:
-        names = f" {plain_arguments(example)}"
+    if options.show_values:
+        names = f" {json.dumps(plain_arguments(example), sort_keys=True, ensure_ascii=False)}"
     elif isinstance(example.call, ToolCall):
         names = f" ({', '.join(sorted(example.call.resolved))})"
     when = example.at.strftime("%Y-%m-%dT%H:%M:%SZ")

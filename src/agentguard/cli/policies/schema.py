@@ -11,7 +11,10 @@ from agentguard.cli.output import print_json
 def add_command(verbs: Any, shared: argparse.ArgumentParser) -> None:
     """Add ``policy schema``."""
     command = verbs.add_parser(
-        "schema", parents=[shared], help="print the JSON Schema of policy files, for editors"
+        "schema",
+        parents=[shared],
+        help="print the JSON Schema of policy files, for editors",
+        epilog="exit codes: 0 printed, 2 called wrongly",
     )
     command.set_defaults(run=_schema)
 

@@ -24,12 +24,25 @@ from agentguard.wiring import now
 
 def add_command(verbs: Any, shared: argparse.ArgumentParser) -> None:
     """Add ``policy sign | verify``."""
-    sign = verbs.add_parser("sign", parents=[shared], help="sign a policy that you have reviewed")
+    sign = verbs.add_parser(
+        "sign",
+        parents=[shared],
+        help="sign a policy that you have reviewed",
+        epilog="exit codes: 0 signed, 2 the policy or the key cannot be used",
+    )
     sign.add_argument("file", nargs="?", help="the policy file (default: --config)")
-    sign.add_argument("--as", dest="signer", metavar="ID", help="your id, for the default key")
-    sign.add_argument("--key", metavar="FILE", help="your private key")
+    sign.add_argument(
+        "--as", dest="signer", metavar="ID", help="whose key it is, such as user:carol"
+    )
+    sign.add_argument("--key", metavar="FILE", help="your private key (default: that of --as)")
     sign.set_defaults(run=_sign)
-    verify = verbs.add_parser("verify", parents=[shared], help="check who signed a policy")
+    verify = verbs.add_parser(
+        "verify",
+        parents=[shared],
+        help="check who signed a policy",
+        epilog="exit codes: 0 a trusted key signed it, 1 none did, 2 the policy cannot be used or"
+        " no key is named",
+    )
     verify.add_argument("file", nargs="?", help="the policy file (default: --config)")
     verify.add_argument(
         "--trusted-key",
@@ -75,7 +88,7 @@ def _verify(options: argparse.Namespace) -> int:
     try:
         key = require_signature(path, policy, trusted)
     except ConfigError as refused:
-        problem = str(refused)
+        problem = "\n".join(map(str, refused.problems))
     if options.json:
         print_json({"policy": policy.digest, "signed": key is not None, "key": key})
     else:

@@ -6,11 +6,13 @@ It repeats nothing of the call beyond what the policy holds.
 """
 
 from collections.abc import Iterator
+from textwrap import wrap
 from typing import Any
 
 from agentguard.policy import PolicyDocument
 from agentguard.review.explaining import Explanation, Standing
 from agentguard.vocabulary import (
+    Action,
     AskApproval,
     ChargeLimits,
     Decision,
@@ -20,6 +22,7 @@ from agentguard.vocabulary import (
 )
 
 _INDENT = " " * 15
+_WIDTH = 80
 
 
 def lines_of(document: PolicyDocument, explanation: Explanation) -> Iterator[str]:
@@ -32,11 +35,18 @@ def lines_of(document: PolicyDocument, explanation: Explanation) -> Iterator[str
     if explanation.unlisted:
         yield f"{'reason':<14} reference: no rule lists {', '.join(explanation.unlisted)}"
     if decision.nearest is not None:
-        yield f"{'nearest':<14} {decision.nearest}"
+        near = decision.nearest
+        yield f"{'nearest':<14} {near.rule!r}: {near.constraint} {near.problem}"
     if decision.hint is not None:
         yield f"{'to allow it':<14} {decision.hint}"
     for name, text in _duties(document, decision):
-        yield f"{name:<14} {text}"
+        yield from wrap(
+            text,
+            _WIDTH,
+            initial_indent=f"{name:<14} ",
+            subsequent_indent=_INDENT,
+            break_on_hyphens=False,
+        )
     if decision.shadow is not None:
         would = "no rule" if decision.shadow.rule is None else f"rule {decision.shadow.rule!r}"
         yield f"{'in shadow':<14} {decision.shadow.effect.value} by {would}"
@@ -89,12 +99,19 @@ def _duties(document: PolicyDocument, decision: Decision) -> Iterator[tuple[str,
             counted = (f"{each.key} {each.amount} of {each.most}" for each in duty.charges)
             yield "limits", ", ".join(counted)
         elif isinstance(duty, HideClasses):
-            acts = sorted(f"{each.name}: {each.action.value}" for each in duty.classes.values())
-            yield "classes", ", ".join(acts)
+            yield "classes", "; ".join(_by_action(duty))
         elif isinstance(duty, WithoutTools):
             yield "without", f"{len(duty.pointers)} tools at the provider, which are not allowed"
         elif isinstance(duty, RecordBeforeDispatch):
             yield "recorded", "on disk before it happens"
+
+
+def _by_action(duty: HideClasses) -> Iterator[str]:
+    """Tell for each action the classes that it is done with."""
+    for action in Action:
+        names = sorted(each.name for each in duty.classes.values() if each.action is action)
+        if names:
+            yield f"{action.value} {', '.join(names)}"
 
 
 def _table(standings: tuple[Standing, ...]) -> Iterator[str]:
