@@ -22,8 +22,9 @@ from openai import OpenAI
 from agentguard import ApprovalPending, DeniedByPolicy, Guard
 from agentguard.deciders import CallAction, DecisionRequest, Effect, Verdict
 from agentguard.enforcement import consultation
+from agentguard.signing import new_key
 from agentguard.testing import LoopbackProvider, decider_problems, decision_request
-from agentguard.vocabulary import AuditEntry, EntryType, Reason
+from agentguard.vocabulary import AuditEntry, Boundary, EntryType, Reason
 
 CANARY = "canary.of.deciders@leak.example"
 TABLES = """
@@ -369,6 +370,89 @@ def test_model_calls_are_asked_about_without_their_content(
     request = scene.asked[0]
     assert (request.provider, request.model, request.operation) == ("loopback", "m", "chat")
     assert request.arguments == {}
+
+
+HOSTED = """
+[[tool]]
+name = "search"
+impact = "read_only"
+hosted = ["web_search"]
+
+[[rule]]
+id = "search"
+who = "agent:worker"
+tool = "search"
+then = "allow"
+"""
+
+
+@pytest.mark.parametrize("verdict", [ALLOWS, APPROVES, DENIES])
+def test_tools_that_run_at_the_provider_are_asked_about(
+    scene: Scene, provider: LoopbackProvider, verdict: Verdict
+) -> None:
+    """A decider that was named for such a tool was never asked, since nobody sees it run."""
+    tables = TABLES.replace('"act", "asked"', '"search"').replace(
+        "[[decider]]", f"{HOSTED}[[decider]]"
+    )
+    scene.path.write_text(scene.path.read_text() + tables, encoding="utf-8")
+    guard = scene.guard(lambda _: verdict)
+    with (
+        OpenAI(base_url=provider.base_url, api_key="not-a-key", max_retries=0) as plain,
+        guard.identity("agent:worker"),
+    ):
+        client = guard.wrap(plain)
+        client.responses.create(model="m", input="hi")
+        assert scene.asked == []
+        if verdict is ALLOWS:
+            client.responses.create(model="m", input="hi", tools=[{"type": "web_search"}])
+        else:
+            with pytest.raises(DeniedByPolicy, match="scripted"):
+                client.responses.create(model="m", input="hi", tools=[{"type": "web_search"}])
+    assert len(provider.journal) == (2 if verdict is ALLOWS else 1)
+    request = scene.asked[0]
+    assert (request.tool, request.boundary, request.arguments) == ("search", Boundary.TOOL, {})
+
+
+SECOND = """
+[approval.board]
+approvers = [{ id = "user:carol", key = "KEY" }, { id = "user:dan", key = "OTHER" }]
+need = 2
+decide_within = "1h"
+execute_within = "1h"
+"""
+
+
+@pytest.mark.parametrize(
+    ("tool", "first", "second", "profile"),
+    [
+        ("act", "leads", "board", "board"),
+        ("act", "board", "leads", "board"),
+        ("asked", None, "board", "board"),
+        ("asked", "board", None, "board"),
+        ("asked", None, None, "leads"),
+    ],
+)
+def test_of_those_who_ask_the_one_that_needs_more_people_is_heard(
+    scene: Scene,
+    approver_key: tuple[bytes, str],
+    tool: str,
+    first: str | None,
+    second: str | None,
+    profile: str,
+) -> None:
+    """What the rules or another decider ask for does not spare an approval that needs more."""
+    board = SECOND.replace("KEY", approver_key[1]).replace("OTHER", new_key()[1])
+    deciders = ""
+    for name, asks in (("scripted", first), ("second", second)):
+        line = "" if asks is None else f'approval = "{asks}"\n'
+        deciders += f'[[decider]]\nname = "{name}"\ntool = ["act", "asked"]\n{line}\n'
+    tables = TABLES[: TABLES.index("[[decider]]")] + board + deciders
+    scene.path.write_text(scene.path.read_text() + tables, encoding="utf-8")
+    points = next((scene.path.parent / "packages").rglob("entry_points.txt"))
+    points.write_text(POINTS + "second = scripted_deciders:Scripted\n")
+    with pytest.raises(ApprovalPending, match=f"profile '{profile}'"):
+        scene.act(scene.guard(lambda _: APPROVES), tool)
+    assert scene.ran == []
 
 
 class Engine:

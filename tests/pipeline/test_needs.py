@@ -66,6 +66,7 @@ def test_a_policy_that_needs_nothing_asks_for_nothing() -> None:
         secret_paths=(),
         deciders={},
         model_deciders=(),
+        hosted={},
     )
 
 

@@ -44,6 +44,7 @@ from agentguard.vocabulary import (
     RecordBeforeDispatch,
     ToolCall,
     Verdict,
+    WithoutTools,
 )
 
 Questions: TypeAlias = Generator[DecisionRequest, object, Effect]
@@ -98,17 +99,14 @@ def consult(
     Raises:
         DeniedByPolicy: one of them does not agree, or does not answer.
     """
-    needs, decision = progress.core.needs, progress.decision
-    tool = isinstance(call, ToolCall)
-    deciders = needs.deciders.get(call.target, ()) if tool else needs.model_deciders
-    if decision is None or not deciders:
+    decision = progress.decision
+    if decision is None:
         return
-    requests = tuple(_requests(progress, caller, call, circumstances, decision))
-    for decider in deciders:
+    for decider, requests in _questions(progress, caller, call, circumstances, decision):
         effect, problem = yield from _answered(decider, requests)
-        if effect is Effect.APPROVE and tool and decision.effect is Effect.ALLOW:
+        if effect is Effect.APPROVE and isinstance(call, ToolCall):
             decision = _asking(progress, decider, decision)
-        elif effect is Effect.APPROVE and not tool:
+        elif effect is Effect.APPROVE:
             effect, problem = Effect.DENY, "asks for approval, which model calls cannot"
         if effect is Effect.DENY:
             _refuse(progress, decider, problem)
@@ -134,9 +132,15 @@ def _refuse(progress: Progress, decider: DeciderSpec, problem: str) -> None:
 
 
 def _asking(progress: Progress, decider: DeciderSpec, decision: Decision) -> Decision:
-    """Return the decision as one that asks a person, by the profile of the decider's table."""
+    """Return the decision as one that asks a person, by the profile of the decider's table.
+
+    Where people are asked already, the profile with the larger need stays, as among rules.
+    """
     profiles = progress.core.policy.profiles
     profile = None if decider.approval is None else profiles.get(decider.approval)
+    asked = obligation(progress, AskApproval)
+    if asked is not None and (profile is None or profile.need <= profiles[asked.profile].need):
+        return decision
     if profile is None:
         progress.reason = Reason.DENIED_BY_DECIDER
         progress.notes["decider"] = decider.name
@@ -144,24 +148,74 @@ def _asking(progress: Progress, decider: DeciderSpec, decision: Decision) -> Dec
             f"decider {decider.name!r} asks for approval, and its table says of nobody whom to ask",
             remedy=f"name a profile: [[decider]] name = {decider.name!r}, approval = '...'",
         )
-    duties: list[Obligation] = [AskApproval(profile=profile.name)]
-    if not any(isinstance(each, RecordBeforeDispatch) for each in decision.obligations):
+    kept = [each for each in decision.obligations if not isinstance(each, AskApproval)]
+    duties: list[Obligation] = [*kept, AskApproval(profile=profile.name)]
+    if not any(isinstance(each, RecordBeforeDispatch) for each in kept):
         duties.append(RecordBeforeDispatch())
-    return replace(decision, effect=Effect.APPROVE, obligations=(*decision.obligations, *duties))
+    return replace(decision, effect=Effect.APPROVE, obligations=tuple(duties))
 
 
-def _requests(
+def _questions(
     progress: Progress,
     caller: Caller,
     call: Call,
     circumstances: Circumstances,
     decision: Decision,
-) -> Iterable[DecisionRequest]:
-    """Yield what each decider is asked about a call."""
+) -> Iterable[tuple[DeciderSpec, tuple[DecisionRequest, ...]]]:
+    """Yield each decider with what it is asked about a call."""
+    needs = progress.core.needs
+    if isinstance(call, ToolCall):
+        deciders = needs.deciders.get(call.tool, ())
+    else:
+        deciders = needs.model_deciders
+    hosted = _hosted(progress, call) if isinstance(call, ModelCall) else ()
+    if not deciders and not hosted:
+        return
+    plain = _plain(progress, caller, call, circumstances, decision)
+    requests = tuple(
+        _about_model(progress, call, plain)
+        if isinstance(call, ModelCall)
+        else _about_tool(progress, caller, call, circumstances, plain)
+    )
+    for decider in deciders:
+        yield decider, requests
+    for tool in hosted:
+        about = replace(
+            plain,
+            boundary=Boundary.TOOL,
+            tool=tool,
+            impact=progress.core.policy.tools[tool].impact,
+            operation="execute_tool",
+        )
+        for decider in needs.deciders[tool]:
+            yield decider, (about,)
+
+
+def _hosted(progress: Progress, call: ModelCall) -> tuple[str, ...]:
+    """Return the tools that stay in a request, would run at the provider, and have a decider.
+
+    The guard does not see them run, so whoever is asked about their calls is asked now, without
+    their definitions, which may hold keys of other services.
+    """
+    needs = progress.core.needs
+    without = obligation(progress, WithoutTools)
+    gone = frozenset[str]() if without is None else without.pointers
+    kept = (each.type for each in call.hosted_tools if each.pointer not in gone)
+    return tuple(dict.fromkeys(needs.hosted[name] for name in kept if name in needs.hosted))
+
+
+def _plain(
+    progress: Progress,
+    caller: Caller,
+    call: Call,
+    circumstances: Circumstances,
+    decision: Decision,
+) -> DecisionRequest:
+    """Return what every question about a call holds."""
     action = CallAction.CALL_UNATTENDED
     if obligation(progress, AskApproval) is not None:
         action = CallAction.CALL_WITH_APPROVAL
-    plain = DecisionRequest(
+    return DecisionRequest(
         call_id=call.id,
         action=action,
         subject=caller.chain.actor,
@@ -173,9 +227,16 @@ def _requests(
         policy=decision.policy,
         now=progress.core.now() if circumstances.now is None else circumstances.now,
     )
-    if isinstance(call, ModelCall):
-        yield from _about_model(progress, call, plain)
-        return
+
+
+def _about_tool(
+    progress: Progress,
+    caller: Caller,
+    call: ToolCall,
+    circumstances: Circumstances,
+    plain: DecisionRequest,
+) -> Iterable[DecisionRequest]:
+    """Yield a question about the actor, or about everybody where a call is about objects."""
     spec = progress.core.policy.tools[call.tool]
     about = replace(
         plain,

@@ -36,6 +36,7 @@ class Needs:
             of every tool's arguments is resolved, since it may lead there.
         deciders: of each tool the extra deciders that are asked about it.
         model_deciders: those that are asked about model calls.
+        hosted: by the provider's type the tools that run at a provider and have a decider.
     """
 
     limits: Mapping[str, tuple[str, ...]]
@@ -44,6 +45,7 @@ class Needs:
     secret_paths: tuple[str, ...]
     deciders: Mapping[str, tuple[DeciderSpec, ...]]
     model_deciders: tuple[DeciderSpec, ...]
+    hosted: Mapping[str, str]
 
     def limits_of(self, call: Call) -> tuple[str, ...]:
         """Return the keys of the limits that a call may be counted under."""
@@ -89,13 +91,22 @@ def needs_of(policy: Policy) -> Needs:
             limits.setdefault(tool, set()).update(rule.limits)
             if below:
                 roots.setdefault(tool, set()).update(below)
+    deciders = _deciders(document)
     return Needs(
         limits=_sorted(limits),
         model_limits=tuple(sorted(model_limits)),
         roots=_sorted(roots),
         secret_paths=tuple(sorted({p for each in document.secret_stores for p in each.paths})),
-        deciders=_deciders(document),
+        deciders=deciders,
         model_deciders=tuple(each for each in document.deciders if each.models),
+        hosted=MappingProxyType(
+            {
+                name: tool.name
+                for tool in document.tools
+                for name in tool.hosted
+                if tool.name in deciders
+            }
+        ),
     )
 
 

@@ -39,7 +39,7 @@ class DecisionRequest:
         tool: the tool's name in the policy; empty for a model call.
         impact: what the tool can do, None for a model call.
         arguments: of a tool, with placeholders turned back; empty for a model call, whose
-            content is not told.
+            content is not told, and for a tool that would run at the provider.
         resource_kind: what kind of object the tool acts on, such as ``order``; None where that
             is not checked.
         resources: the ids of the objects that the call is about.
