@@ -156,7 +156,7 @@ def test_an_erasure_that_lingers_is_written_down(
     config: Path, run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While somebody reads an old state the command fails, and the audit log has the erasure."""
-    monkeypatch.setattr("agentguard.stores.vault_sqlite.RETRY_SECONDS", 0.05)
+    monkeypatch.setattr("agentguard.stores.connections.RETRY_SECONDS", 0.05)
     keep(config, "conv-1", 0)
     vault = config.parent / "agentguard-vault.db"
     with closing(sqlite3.connect(vault, isolation_level=None)) as reader:

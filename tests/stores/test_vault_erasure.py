@@ -90,7 +90,7 @@ def test_an_erasure_that_others_hold_up_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While somebody reads an old state the log cannot be cleared, and nobody is told it was."""
-    monkeypatch.setattr("agentguard.stores.vault_sqlite.RETRY_SECONDS", 0.05)
+    monkeypatch.setattr("agentguard.stores.connections.RETRY_SECONDS", 0.05)
     vaults = opened(tmp_path / "vault.db")
     vaults.keep(vaults.place(CALLER), [value(1)])
     with closing(sqlite3.connect(tmp_path / "vault.db", isolation_level=None)) as reader:

@@ -14,6 +14,7 @@ import pytest
 
 from agentguard.audit import VerdictState, parse_entry, verify
 from agentguard.stores import Append, Head, SqliteStore, StoreFailure
+from agentguard.stores.sqlite import Written
 from agentguard.stores.writer import PROMISE_SECONDS, StreamWriter
 from agentguard.vocabulary import AuditEntry, EntryType, Position
 
@@ -31,9 +32,7 @@ class Disk(SqliteStore):
         self.free.set()
         self.batches: list[int] = []
 
-    def commit(
-        self, head: Head, batch: Sequence[Append]
-    ) -> tuple[Head, tuple[Position | None, ...]]:
+    def commit(self, head: Head, batch: Sequence[Append]) -> tuple[Head, tuple[Written, ...]]:
         """Commit, unless the disk fails."""
         assert self.free.wait(20)
         if self.failing:

@@ -11,7 +11,8 @@ INVARIANT: reading never makes a missing database and never changes the one that
 
 import os
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -68,6 +69,43 @@ def connect_writing(path: Path) -> sqlite3.Connection:
         connection.close()
         raise StoreFailure("the database cannot use a write-ahead log where it lies")
     return connection
+
+
+def connect_erasing(path: Path) -> sqlite3.Connection:
+    """Open an existing database for writing, with erased bytes overwritten, not only left."""
+    connection = connect_writing(path)
+    connection.execute("PRAGMA secure_delete = ON")
+    return connection
+
+
+def truncate_log(path: Path) -> bool:
+    """Take the pages that were erased out of the write-ahead log, too.
+
+    Returns:
+        whether they are gone; others that use the database hold them there.
+
+    Raises:
+        sqlite3.Error: the log cannot be reached.
+    """
+    with closing(connect_erasing(path)) as connection:
+        connection.execute(f"PRAGMA busy_timeout = {int(RETRY_SECONDS * 1000)}")
+        (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+    return not busy
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """Write all of what is done inside, or nothing of it."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            # What went wrong is told, not that undoing it failed as well.
+            with suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+        raise
 
 
 def connect_reading(path: Path) -> sqlite3.Connection:

@@ -11,15 +11,20 @@ INVARIANT: an erasure touches no audit entry, and what was erased is in no file 
 
 import heapq
 import sqlite3
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import closing, suppress
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from pathlib import Path
 
 from agentguard.audit import NotAnEntry, StoredEntry, parse_entry
-from agentguard.stores.connections import RETRY_SECONDS, connect_writing, failure, patiently
+from agentguard.stores.connections import (
+    connect_erasing,
+    failure,
+    patiently,
+    transaction,
+    truncate_log,
+)
 from agentguard.stores.failures import StillLogged
 from agentguard.stores.reading import PAGE, SqliteReader
 from agentguard.vocabulary import AuditEntry, EntryType, Outcome, Reason
@@ -176,8 +181,8 @@ class FactsStore(SqliteReader):
         statement = f"DELETE FROM decided_call WHERE {conditions}"  # noqa: S608 - no value in it
 
         def once() -> int:
-            with closing(_connected(self.path)) as connection:
-                return _committed(connection, lambda: connection.execute(statement, values))
+            with closing(connect_erasing(self.path)) as connection, transaction(connection):
+                return connection.execute(statement, values).rowcount
 
         try:
             gone = patiently(once)
@@ -190,39 +195,15 @@ class FactsStore(SqliteReader):
 
     def _truncate_log(self, gone: int) -> None:
         try:
-            with closing(_connected(self.path)) as connection:
-                connection.execute(f"PRAGMA busy_timeout = {int(RETRY_SECONDS * 1000)}")
-                (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            done, problem = truncate_log(self.path), ""
         except sqlite3.Error as error:
-            busy, problem = True, f" ({getattr(error, 'sqlite_errorname', 'unknown')})"
-        else:
-            problem = ""
-        if busy:
+            done, problem = False, f" ({getattr(error, 'sqlite_errorname', 'unknown')})"
+        if not done:
             raise StillLogged(
                 "the facts are erased, but others use the database, so that its log still holds"
                 f" them, sealed: erase again{problem}",
                 {_ERASED: gone},
             )
-
-
-def _connected(path: Path) -> sqlite3.Connection:
-    connection = connect_writing(path)
-    # Erased bytes are overwritten, not only left to be used again.
-    connection.execute("PRAGMA secure_delete = ON")
-    return connection
-
-
-def _committed(connection: sqlite3.Connection, work: Callable[[], sqlite3.Cursor]) -> int:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        gone = work().rowcount
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            with suppress(sqlite3.Error):
-                connection.execute("ROLLBACK")
-        raise
-    return gone
 
 
 def _conditions(selection: FactsSelection) -> tuple[str, list[str | int]]:

@@ -11,6 +11,7 @@ INVARIANT: a database of a newer schema, or of another program, is refused and n
 
 import sqlite3
 
+from agentguard.stores.connections import transaction
 from agentguard.stores.failures import StoreFailure
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -131,14 +132,8 @@ def migrate(connection: sqlite3.Connection) -> None:
     Raises:
         StoreFailure: the database is newer than this code, or not agentguard's.
     """
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with transaction(connection):
         for statements in MIGRATIONS[version_of(connection) :]:
             for statement in statements:
                 connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {CURRENT}")
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-        raise

@@ -28,6 +28,7 @@ from agentguard.stores.connections import (
     identity_of,
     make_file,
     patiently,
+    transaction,
 )
 from agentguard.stores.facts import SealedFacts, write_facts
 from agentguard.stores.failures import StoreFailure
@@ -177,17 +178,9 @@ class SqliteStore(SqliteReader):
 
     def _attempt(self, head: Head, batch: Sequence[Append]) -> tuple[Head, tuple[Written, ...]]:
         connection = self._opened()
-        connection.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(connection):
             _check_head(connection, head)
-            written = _write(connection, head, batch)
-            connection.execute("COMMIT")
-        except BaseException:
-            if connection.in_transaction:
-                with suppress(sqlite3.Error):
-                    connection.execute("ROLLBACK")
-            raise
-        return written
+            return _write(connection, head, batch)
 
     def _opened(self) -> sqlite3.Connection:
         if identity_of(self.path) != self._file:

@@ -12,17 +12,18 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
 from agentguard.stores.connections import (
-    RETRY_SECONDS,
-    connect_writing,
+    connect_erasing,
     failure,
     identity_of,
     make_file,
     patiently,
+    transaction,
+    truncate_log,
 )
 from agentguard.stores.failures import StillLogged, StoreFailure
 from agentguard.stores.forking import ForkGate
@@ -189,7 +190,7 @@ class SqliteVaultStore:
         def once() -> T:
             self._check_file()
             if self._reader is None:
-                self._reader = _connected(self.path)
+                self._reader = connect_erasing(self.path)
             return work(self._reader)
 
         with self._gate, self._reading:
@@ -203,8 +204,9 @@ class SqliteVaultStore:
         def once() -> T:
             self._check_file()
             if self._writer is None:
-                self._writer = _connected(self.path)
-            return _transaction(self._writer, work)
+                self._writer = connect_erasing(self.path)
+            with transaction(self._writer):
+                return work(self._writer)
 
         with self._gate, self._writing:
             try:
@@ -226,39 +228,15 @@ class SqliteVaultStore:
         )
         with self._gate:
             try:
-                with closing(_connected(self.path)) as connection:
-                    connection.execute(f"PRAGMA busy_timeout = {int(RETRY_SECONDS * 1000)}")
-                    (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+                if truncate_log(self.path):
+                    return
             except sqlite3.Error as error:
                 failed = failure("be cleared of what was erased", error)
-            else:
-                if not busy:
-                    return
         raise failed
 
     def _check_file(self) -> None:
         if identity_of(self.path) != self._file:
             raise StoreFailure("the vault's file was moved or replaced")
-
-
-def _connected(path: Path) -> sqlite3.Connection:
-    connection = connect_writing(path)
-    # Erased bytes are overwritten, not only left to be used again.
-    connection.execute("PRAGMA secure_delete = ON")
-    return connection
-
-
-def _transaction(connection: sqlite3.Connection, work: Callable[[sqlite3.Connection], T]) -> T:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        result = work(connection)
-        connection.execute("COMMIT")
-    except BaseException:
-        if connection.in_transaction:
-            with suppress(sqlite3.Error):
-                connection.execute("ROLLBACK")
-        raise
-    return result
 
 
 def _prepare(connection: sqlite3.Connection) -> None:
