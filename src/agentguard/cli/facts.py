@@ -13,9 +13,10 @@ import argparse
 from collections import Counter
 from typing import Any
 
+from agentguard.cli.erasures import chosen_by, write_down
 from agentguard.cli.output import CommandFailed, print_json, visible
 from agentguard.cli.recorded import WHEN, Records, moment, open_records
-from agentguard.stores import FactsSelection, Journal, SqliteStore, StillLogged, StoreFailure
+from agentguard.stores import FactsSelection, StillLogged
 from agentguard.vocabulary import AuditEntry, EntryType, ToolCall
 from agentguard.wiring import now
 
@@ -84,7 +85,9 @@ def _erase(options: argparse.Namespace) -> int:
         gone = records.store.erase(_selection(options, records))
     except StillLogged as failure:
         gone, problem = sum(failure.gone.values()), str(failure)
-    _write_down(records, by, gone)
+    details = {"by": by, "calls": str(gone)}
+    entry = AuditEntry(type=EntryType.FACTS_ERASED, at=now(), details=details)
+    write_down(records.deployment, entry, create=False)
     if problem is not None:
         raise CommandFailed(problem)
     if options.json:
@@ -102,7 +105,7 @@ def _chosen(options: argparse.Namespace) -> str:
         "age": options.before is not None,
         "all": options.all,
     }
-    by = " and ".join(name for name, wanted in chosen.items() if wanted)
+    by = chosen_by(chosen)
     if not by:
         raise CommandFailed("say what to erase: --session, --person, --before or --all")
     if options.all and by != "all":
@@ -123,22 +126,3 @@ def _selection(options: argparse.Namespace, records: Records) -> FactsSelection:
         person=options.person,
         before=moment(options.before, "--before"),
     )
-
-
-def _write_down(records: Records, by: str, gone: int) -> None:
-    """Write the audit entry that says what was erased."""
-    problem = None
-    try:
-        store = SqliteStore(records.deployment.store, create=False)
-        journal = Journal(store, now)
-        try:
-            details = {"by": by, "calls": str(gone)}
-            entry = AuditEntry(type=EntryType.FACTS_ERASED, at=now(), details=details)
-            journal.append(entry, durable=True)
-        finally:
-            journal.close()
-            store.close()
-    except StoreFailure as failure:
-        problem = f"erased, but not written into the audit log: {failure}"
-    if problem is not None:
-        raise CommandFailed(problem)

@@ -18,10 +18,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from agentguard.cli.erasures import chosen_by, write_down
 from agentguard.cli.output import CommandFailed, print_json, visible
 from agentguard.config import Deployment, load_vault
 from agentguard.config.durations import EXPECTED, duration
-from agentguard.stores import Journal, SqliteStore, StillLogged, StoreFailure, VaultKeeper
+from agentguard.stores import StillLogged, VaultKeeper
 from agentguard.vocabulary import AuditEntry, EntryType
 from agentguard.wiring import now, vault_keeper
 
@@ -81,7 +82,7 @@ def _erase(options: argparse.Namespace) -> int:
         "expiry": options.expired,
         "value": options.value_from_stdin,
     }
-    by = " and ".join(name for name, wanted in chosen.items() if wanted)
+    by = chosen_by(chosen)
     if not by:
         raise CommandFailed("say what to erase: --session, --tenant, --older-than, --expired")
     if options.value_from_stdin and by != "value":
@@ -94,7 +95,8 @@ def _erase(options: argparse.Namespace) -> int:
             gone = _erased(options, keeper, tenant)
         except StillLogged as failure:
             gone, problem = failure.gone, str(failure)
-        _write_down(deployment, by, gone)
+        entry = AuditEntry(type=EntryType.VAULT_ERASED, at=now(), classes=gone, details={"by": by})
+        write_down(deployment, entry)
     if problem is not None:
         raise CommandFailed(problem)
     if options.json:
@@ -142,26 +144,6 @@ def _opened(options: argparse.Namespace) -> Iterator[tuple[VaultKeeper, Deployme
         yield keeper, deployment, vault.tenant
     finally:
         keeper.close()
-
-
-def _write_down(deployment: Deployment, by: str, gone: Mapping[str, int]) -> None:
-    """Write the audit entry that says what was erased."""
-    problem = None
-    try:
-        store = SqliteStore(deployment.store)
-        journal = Journal(store, now)
-        try:
-            entry = AuditEntry(
-                type=EntryType.VAULT_ERASED, at=now(), classes=gone, details={"by": by}
-            )
-            journal.append(entry, durable=True)
-        finally:
-            journal.close()
-            store.close()
-    except StoreFailure as failure:
-        problem = f"erased, but not written into the audit log: {failure}"
-    if problem is not None:
-        raise CommandFailed(problem)
 
 
 def _instant(seconds: int) -> str:
