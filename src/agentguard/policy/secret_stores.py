@@ -10,7 +10,6 @@ INVARIANT: no spelling of a place that is decoded, folded or resolved on the way
 (tests/attacks/test_secret_stores.py).
 """
 
-import ipaddress
 import posixpath
 import re
 import unicodedata
@@ -18,7 +17,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from urllib.parse import unquote
 
-from agentguard.canonical import Frozen
+from agentguard.canonical import Frozen, texts_in
+from agentguard.policy.constraints.addresses import Address, loose_address, meant_by
 from agentguard.policy.document import SecretStoreSpec
 from agentguard.vocabulary import Call, Reference, ToolCall
 
@@ -27,17 +27,23 @@ _MOST_ROUNDS = 3
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})")
 _NAME = re.compile(r"[a-z0-9_.-]+")
 _BRACKETED = re.compile(r"\[([0-9a-f:.%]+)\]")
-_NUMBER = re.compile(r"0x[0-9a-f]+|[0-9]+")
 _BETWEEN_WORDS = re.compile(r"[\s\"'`;|&<>()=,:{}$!@#]+")
 _SEPARATORS = re.compile(r"[/\\]+")
 _WILD = re.compile(r"[*?\[]")
 _ROOT_OF_A_PROCESS = re.compile(r"/proc/[^/]+(?:/task/[^/]+)?/root(?=/)")
 _HOME = re.compile(r"^(?:/(?:home|users)/[^/]+(?=/|$)|/root(?=/|$)|~[^/]*(?=/|$)|home(?=/))")
+# Some clients drop these wherever they stand in an address, as browsers do.
+_DROPPED = re.compile(r"[\t\r\n]")
+_OPTION = re.compile(r"-{1,2}[a-z](?=[/~\\])")
+_FILE_URL = re.compile(r"file:[/\\]{2}[^/\\\s]*([/\\][^\s\"'<>]*)", re.IGNORECASE)
+# Services that answer for every address that is written into a name, such as 127.0.0.1.nip.io.
+_ADDRESS_IN_NAME = re.compile(
+    r"(?:[0-9]{1,3}[.-]){3}[0-9]{1,3}|(?<![0-9a-z])[0-9a-f]{8}(?![0-9a-z])"
+)
+_LONGEST_PATH = 4096
 _HOME_VARIABLE = re.compile(r"\$(?:home\b|\{home\})|%userprofile%")
 # Full stops of other scripts, which names of hosts are split at, too.
 _DOTS = str.maketrans(dict.fromkeys("\u3002\uff0e\uff61", "."))
-_IPV4_PARTS = 4
-_IPV4_BITS = 32
 
 
 class SecretStores:
@@ -81,13 +87,14 @@ class SecretStores:
         """
         if not self._places:
             return None
-        for text in _texts(value):
+        for text in texts_in(value):
             readings = [*_readings(text)]
-            led = None if paths is None else paths.get(text)
+            led = () if paths is None else filter(None, map(paths.get, as_opened(text)))
+            real = tuple(led)
             for name, place in self._places:
                 if any(map(place.is_named_in, readings)):
                     return name
-                if led is not None and paths is not None and place.really_holds(led, paths):
+                if paths is not None and any(place.really_holds(each, paths) for each in real):
                     return name
         return None
 
@@ -99,13 +106,24 @@ class SecretStores:
         """
         if not self._places:
             return None
-        for text in _texts(value):
+        for text in texts_in(value):
             word = text.strip()
             if ":" in word and not any(map(str.isspace, word)):
                 named = self.named_in(word)
                 if named is not None:
                     return named
         return None
+
+
+def as_opened(text: str) -> tuple[str, ...]:
+    """Return the paths as which a program may open a text: as it is, and as it is usually read."""
+    bare = text.strip()
+    address = _FILE_URL.fullmatch(bare)
+    plain = bare if address is None else address[1]
+    if len(plain) > _LONGEST_PATH:  # what is doubled or stays in place is left out by some
+        root = "/" if plain.startswith("/") else ""
+        plain = root + "/".join(each for each in plain.split("/") if each not in {"", "."})
+    return tuple(dict.fromkeys((text, bare, plain, unquote(plain, errors="replace"))))
 
 
 class _Place:
@@ -118,7 +136,7 @@ class _Place:
         self._hosts = frozenset(host for host in hosts if not host.startswith("*."))
         self._below = tuple(host[1:] for host in hosts if host.startswith("*."))
         self._addresses = tuple(address.casefold() for address in store.addresses)
-        self._numbers = frozenset(filter(None, map(_ip, hosts)))
+        self._numbers = frozenset(filter(None, map(_address, hosts)))
 
     def is_named_in(self, reading: str) -> bool:
         """Say whether a folded text names this store."""
@@ -131,7 +149,7 @@ class _Place:
     def _is_host(self, name: str) -> bool:
         if name in self._hosts or name.endswith(self._below):
             return True
-        return bool(self._numbers) and _ip(name) in self._numbers
+        return bool(self._numbers) and not self._numbers.isdisjoint(_addresses_of(name))
 
     def holds(self, path: str) -> bool:
         """Say whether a path leads to this store or into it."""
@@ -154,18 +172,6 @@ def _is_component(given: str, wanted: str) -> bool:
     return given == wanted or (_WILD.search(given) is not None and fnmatchcase(wanted, given))
 
 
-def _texts(value: Frozen) -> Iterator[str]:
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            yield key
-            yield from _texts(item)
-    elif isinstance(value, tuple):
-        for item in value:
-            yield from _texts(item)
-
-
 def _readings(text: str) -> Iterator[str]:
     """Yield a text folded, and again each time that undoing an escape changes it."""
     seen: set[str] = set()
@@ -175,6 +181,10 @@ def _readings(text: str) -> Iterator[str]:
             return
         seen.add(folded)
         yield folded
+        joined = _DROPPED.sub("", folded)
+        if joined not in seen:
+            seen.add(joined)
+            yield joined
         text = _ESCAPED.sub(_unescaped, unquote(text, errors="replace"))
 
 
@@ -198,46 +208,31 @@ def _hosts(reading: str) -> Iterator[str]:
         yield reading.strip()
 
 
-def _ip(name: str) -> str | None:
-    """Return the one spelling of an IP address, in whatever notation it is given."""
-    number = _ipv4(name)
-    try:
-        found = ipaddress.ip_address(name.partition("%")[0] if number is None else number)
-    except ValueError:
-        return None
-    mapped = found.ipv4_mapped if isinstance(found, ipaddress.IPv6Address) else None
-    return str(mapped or found)
+def _addresses_of(name: str) -> Iterator[Address | None]:
+    """Yield the address that a name is, and those that services would answer for it with."""
+    yield _address(name)
+    for found in _ADDRESS_IN_NAME.finditer(name):
+        written = found[0].replace("-", ".")
+        yield _address(written if "." in written else f"0x{written}")
 
 
-def _ipv4(name: str) -> int | None:
-    """Read an address as ``inet_aton`` does: one to four numbers, octal and hexadecimal too."""
-    parts = name.split(".")
-    if len(parts) > _IPV4_PARTS or not all(map(_NUMBER.fullmatch, parts)):
-        return None
-    numbers = [_number(part) for part in parts]
-    last = _IPV4_BITS - 8 * (len(parts) - 1)
-    if None in numbers or any(each > 255 for each in numbers[:-1] if each is not None):  # noqa: PLR2004 - a byte
-        return None
-    total = 0
-    for index, each in enumerate(numbers[:-1]):
-        total |= (each or 0) << (24 - 8 * index)
-    return total | (numbers[-1] or 0) if (numbers[-1] or 0) < 1 << last else None
-
-
-def _number(part: str) -> int | None:
-    base = 16 if part.startswith("0x") else 8 if part.startswith("0") and part != "0" else 10
-    try:
-        return int(part, base)
-    except ValueError:
-        return None
+def _address(name: str) -> Address | None:
+    """Return where an IP address leads, in whatever notation it is given."""
+    address = loose_address(name)
+    return None if address is None else meant_by(address)
 
 
 def _words(reading: str) -> Iterator[str]:
     reading = _HOME_VARIABLE.sub("~", reading)
     yield reading
+    for found in _FILE_URL.finditer(reading):
+        yield found[1]
     for word in _BETWEEN_WORDS.split(reading):
         if "/" in word or "\\" in word:
             yield word
+            bare = _OPTION.sub("", word.strip("[]"), count=1)
+            if bare != word:
+                yield bare
 
 
 def _components(path: str) -> tuple[str, ...]:

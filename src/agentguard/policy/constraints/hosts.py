@@ -9,11 +9,11 @@ INVARIANT: a host that is not plainly another one is not ruled out
 (tests/attacks/test_host_constraints.py).
 """
 
-import ipaddress
 import re
 from dataclasses import dataclass, field
 
 from agentguard.canonical import Frozen
+from agentguard.policy.constraints.addresses import Address, meant_by, plain_address
 from agentguard.policy.constraints.grounds import Plain, derive, listed
 
 _LABEL = r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?"
@@ -26,8 +26,6 @@ _ADDRESS_IN_NAME = re.compile(
     r"(?:[0-9]{1,3}[.-]){3}[0-9]{1,3}|(?<![0-9a-z])[0-9a-f]{8}(?![0-9a-z])"
 )
 _BELOW = "*."
-
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 def plain_name(text: str) -> str | None:
@@ -43,20 +41,6 @@ def plain_name(text: str) -> str | None:
     if _NUMERIC.fullmatch(labels[-1]) or any(each.startswith("xn--") for each in labels):
         return None
     return name
-
-
-def plain_address(text: str) -> Address | None:
-    """Return the address that a text is in its one usual form, with or without brackets."""
-    bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
-    if "%" in bare:
-        return None
-    try:
-        address = ipaddress.ip_address(bare)
-    except ValueError:
-        return None
-    if isinstance(address, ipaddress.IPv4Address):
-        return address if text == str(address) else None
-    return address if bare.lower() == str(address) else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,25 +161,9 @@ def _is_loopback(host: str) -> bool:
     address = plain_address(host)
     if address is None:
         return _LOOPBACK_NAMES.fullmatch(host.lower().removesuffix(".")) is not None
-    inner = _inner(address)
+    inner = meant_by(address)
     return inner.is_loopback or inner.is_unspecified
 
 
 def _same(one: Address, other: Address) -> bool:
-    return _inner(one) == _inner(other)
-
-
-_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-_COMPATIBLE = ipaddress.IPv6Network("::/96")
-
-
-def _inner(address: Address) -> Address:
-    """Return the address of IPv4 that one of IPv6 stands for, or else the address itself."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return address
-    inner = address.ipv4_mapped or address.sixtofour
-    if inner is None and address.teredo is not None:
-        inner = address.teredo[1]
-    if inner is None and (address in _NAT64 or address in _COMPATIBLE) and int(address) > 1:
-        inner = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return inner or address
+    return meant_by(one) == meant_by(other)

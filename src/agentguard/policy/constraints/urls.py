@@ -18,8 +18,9 @@ from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
 from agentguard.canonical import Frozen
+from agentguard.policy.constraints.addresses import plain_address
 from agentguard.policy.constraints.grounds import Plain, derive, listed
-from agentguard.policy.constraints.hosts import HostIn, plain_address, plain_name
+from agentguard.policy.constraints.hosts import HostIn, plain_name
 
 DEFAULT_PORTS: Mapping[str, int] = MappingProxyType(
     {"https": 443, "http": 80, "wss": 443, "ws": 80, "ftps": 990, "ftp": 21, "sftp": 22}
