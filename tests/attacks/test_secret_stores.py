@@ -12,6 +12,7 @@ from openai import OpenAI
 from agentguard import ConfigError, DeniedByPolicy, Guard
 from agentguard.canonical import freeze
 from agentguard.config import load_document
+from agentguard.enforcement.resolving import resolve_paths
 from agentguard.policy.document import SecretStoreSpec
 from agentguard.policy.secret_stores import SecretStores
 from agentguard.testing import LoopbackProvider
@@ -65,6 +66,14 @@ HOSTS = [
     "vault://app/database",
     "VAULT://app/database",
     "see arn:aws:secretsmanager:eu-west-1:123:secret:x",
+    # Python and browsers drop these wherever they stand in an address.
+    "https://vau\nlt.corp.example/",
+    "https://vau\tlt.corp.example/",
+    "va\r\nult://app/database",
+    # Names that such services answer for with the address in them.
+    "http://169.254.169.254.nip.io/latest/",
+    "http://169-254-169-254.sslip.io/latest/",
+    "http://a9fea9fe.nip.io/latest/",
 ]
 PATHS = [
     "/run/secrets",
@@ -94,6 +103,14 @@ PATHS = [
     "${HOME}/.aws/credentials",
     "/srv/keys/master.key",
     "/run/sec\u200brets/x",
+    "/run/sec\nrets/x",
+    "/run/secrets\0.png",
+    "/run/secrets%00.png",
+    "file://localhost/run/secrets/x",
+    "FILE://somewhere/run/secrets/x",
+    "read file://localhost/run/secrets/x, please",
+    "-f/run/secrets/x",
+    "[/run/secrets/x]",
 ]
 HARMLESS = [
     "",
@@ -146,6 +163,18 @@ def test_a_link_into_a_store_counts() -> None:
     resolved = {"/srv/reports/link": "/run/secrets/database", "/srv/reports/lost": None}
     assert STORES.named_in("/srv/reports/link", resolved) == "files"
     assert STORES.named_in("/srv/reports/lost", resolved) is None
+
+
+def test_a_store_below_the_home_folder_of_a_service_is_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service's home folder may lie anywhere; what is named with a tilde lies below that."""
+    folder = tmp_path / ".aws"
+    folder.mkdir()
+    (folder / "credentials").touch()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    text = str(folder / "credentials")
+    assert STORES.named_in(text, resolve_paths([text, "~/.aws"])) == "files"
 
 
 def test_content_may_talk_about_a_store() -> None:
@@ -241,6 +270,34 @@ def test_no_rule_lets_a_tool_reach_a_store(stores_guard: Guard, tmp_path: Path) 
             with pytest.raises(DeniedByPolicy, match="place of secrets") as denied:
                 fetch(url)
             assert url not in str(denied.value)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "{link}",
+        " {link}\n",
+        "file://{link}",
+        "file://localhost{link}",
+        "{odd}",
+        "{long}",
+        "~/harmless",
+    ],
+)
+def test_a_link_into_a_store_counts_however_it_is_written(
+    stores_guard: Guard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: str
+) -> None:
+    """What a program takes off a text before it opens it does not lead past a store."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    link = f"{tmp_path}/harmless"
+    odd, long = f"{tmp_path}/h%61rmless", f"{tmp_path}{'/.' * 2500}/harmless"
+
+    @stores_guard.tool
+    def fetch(url: str) -> str:
+        return url
+
+    with stores_guard.identity("agent:a"), pytest.raises(DeniedByPolicy, match="place of secrets"):
+        fetch(written.format(link=link, odd=odd, long=long))
 
 
 def test_a_store_behind_a_link_is_recognised(tmp_path: Path) -> None:

@@ -23,10 +23,12 @@ def _resolved(text: str) -> str | None:
     if not text:
         return None
     try:
+        # Shells begin such a path at a home folder; rules let nobody have one.
+        text = str(Path(text).expanduser()) if text.startswith("~") else text
         return os.path.realpath(text, strict=True)
     except FileNotFoundError:
         return _to_be_made(text)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RuntimeError):
         return None
 
 

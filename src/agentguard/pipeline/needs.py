@@ -16,6 +16,7 @@ from agentguard.canonical import texts_in
 from agentguard.policy import DeciderSpec, Policy, PolicyDocument, RuleSpec
 from agentguard.policy.constraints import roots_in
 from agentguard.policy.limits import key_of_limit
+from agentguard.policy.secret_stores import as_opened
 from agentguard.policy.targets import finding_tools, tools_named
 from agentguard.vocabulary import Call, ToolCall
 
@@ -67,10 +68,12 @@ class Needs:
         if not folders:
             return folders
         texts = (*texts_in(call.resolved), *resources)
+        if not self.secret_paths:
+            return folders.union(
+                text for text in texts if text.startswith("/") and _may_be_path(text)
+            )
         return folders.union(
-            text
-            for text in texts
-            if (self.secret_paths or text.startswith("/")) and _may_be_path(text)
+            path for text in texts for path in as_opened(text) if _may_be_path(path)
         )
 
 

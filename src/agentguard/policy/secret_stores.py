@@ -27,7 +27,7 @@ _MOST_ROUNDS = 3
 _ESCAPED = re.compile(r"\\u([0-9a-fA-F]{4})|\\x([0-9a-fA-F]{2})")
 _NAME = re.compile(r"[a-z0-9_.-]+")
 _BRACKETED = re.compile(r"\[([0-9a-f:.%]+)\]")
-_BETWEEN_WORDS = re.compile(r"[\s\"'`;|&<>()=,:{}$!@#]+")
+_BETWEEN_WORDS = re.compile(r"[\s\0\"'`;|&<>()=,:{}$!@#]+")
 _SEPARATORS = re.compile(r"[/\\]+")
 _WILD = re.compile(r"[*?\[]")
 _ROOT_OF_A_PROCESS = re.compile(r"/proc/[^/]+(?:/task/[^/]+)?/root(?=/)")
