@@ -11,13 +11,14 @@ force as it is (tests/attacks/test_reloading.py).
 """
 
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from agentguard.config import Settings, load, signature_path
+from agentguard.config import Settings, load, signature_path, trusted_keys
 from agentguard.errors import AgentGuardError, ConfigError, GuardFailure, Problem
 from agentguard.integrations.functions import require_hooks
 from agentguard.stores import StoreFailure, watch
@@ -66,7 +67,9 @@ class Reloading:
     ) -> None:
         self._parts = parts
         self._settings = settings
-        self._trusted = None if trusted is None else tuple(trusted)
+        # Those of the environment, too, are asked for as long as the guard lives: programs clear it.
+        keys = trusted_keys(None, os.environ) if trusted is None else trusted
+        self._trusted = None if keys is None else tuple(keys)
         self._environment = environment
         self._one_at_a_time = threading.Lock()
         policy = settings.policy

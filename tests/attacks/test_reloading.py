@@ -193,6 +193,22 @@ def test_an_unsigned_version_changes_nothing(path: Path, tmp_path: Path) -> None
     assert entries(path)[-1].details["signed_by"] == key
 
 
+def test_signatures_are_asked_for_as_long_as_the_guard_lives(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that clears its environment does not load what nobody signed from then on."""
+    pem, key = new_key()
+    path.with_name("agentguard.toml.sig").write_text(
+        signature_envelope("reloaded", _digest(path), now(), pem)
+    )
+    monkeypatch.setenv("AGENTGUARD_TRUSTED_KEYS", key)
+    with Guard.from_file(path) as guard:
+        monkeypatch.delenv("AGENTGUARD_TRUSTED_KEYS")
+        rewrite(path, "[1, 100]", "[1, 1000]")
+        with pytest.raises(ConfigError, match="changed since it was signed"):
+            guard.reload()
+
+
 def _digest(path: Path) -> str:
     from agentguard.config import load_policy
 
