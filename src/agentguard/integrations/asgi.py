@@ -64,19 +64,26 @@ class IdentityMiddleware:
             actor: who acts here for the subject of a token, such as ``agent:support``; it stands
                 behind whoever acts in the token. If None, the token alone says who acts.
             issuer: the only issuer of the policy whose tokens count; any if None.
-            exempt: exact paths that are served without a token, and bound to nobody, so that
-                every guarded call of theirs is refused.
+            exempt: exact paths that are served without a token. They are bound to nobody, so that
+                every guarded call of theirs is refused, unless the server itself was started
+                inside an identity block: start it outside.
             session: names the session of a request by its scope; if it is None or gives None,
                 each request has one of its own. Sessions of different principals stay apart
                 whatever it says.
             environment: the environment of the policy; the guard's own if None.
             refused: told why, for each request that is turned away, since the answer is not.
+
+        Raises:
+            ValueError: what is exempt is no list of paths.
         """
+        paths = frozenset(exempt)
+        if isinstance(exempt, str) or not all(each.startswith("/") for each in paths):
+            raise ValueError("exempt must list whole paths, such as ('/health',)")
         self._app = app
         self._guard = guard
         self._actor = actor
         self._issuer = issuer
-        self._exempt = frozenset(exempt)
+        self._exempt = paths
         self._session = session
         self._environment = environment
         self._refused = refused
