@@ -40,7 +40,8 @@ MISTAKES = (
     ('few = "1.50"', "few = -1", "case[0].spent.few"),
     ('few = "1.50"', "few = 1.5", "case[0].spent.few"),
     ("at = 2026-12-01", 'at = "soon"', "case[0].at"),
-    ("amount = 5", "amount = 2026-12-01", "case[0].args"),
+    ("amount = 5", "amount = 2026-12-01", "case[0].args.amount"),
+    ("amount = 5", "amount = [[], { a = 12:00:00 }]", "case[0].args.amount[1].a"),
 )
 
 

@@ -120,11 +120,11 @@ def test_a_decider_that_is_not_there_or_not_one_refuses_the_guard(
 @pytest.mark.parametrize(
     ("table", "key", "message"),
     [
-        ('name = "yes"\ntool = ["shwo"]', "decider[0].tool[0]", "'shwo' is no tool"),
-        ('name = "yes"\ntool = ["x*"]', "decider[0].tool[0]", "'x*' is no tool"),
-        ('name = "yes"\ntool = ["group:g"]', "decider[0].tool[0]", "'group:g' is no tool"),
+        ('name = "yes"\ntool = ["shwo"]', "decider[0].tool", "'shwo' is not declared"),
+        ('name = "yes"\ntool = ["x*"]', "decider[0].tool", "no declared tool fits 'x*'"),
+        ('name = "yes"\ntool = ["group:g"]', "decider[0].tool", "is not declared in [tool_groups]"),
         ('name = "yes"\napproval = "leads"', "decider[0].approval", "[approval.leads]"),
-        ('name = "yes"\n[[decider]]\nname = "yes"', "decider[1].name", "named twice"),
+        ('name = "yes"\n[[decider]]\nname = "yes"', "decider[1].name", "declared twice"),
         ("models = true", "decider[0].name", "is needed"),
     ],
 )

@@ -53,6 +53,8 @@ _OWNERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
 )
 T = TypeVar("T")
 
+# Whoever writes constraints deeper is told so before the interpreter gives up.
+_DEEPEST = 64
 _BOTH_ENDS = "must be [lowest, highest]: both ends are needed"
 
 
@@ -92,6 +94,9 @@ def _may_be_missing(table: ArgumentTable | None) -> bool:
 
 def _table(value: object, path: Path, tell: Tell) -> ArgumentTable | None:
     """Return a table, or None and tell if it was probably meant as a name with dots."""
+    if len(path) > _DEEPEST:
+        tell(path, "constraints stand too deep in one another: end here with 'any'")
+        return None
     if (
         isinstance(value, Mapping)
         and value.keys().isdisjoint(ArgumentTable.kinds)

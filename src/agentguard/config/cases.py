@@ -16,16 +16,17 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal, InvalidOperation
 from pathlib import Path as FilePath
-from types import MappingProxyType
-from typing import Annotated, Any, ClassVar, cast
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
-from agentguard.canonical import Frozen, NotCanonical, freeze
+from agentguard.canonical import Frozen
 from agentguard.config.document import Name, OneOrMany, Table, Tell, read_table
-from agentguard.config.load import parsed
+from agentguard.config.identities import frozen_table
 from agentguard.config.positions import Positions
+from agentguard.config.reading import VERSION
 from agentguard.config.report import Report
+from agentguard.config.toml_files import parsed
 from agentguard.errors import ConfigError, Problem
 from agentguard.policy import Path, PolicyDocument
 from agentguard.review.cases import Expectation
@@ -136,6 +137,8 @@ def load_cases(path: str | os.PathLike[str]) -> Cases:
     listed = file.case if isinstance(file.case, list) else []
     if not listed:
         report.add(("case",), "must be written as [[case]] tables, and there must be one")
+    if file.version not in {None, VERSION}:
+        report.add(("version",), f"must be {VERSION}")
     expectations: list[Expectation] = []
     for index, value in enumerate(listed):
         place: Path = ("case", index)
@@ -165,12 +168,12 @@ def questions_in(text: str, source: str) -> tuple[Question, ...]:
     Raises:
         ConfigError: the text asks about no call; it lists every problem.
     """
-    try:
-        value = json.loads(text, object_pairs_hook=_without_doubles)
-    except (ValueError, RecursionError):
-        message = "is not JSON, or holds a key twice"
-        raise ConfigError([Problem(file=source, key="", line=None, message=message)]) from None
-    report = Report(source, Positions(""))
+    value, problem, line = _of_json(text)
+    if problem:
+        raise ConfigError([Problem(file=source, key="", line=line, message=problem)])
+    report = Report(source, Positions(text, is_json=True))
+    if value == []:
+        report.add((), "holds no call: write one as an object, or several in a list")
     found = []
     for index, each in enumerate(value if isinstance(value, list) else [value]):
         place: Path = (index,) if isinstance(value, list) else ()
@@ -182,10 +185,33 @@ def questions_in(text: str, source: str) -> tuple[Question, ...]:
     return tuple(found)
 
 
+def _of_json(text: str) -> tuple[object, str, int | None]:
+    """Return what a text means, or what is wrong with it, and on which line."""
+    # The errors hold the text: they end here.
+    try:
+        return json.loads(text, object_pairs_hook=_without_doubles), "", None
+    except json.JSONDecodeError as error:
+        return None, "is not JSON from here on", error.lineno
+    except _Doubled as doubled:
+        return None, f"holds the key {doubled.key!r} twice in one object", None
+    except (ValueError, RecursionError):
+        return None, "holds a number or a nesting that is too large", None
+
+
+class _Doubled(Exception):
+    """An object names a key twice; two readers would take different values."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__()
+        self.key = key
+
+
 def _without_doubles(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    table = dict(pairs)
-    if len(table) != len(pairs):
-        raise ValueError("a key stands twice")
+    table: dict[str, object] = {}
+    for key, value in pairs:
+        if key in table:
+            raise _Doubled(key)
+        table[key] = value
     return table
 
 
@@ -201,7 +227,7 @@ def _question(table: QuestionTable, path: Path, tell: Tell) -> Question:
         person=table.person,
         through=tuple(table.through or ()),
         tool=table.tool if table.tool or table.provider else "",
-        arguments=_frozen_table(table.args, (*path, "args"), tell),
+        arguments=frozen_table(table.args or {}, (*path, "args"), tell),
         definition=table.definition,
         provider=table.provider,
         operation=table.operation or "chat",
@@ -211,7 +237,7 @@ def _question(table: QuestionTable, path: Path, tell: Tell) -> Question:
         environment=table.environment,
         assurance=table.assurance or Assurance.DECLARED,
         claims={
-            holder: _frozen_table(claims, (*path, "claims", holder), tell)
+            holder: frozen_table(claims, (*path, "claims", holder), tell)
             for holder, claims in (table.claims or {}).items()
         },
         resources=None if table.resource is None else tuple(table.resource),
@@ -237,16 +263,8 @@ def _hosted(table: QuestionTable, path: Path, tell: Tell) -> list[tuple[str, Map
     for index, value in enumerate(table.hosted or ()):
         place = (*path, "hosted", index)
         use = read_table(HostedUseTable, value, place, tell)
-        found.append((use.type or "", _frozen_table(use.args, (*place, "args"), tell)))
+        found.append((use.type or "", frozen_table(use.args or {}, (*place, "args"), tell)))
     return found
-
-
-def _frozen_table(table: Mapping[str, Any] | None, path: Path, tell: Tell) -> Mapping[str, Frozen]:
-    try:
-        return cast("Mapping[str, Frozen]", freeze(table or {}))
-    except NotCanonical as error:
-        tell(path, f"cannot be an argument or a claim: {error}")
-        return MappingProxyType({})
 
 
 def _spent(table: Mapping[str, Any], path: Path, tell: Tell) -> dict[str, Decimal]:

@@ -10,45 +10,16 @@ INVARIANT: a decider that is missing, or cannot be made, refuses the configurati
 is not told, but for what it says of its options (tests/config/test_decider_tables.py).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path as Folder
 
 from agentguard.canonical import Frozen
 from agentguard.config.document import Tell
 from agentguard.pipeline import Decider
-from agentguard.policy import DeciderSpec, Glob, Path, PolicyDocument, is_glob
-from agentguard.policy.document import GROUP as GROUP_PREFIX
+from agentguard.policy import DeciderSpec, Path
 
 GROUP = "agentguard.deciders"
-
-
-def check_deciders(document: PolicyDocument, tell: Tell) -> None:
-    """Tell which deciders are named twice, or name what the policy does not know."""
-    tools = [tool.name for tool in document.tools]
-    profiles = {profile.name for profile in document.profiles}
-    names: set[str] = set()
-    for index, spec in enumerate(document.deciders):
-        path: Path = ("decider", index)
-        if spec.name in names:
-            tell((*path, "name"), f"{spec.name!r} is named twice")
-        names.add(spec.name)
-        for place, name in enumerate(spec.tools):
-            if spec.tools != ("*",) and not _is_known(name, tools, document):
-                tell((*path, "tool", place), f"{name!r} is no tool of the policy; declare it")
-        if spec.approval is not None and spec.approval not in profiles:
-            tell(
-                (*path, "approval"),
-                f"{spec.approval!r} is no approval profile: add [approval.{spec.approval}]",
-            )
-
-
-def _is_known(name: str, tools: Iterable[str], document: PolicyDocument) -> bool:
-    if name.startswith(GROUP_PREFIX):
-        return name.removeprefix(GROUP_PREFIX) in document.tool_groups
-    if is_glob(name):
-        return any(map(Glob(name).matches, tools))
-    return name in tools
 
 
 def offered_deciders(

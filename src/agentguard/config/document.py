@@ -365,6 +365,7 @@ T = TypeVar("T", bound=Table)
 
 _EXPECTED = {
     "string_type": "must be text",
+    "string_unicode": "must be text in valid Unicode",
     "string_too_short": "must not be empty",
     "int_type": "must be an integer",
     "bool_type": "must be true or false",

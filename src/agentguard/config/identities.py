@@ -3,7 +3,7 @@
 """Who is declared in the file, and whose tokens count?"""
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, time, timedelta
 from pathlib import Path as Folder
 
 from agentguard.canonical import Frozen, NotCanonical, freeze
@@ -82,11 +82,26 @@ def frozen_table(table: Mapping[str, object], path: Path, tell: Tell) -> Mapping
     """Return the values of a table, frozen; what has no canonical form is told and left out."""
     frozen: dict[str, Frozen] = {}
     for key, value in table.items():
-        problem = None
+        wrong: NotCanonical | None = None
         try:
             frozen[key] = freeze(value)
         except NotCanonical as error:
-            problem = error.problem
-        if problem is not None:
-            tell((*path, key), problem)
+            wrong = error
+        if wrong is not None:
+            place, leaf = _within(value, wrong.pointer)
+            is_time = isinstance(leaf, date | time)
+            message = "must be text: write a day or a time in quotes" if is_time else wrong.problem
+            tell((*path, key, *place), message)
     return frozen
+
+
+def _within(value: object, pointer: str) -> tuple[Path, object]:
+    """Return the path within a value that a JSON pointer means, and what stands there."""
+    path: Path = ()
+    for part in pointer.split("/")[1:]:
+        name = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(value, list):
+            path, value = (*path, int(name)), value[int(name)]
+        elif isinstance(value, Mapping):
+            path, value = (*path, name), value[name]
+    return path, value

@@ -10,14 +10,12 @@ INVARIANT: no error holds a value of a class, neither in its text nor in its con
 """
 
 import os
-import re
-import tomllib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from importlib.metadata import EntryPoint
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from agentguard.classification import BUILT_IN_CLASSES, Detector, OwnClass
 from agentguard.classification.engine import Rule
@@ -32,6 +30,7 @@ from agentguard.config.settings import (
     VaultSettings,
 )
 from agentguard.config.signatures import require_signature, trusted_keys
+from agentguard.config.toml_files import parsed
 from agentguard.errors import ConfigError, Problem
 from agentguard.policy import (
     Flaw,
@@ -49,7 +48,6 @@ if TYPE_CHECKING:
     from agentguard.config.reading import Reading
 
 DEFAULT_STORE = "agentguard.db"
-_PLACE = re.compile(r"(?P<message>.*) \(at (?:line (?P<line>\d+), column \d+|end of document)\)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,7 +195,7 @@ def check(
             Remark(problem=problem, severity=Severity.ERROR) for problem in examined.problems
         )
     doubts = (
-        examined.report.problem(doubt.path, doubt.message)
+        examined.report.problem(doubt.path, doubt.message, doubt.item)
         for doubt in (
             *doubts_about(examined.document, today or datetime.now(UTC).date()),
             *unused_doubts(examined.document),
@@ -253,7 +251,6 @@ def _examine(
     facts_env: Mapping[str, str] | None = None,
 ) -> _Examined:
     # Deferred: the models bring pydantic, which importing agentguard must not.
-    from agentguard.config.deciders import check_deciders
     from agentguard.config.facts import facts_of
     from agentguard.config.names import check_names
     from agentguard.config.reading import read
@@ -262,7 +259,7 @@ def _examine(
     text, tables, problem = parsed(path)
     if problem is not None:
         return _Examined(problems=(problem,))
-    report = Report(str(path), Positions(text))
+    report = Report(str(path), Positions(text), tables)
     reading = read(tables, BUILT_IN_CLASSES, report.add)
     vault: VaultSettings | None = None
     folder, store = path.absolute().parent, reading.store or DEFAULT_STORE
@@ -276,7 +273,6 @@ def _examine(
         facts = facts_of(reading.facts, folder, facts_env, report.add, tenant=tenant)
     own, known, offers = ((), (), ()) if env is None else _at_hand(reading, folder, env, report)
     document, rules = _with_files(reading, folder, report, with_rules=env is not None)
-    check_deciders(document, report.add)
     check_names(document, reading.classes, report.add)
     report.add_flaws(flaws_of(document))
     return _Examined(
@@ -323,33 +319,3 @@ def _at_hand(
         check_model(reading.document.detection.names_model, folder, report.add)
     check_key_files(reading.document.issuers, folder, report.add)
     return own, known, offers
-
-
-def parsed(path: Path) -> tuple[str, dict[str, Any], Problem | None]:
-    """Return the text and the tables of a TOML file, or why there are none."""
-    # Errors of reading and parsing may hold the whole text: they end here.
-    text = ""
-    line: int | None = None
-    try:
-        text = path.read_text(encoding="utf-8")
-        return text, tomllib.loads(text), None
-    except FileNotFoundError:
-        message = "the file does not exist"
-    except UnicodeDecodeError:
-        message = "the file is not UTF-8 text"
-    except OSError as error:
-        message = f"the file cannot be read ({type(error).__name__})"
-    except tomllib.TOMLDecodeError as error:
-        message, line = _syntax_error(str(error), text)
-    except (ValueError, RecursionError):
-        message = "the file holds a number or a nesting that is too large"
-    return text, {}, Problem(file=str(path), key="", line=line, message=message)
-
-
-def _syntax_error(told: str, text: str) -> tuple[str, int | None]:
-    found = _PLACE.fullmatch(told.splitlines()[0] if told else "")
-    if found is None:
-        return "the file is not TOML", None
-    message = found["message"]
-    line = int(found["line"]) if found["line"] else text.rstrip().count("\n") + 1
-    return message[:1].lower() + message[1:].rstrip("."), line

@@ -1,13 +1,14 @@
 # SPDX-FileCopyrightText: The agentguard authors
 # SPDX-License-Identifier: Apache-2.0
-"""On which line of a TOML text does a key stand?
+"""On which line of a TOML or JSON text does a key stand?
 
-The standard library parses TOML without positions, so the text is scanned once more for its
-structure: headers, keys, strings, arrays and inline tables. Only a file of which something is
+The standard library parses both without positions, so the text is scanned once more for its
+structure: headers, keys, strings, arrays and inline tables, which JSON texts are one of. Only a file of which something is
 told is scanned.
-It does not check the text; that it is valid TOML is known before.
+It does not check the text; that it is valid is known before.
 """
 
+import json
 import re
 import tomllib
 from collections.abc import Mapping
@@ -25,10 +26,16 @@ _SPACE = re.compile(r"[ \t]*")
 
 
 class Positions:
-    """The lines of the keys of a valid TOML text."""
+    """The lines of the keys of a valid text.
 
-    def __init__(self, text: str) -> None:
+    Args:
+        text: the text.
+        is_json: whether it is JSON and not TOML.
+    """
+
+    def __init__(self, text: str, *, is_json: bool = False) -> None:
         self._text = text
+        self._is_json = is_json
 
     def line_of(self, path: Path) -> int | None:
         """Return the line of a key, or of the nearest table around it; None if there is none."""
@@ -40,21 +47,23 @@ class Positions:
 
     @cached_property
     def _lines(self) -> Mapping[Path, int]:
-        return MappingProxyType(_Scan(self._text).lines())
+        scan = _Scan(self._text, is_json=self._is_json)
+        return MappingProxyType(scan.value() if self._is_json else scan.lines())
 
 
 class _Scan:
     """One pass over the text; ``_at`` only moves forward."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, is_json: bool) -> None:
         self._text = text
+        self._is_json = is_json
         self._at = 0
         self._line = 1
         self._lines: dict[Path, int] = {}
         self._counts: dict[Path, int] = {}
 
     def lines(self) -> dict[Path, int]:
-        """Scan the text and return the line of each key path."""
+        """Scan a text of TOML and return the line of each key path."""
         table: Path = ()
         self._skip(_BLANK)
         while self._at < len(self._text):
@@ -63,6 +72,12 @@ class _Scan:
             else:
                 self._pair(table)
             self._skip(_BLANK)
+        return self._lines
+
+    def value(self) -> dict[Path, int]:
+        """Scan a text of JSON and return the line of each key path."""
+        self._skip(_BLANK)
+        self._value(())
         return self._lines
 
     def _peek(self, start: str) -> bool:
@@ -109,18 +124,24 @@ class _Scan:
         while True:
             self._skip(_SPACE)
             if self._peek('"') or self._peek("'"):
-                keys.append(tomllib.loads(f"x = {self._skip(_QUOTED)}")["x"])
+                keys.append(self._quoted())
             else:
                 keys.append(self._skip(_BARE))
             self._skip(_SPACE)
             if not self._take("."):
                 return keys
 
+    def _quoted(self) -> str:
+        text = self._skip(_QUOTED)
+        key: str = json.loads(text) if self._is_json else tomllib.loads(f"x = {text}")["x"]
+        return key
+
     def _pair(self, table: Path) -> None:
         path: Path = (*table, *self._keys())
         self._note(path)
-        self._take("=")
-        self._skip(_SPACE)
+        self._skip(_BLANK if self._is_json else _SPACE)
+        self._take(":" if self._is_json else "=")
+        self._skip(_BLANK if self._is_json else _SPACE)
         self._value(path)
 
     def _value(self, path: Path) -> None:

@@ -29,6 +29,7 @@ from agentguard.policy.flaws import (
     declared_identities,
     duplicates,
     is_person,
+    undeclared,
 )
 from agentguard.policy.issuer_flaws import issuer_flaws
 from agentguard.policy.limit_flaws import limit_flaws
@@ -105,7 +106,7 @@ def _groups(document: PolicyDocument) -> Iterator[Flaw]:
             if not IDENTITY.fullmatch(member):
                 yield Flaw(path, _not_an_id(member))
             elif not is_person(member) and member not in declared:
-                yield Flaw(path, f"identity {member!r} is not declared")
+                yield Flaw(path, f"identity {member!r} is not declared: add an [[identity]]")
 
 
 def _tools(document: PolicyDocument) -> Iterator[Flaw]:
@@ -119,6 +120,7 @@ def _tools(document: PolicyDocument) -> Iterator[Flaw]:
             yield Flaw(
                 ("tool", index, "receives"),
                 f"{name!r} is not a data class of text, a family of such classes, or '*'",
+                name,
             )
         if tool.definition is not None and not _DEFINITION.fullmatch(tool.definition):
             yield Flaw(
@@ -134,10 +136,11 @@ def _hosted(tools: tuple[ToolSpec, ...]) -> Iterator[Flaw]:
         path: Path = ("tool", index)
         for name in sorted(tool.hosted):
             if not NAME.fullmatch(name):
-                yield Flaw((*path, "hosted"), f"must hold types of tools, not {name!r}")
+                yield Flaw((*path, "hosted"), f"must hold types of tools, not {name!r}", name)
             owner = owners.setdefault(name, tool.name)
             if owner != tool.name:
-                yield Flaw((*path, "hosted"), f"{name!r} is a type of tool {owner!r}, too")
+                message = f"{name!r} is a type of tool {owner!r}, too"
+                yield Flaw((*path, "hosted"), message, name)
         if tool.hosted:
             for key in _meant_for_functions(tool):
                 message = "does not apply to a tool that runs at the provider"
@@ -211,14 +214,14 @@ def _deciders(document: PolicyDocument) -> Iterator[Flaw]:
         if not decider.within:
             yield Flaw((*path, "within"), "must be longer than nothing")
         if decider.approval is not None and decider.approval not in profiles:
-            message = f"approval profile {decider.approval!r} is not declared"
+            message = undeclared("approval profile", decider.approval, "approval")
             yield Flaw((*path, "approval"), message)
 
 
 def _surfaces(document: PolicyDocument) -> Iterator[Flaw]:
     for name in sorted(document.required_surfaces - SURFACES):
         expected = ", ".join(map(repr, sorted(SURFACES)))
-        yield Flaw(("coverage", "require"), f"{name!r} is not one of {expected}")
+        yield Flaw(("coverage", "require"), f"{name!r} is not one of {expected}", name)
 
 
 def _providers(document: PolicyDocument) -> Iterator[Flaw]:

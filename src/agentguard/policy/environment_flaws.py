@@ -12,11 +12,13 @@ from agentguard.vocabulary import Effect
 
 def environment_flaws(document: PolicyDocument) -> Iterator[Flaw]:
     """Find the flaws of environments, and of what is tied to them."""
+    seen: set[str] = set()
     for index, name in enumerate(document.environments):
         if not NAME.fullmatch(name):
             yield Flaw(("environments", index), f"must be a name, not {name!r}")
-        if name in document.environments[:index]:
+        if name in seen:
             yield Flaw(("environments", index), f"{name!r} is declared twice")
+        seen.add(name)
     for path, names in _ties(document):
         yield from _undeclared((*path, "environments"), names, document)
     yield from _out_of_reach(document)
@@ -40,7 +42,7 @@ def _ties(document: PolicyDocument) -> Iterator[tuple[Path, frozenset[str]]]:
 def _undeclared(path: Path, names: Iterable[str], document: PolicyDocument) -> Iterator[Flaw]:
     for name in sorted(set(names).difference(document.environments)):
         message = f"environment {name!r} is not declared: list it in 'environments' at the top"
-        yield Flaw(path, message)
+        yield Flaw(path, message, name)
 
 
 def _out_of_reach(document: PolicyDocument) -> Iterator[Flaw]:

@@ -23,10 +23,17 @@ _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 @dataclass(frozen=True, slots=True)
 class Flaw:
-    """One mistake: where it stands in the policy file, and what is wrong with it."""
+    """One mistake: where it stands in the policy file, and what is wrong with it.
+
+    Attributes:
+        path: the key.
+        message: what is wrong, and what to do.
+        item: which of several texts there is meant, None for all of them.
+    """
 
     path: Path
     message: str
+    item: str | None = None
 
 
 def key_of(path: Path) -> str:
@@ -52,6 +59,11 @@ def duplicates(table: str, key: str, names: Iterable[str]) -> Iterator[Flaw]:
         if name in seen:
             yield Flaw((table, index, key), f"{name!r} is declared twice")
         seen.add(name)
+
+
+def undeclared(kind: str, name: str, table: str) -> str:
+    """Return that a name is not declared, and with which table it would be."""
+    return f"{kind} {name!r} is not declared: add [{key_of((table, name))}]"
 
 
 def declared_identities(document: PolicyDocument) -> frozenset[str]:

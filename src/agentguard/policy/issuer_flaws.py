@@ -81,10 +81,11 @@ def _algorithms(path: Path, spec: IssuerSpec) -> Iterator[Flaw]:
         yield Flaw((*path, "algorithms"), "must name an algorithm")
     for name in spec.algorithms:
         if name.upper().startswith("HS") or name.lower() == "none":
-            yield Flaw((*path, "algorithms"), f"{name!r} lets whoever can verify a token forge one")
+            message = f"{name!r} lets whoever can verify a token forge one: use 'ES256'"
+            yield Flaw((*path, "algorithms"), message, name)
         elif name not in ALGORITHMS:
             expected = ", ".join(map(repr, ALGORITHMS))
-            yield Flaw((*path, "algorithms"), f"{name!r} is not one of {expected}")
+            yield Flaw((*path, "algorithms"), f"{name!r} is not one of {expected}", name)
 
 
 def _keys(path: Path, spec: IssuerSpec) -> Iterator[Flaw]:
@@ -125,11 +126,13 @@ def _times(path: Path, spec: IssuerSpec) -> Iterator[Flaw]:
 
 
 def _claims(path: Path, spec: IssuerSpec) -> Iterator[Flaw]:
+    seen: set[str] = set()
     for index, name in enumerate(spec.claims):
         if name == _ID_CLAIM:
             yield Flaw((*path, "claims", index), "'id' is the principal's id, not a claim")
-        elif name in spec.claims[:index]:
+        elif name in seen:
             yield Flaw((*path, "claims", index), f"{name!r} is named twice")
+        seen.add(name)
     if spec.actor is not None and not all(spec.actor.split(".")):
         yield Flaw((*path, "actor"), "must be a claim, with dots for members, such as 'act.sub'")
 

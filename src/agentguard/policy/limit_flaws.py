@@ -16,7 +16,7 @@ from agentguard.policy.constraints import (
     OneOf,
 )
 from agentguard.policy.document import LimitSpec, PolicyDocument, RuleSpec, ToolSpec
-from agentguard.policy.flaws import NAME, Flaw, Path
+from agentguard.policy.flaws import NAME, Flaw, Path, undeclared
 from agentguard.policy.limits import BEYOND, PLACES, amount_of
 from agentguard.vocabulary import Effect
 
@@ -78,7 +78,7 @@ def counting_flaws(
     for name in dict.fromkeys(rule.limits):
         limit = limits.get(name)
         if limit is None:
-            yield Flaw(here, f"limit {name!r} is not declared: add [limit.{name}]")
+            yield Flaw(here, undeclared("limit", name, "limit"), name)
         elif limit.sum is not None:
             yield from _summing(here, rule, limit.name, limit.sum)
 

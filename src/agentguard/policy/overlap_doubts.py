@@ -6,6 +6,7 @@ What is told of two rules is certain where constraints allow it; where they do n
 taken to meet, and neither to stand in the way of the other.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
@@ -23,6 +24,10 @@ from agentguard.policy.rule_doubts import shown
 from agentguard.policy.rules import CompiledRule
 from agentguard.vocabulary import Effect
 
+# Each two rules about the same are compared.
+_MOST_COMPARED = 1000
+_MOST_TOLD = 8
+
 
 def overlap_doubts(rules: Sequence[CompiledRule]) -> Iterator[Flaw]:
     """Find rules that others leave nothing to decide, and pairs that decide about the same."""
@@ -30,12 +35,18 @@ def overlap_doubts(rules: Sequence[CompiledRule]) -> Iterator[Flaw]:
     for index, rule in enumerate(rules):
         for name in (*rule.tools, *rule.spec.providers):
             by_target.setdefault(name, []).append(index)
+    for name in [name for name, indices in by_target.items() if len(indices) > _MOST_COMPARED]:
+        message = (
+            f"more than {_MOST_COMPARED} rules are about {name!r}: which of them stand in one"
+            " another's way was not looked for"
+        )
+        yield Flaw(("rule", by_target.pop(name)[0]), message)
     hidden: set[int] = set()
     for index, rule in enumerate(rules):
-        message = _hidden(rule, rules, by_target)
-        if message is not None:
+        problem = _hidden(rule, rules, by_target)
+        if problem is not None:
             hidden.add(index)
-            yield Flaw(("rule", index, "then"), message)
+            yield Flaw(("rule", index, "then"), problem)
     yield from _overlaps(rules, by_target, hidden)
 
 
@@ -44,7 +55,7 @@ def _hidden(
 ) -> str | None:
     """Return why a rule never decides: stricter ones always apply where it does."""
     targets = dict.fromkeys((*rule.tools, *rule.spec.providers))
-    if rule.spec.effect is Effect.DENY or not targets:
+    if rule.spec.effect is Effect.DENY or not targets or not targets.keys() <= by_target.keys():
         return None
     stricter: set[str] = set()
     always_denied = True
@@ -143,7 +154,11 @@ def _overlaps(
             pair = (first, second)
             if pair in met or _can_both_apply(rules[first], rules[second]):
                 met.setdefault(pair, []).append(target)
+    told: Counter[int] = Counter()
     for (first, second), targets in sorted(met.items()):
+        told[second] += 1
+        if told[second] > _MOST_TOLD:
+            continue
         strictest = min(rules[first], rules[second], key=lambda rule: rule.order).spec.id
         plural = "tools" if len(targets) > 1 else "tool"
         message = (
@@ -151,6 +166,9 @@ def _overlaps(
             f" where both apply, {strictest!r} decides"
         )
         yield Flaw(("rule", second), message)
+    for index, count in told.items():
+        if count > _MOST_TOLD:
+            yield Flaw(("rule", index), f"overlaps with {count - _MOST_TOLD} more rules")
 
 
 def _can_both_apply(first: CompiledRule, second: CompiledRule) -> bool:

@@ -5,10 +5,19 @@
 What is said of tools has a module of its own.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 
 from agentguard.policy.document import ANYBODY, GROUP, PolicyDocument, RuleSpec
-from agentguard.policy.flaws import NAME, Flaw, Path, declared_identities, duplicates, is_person
+from agentguard.policy.flaws import (
+    NAME,
+    Flaw,
+    Path,
+    declared_identities,
+    duplicates,
+    is_person,
+    undeclared,
+)
 from agentguard.policy.globs import Glob, is_glob
 from agentguard.vocabulary import Effect, Kind
 
@@ -45,9 +54,9 @@ def _who(
             yield from _group(path, name, groups, "declared", declared.__contains__)
         elif is_glob(name):
             if not any(map(Glob(name).matches, declared)):
-                yield Flaw(path, f"no declared identity fits {name!r}")
+                yield Flaw(path, f"no declared identity fits {name!r}", name)
         elif name not in declared:
-            yield Flaw(path, f"identity {name!r} is not declared")
+            yield Flaw(path, f"identity {name!r} is not declared: add an [[identity]]", name)
 
 
 def _persons(path: Path, rule: RuleSpec, groups: Mapping[str, tuple[str, ...]]) -> Iterator[Flaw]:
@@ -56,7 +65,8 @@ def _persons(path: Path, rule: RuleSpec, groups: Mapping[str, tuple[str, ...]]) 
         if name.startswith(GROUP):
             yield from _group(path, name, groups, "a person", is_person)
         elif name != ANYBODY and not is_person(name):
-            yield Flaw(path, f"{name!r} is not a person: expected 'user:...', a group or 'user:*'")
+            message = f"{name!r} is not a person: expected 'user:...', a group or 'user:*'"
+            yield Flaw(path, message, name)
 
 
 def _group(
@@ -68,11 +78,11 @@ def _group(
 ) -> Iterator[Flaw]:
     members = groups.get(name.removeprefix(GROUP))
     if members is None:
-        yield Flaw(path, f"group {name!r} is not declared")
+        yield Flaw(path, f"group {name!r} is not declared: add it to [groups]", name)
         return
     for member in members:
         if not fits(member):
-            yield Flaw(path, f"member {member!r} of {name!r} is not {wanted}")
+            yield Flaw(path, f"member {member!r} of {name!r} is not {wanted}", name)
 
 
 def _target(path: Path, rule: RuleSpec, providers: frozenset[str]) -> Iterator[Flaw]:
@@ -82,7 +92,8 @@ def _target(path: Path, rule: RuleSpec, providers: frozenset[str]) -> Iterator[F
         yield Flaw(path, f"must name either 'tool' or 'provider', but names {problem}")
     for name in rule.providers:
         if name not in providers:
-            yield Flaw((*path, "provider"), f"provider {name!r} is not declared")
+            message = f"provider {name!r} is not declared: add a [[provider]]"
+            yield Flaw((*path, "provider"), message, name)
 
 
 def _model_call(path: Path, rule: RuleSpec) -> Iterator[Flaw]:
@@ -106,7 +117,7 @@ def _model_call(path: Path, rule: RuleSpec) -> Iterator[Flaw]:
     for name in rule.operations or ():
         if name in _PAIR_ONLY:
             message = f"{name!r} is allowed by pair only: name each, such as 'POST /path'"
-            yield Flaw((*path, "operation"), message)
+            yield Flaw((*path, "operation"), message, name)
     if not rule.models and any(map(_takes_a_model, rule.effective_operations or ())):
         message = "must name a model, since the rule names an operation that takes one"
         yield Flaw((*path, "model"), message)
@@ -126,10 +137,11 @@ def _approval(path: Path, rule: RuleSpec, profiles: frozenset[str]) -> Iterator[
     if not asks and rule.approval is not None:
         yield Flaw((*path, "approval"), "belongs to then = 'approve' only")
     if rule.approval is not None and rule.approval not in profiles:
-        yield Flaw((*path, "approval"), f"approval profile {rule.approval!r} is not declared")
+        message = undeclared("approval profile", rule.approval, "approval")
+        yield Flaw((*path, "approval"), message)
 
 
 def _duplicates_of_arguments(path: Path, rule: RuleSpec) -> Iterator[Flaw]:
-    names = [each.name for each in rule.arguments]
-    for name in sorted({name for name in names if names.count(name) > 1}):
+    often = Counter(each.name for each in rule.arguments)
+    for name in sorted(name for name, count in often.items() if count > 1):
         yield Flaw((*path, "args", name), "is declared twice")

@@ -39,12 +39,12 @@ def selection_flaws(
     for name in names:
         if name.startswith(GROUP):
             if name.removeprefix(GROUP) not in groups:
-                yield Flaw(path, f"group {name!r} is not declared in [tool_groups]")
+                yield Flaw(path, f"group {name!r} is not declared in [tool_groups]", name)
         elif is_glob(name):
             if not any(map(Glob(name).matches, declared)):
-                yield Flaw(path, f"no declared tool fits {name!r}")
+                yield Flaw(path, f"no declared tool fits {name!r}", name)
         elif name not in declared:
-            yield Flaw(path, f"tool {name!r} is not declared")
+            yield Flaw(path, f"tool {name!r} is not declared: add a [[tool]]", name)
 
 
 def _groups(document: PolicyDocument) -> Iterator[Flaw]:
@@ -56,7 +56,9 @@ def _groups(document: PolicyDocument) -> Iterator[Flaw]:
             yield Flaw(("tool_groups", name), "must have a member")
         for index, member in enumerate(members):
             if member not in declared:
-                yield Flaw(("tool_groups", name, index), f"tool {member!r} is not declared")
+                yield Flaw(
+                    ("tool_groups", name, index), f"tool {member!r} is not declared: add a [[tool]]"
+                )
 
 
 def _belonging(path: Path, rule: RuleSpec) -> Iterator[Flaw]:
