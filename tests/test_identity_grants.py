@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from agentguard.errors import IdentityRequired
 from agentguard.identity import Declarations, Identities
-from agentguard.vocabulary import Covers, Grant
+from agentguard.vocabulary import Assurance, Covers, Grant, Principal, PrincipalKind
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -115,6 +115,25 @@ def test_a_grant_is_not_taken_up_elsewhere() -> None:
             scope.narrowed("agent:helper", grant=grant)
     with as_triage(scope):
         assert scope.narrowed("agent:helper", grant=grant).grants == (grant,)
+
+
+def test_a_grant_stays_with_the_person_of_one_issuer() -> None:
+    """The same id from another issuer is somebody else, who takes up nothing of the first one."""
+    scope = identities()
+
+    def alice(issuer: str) -> Principal:
+        kind, known = PrincipalKind.USER, Assurance.TOKEN
+        return Principal(id="user:alice", kind=kind, assurance=known, source=issuer)
+
+    with as_triage(scope, on_behalf_of=alice("corp")):
+        grant = handed(scope)
+        assert scope.narrowed("agent:helper", grant=grant).grants == (grant,)
+    for other in (alice("partner"), "user:alice"):
+        with (
+            as_triage(scope, on_behalf_of=other),
+            pytest.raises(IdentityRequired, match="outside the identity"),
+        ):
+            scope.narrowed("agent:helper", grant=grant)
 
 
 def test_a_grant_that_nobody_handed_out_is_refused() -> None:

@@ -60,6 +60,7 @@ def made(  # noqa: PLR0913 - each is a part of what is handed over
         depth=depth,
         expires_at=min([now + within, *(parent.expires_at for parent in maker.grants)]),
         chain=maker.chain.ids,
+        issuers=maker.chain.issuers,
         tenant=maker.tenant,
         environment=maker.environment,
         under=maker.grants,
@@ -118,6 +119,7 @@ def taken_up(
     if (
         outer is None
         or outer.chain.ids[: len(grant.chain)] != grant.chain
+        or outer.chain.issuers[: len(grant.chain)] != grant.issuers
         or (outer.tenant, outer.environment) != (grant.tenant, grant.environment)
     ):
         raise IdentityRequired(

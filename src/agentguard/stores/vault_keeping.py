@@ -129,7 +129,7 @@ class VaultKeeper:
                 )
             # Only where there are some, so that vaults without them stay as they are.
             within = () if caller.environment is None else (caller.environment,)
-            issuers = tuple(each.issuer for each in caller.chain.principals)
+            issuers = caller.chain.issuers
             whose = (caller.chain.ids, *within, *((issuers,) if any(issuers) else ()))
             space = self._keys.digests("chain", caller.tenant, *whose)
             code = self._keys.current.derived("codes of tenant", caller.tenant, *within)

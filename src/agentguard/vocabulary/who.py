@@ -96,6 +96,11 @@ class Chain:
         """The ids of the principals, in the order of the chain."""
         return tuple(principal.id for principal in self.principals)
 
+    @property
+    def issuers(self) -> tuple[str, ...]:
+        """The issuers whose tokens vouch for the principals, in the same order."""
+        return tuple(principal.issuer for principal in self.principals)
+
 
 @dataclass(frozen=True, slots=True, weakref_slot=True, eq=False, kw_only=True)
 class Lifetime:
@@ -124,6 +129,7 @@ class Grant:
         depth: how many further agents the holder may put behind itself.
         expires_at: when it ends.
         chain: the ids of those who hand it out; the holder enters it behind them.
+        issuers: the issuers whose tokens vouch for them.
         tenant: the tenant that it was made for.
         environment: the environment that it was made in.
         under: the grants that those who hand it out keep within themselves.
@@ -138,6 +144,7 @@ class Grant:
     depth: int = 0
     expires_at: datetime
     chain: tuple[str, ...] = ()
+    issuers: tuple[str, ...] = ()
     tenant: str | None = None
     environment: str | None = None
     under: tuple["Grant", ...] = field(default=(), repr=False)
@@ -176,7 +183,7 @@ class Caller:
             named = (named, self.tenant)
         if self.environment is not None:
             named = {"environment": self.environment, "session": named}
-        issuers = tuple(each.issuer for each in self.chain.principals)
+        issuers = self.chain.issuers
         if any(issuers):
             named = {"issuers": issuers, "session": named}
         key = digest(canonical_bytes(named))
