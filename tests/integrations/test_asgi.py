@@ -341,6 +341,15 @@ def test_exempt_paths_are_served_and_bound_to_nobody(host: str, issuer: Loopback
     assert answers[0].json() == answers[1].json() == []
 
 
+@pytest.mark.parametrize("exempt", ["/health", ("health",), ("",)])
+def test_what_is_exempt_are_whole_paths(
+    application: Application, believing: Guard, exempt: str | tuple[str, ...]
+) -> None:
+    """One path that is not in a list is not taken for the letters that it is made of."""
+    with pytest.raises(ValueError, match="whole paths"):
+        IdentityMiddleware(application.app, believing, exempt=exempt)
+
+
 def test_a_websocket_runs_under_whom_its_token_names(host: str, issuer: LoopbackIssuer) -> None:
     """Each message of a connection is handled for the person that opened it."""
     with connect(f"ws://{host}/ws", additional_headers=bearer(issuer.token())) as talking:
