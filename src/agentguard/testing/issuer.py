@@ -79,10 +79,6 @@ class LoopbackIssuer:
         self._keys = {**self._keys, key_id: (private, algorithm)}
         return private
 
-    def remove_key(self, key_id: str) -> None:
-        """Take a key back."""
-        self._keys = {name: key for name, key in self._keys.items() if name != key_id}
-
     def key_set(self) -> bytes:
         """Return its public keys as a JSON Web Key Set."""
         keys = [

@@ -11,6 +11,7 @@ that it does not (for deny).
     texts          patterns, prefixes and lengths
     paths, hosts, urls, mails     what a text means
     lists          lists, objects, and several constraints at once
+    addresses      the IP address that a text stands for
     claims         what is known of the caller
     comparison     can one value satisfy two constraints
     samples        values that satisfy one, and values that nearly do

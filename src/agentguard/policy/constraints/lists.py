@@ -71,15 +71,6 @@ class Each(Plain):
         options = tuple(tagged(option) for option in self.options)
         return {"each": options, "least": self.least, "most": self.most}
 
-    def shares_a_value_with(self, other: "Each") -> bool:
-        """Say whether some list satisfies both."""
-        if max(self.least, other.least) > min(self.most, other.most):
-            return False
-        if not self.least and not other.least:
-            return True
-        theirs = OneOf(options=other.options)
-        return any(theirs.problem_with(option) is None for option in self.options)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Items:
