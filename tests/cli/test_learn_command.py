@@ -126,8 +126,8 @@ def test_the_support_of_each_constraint_is_told(config: Path, run: Run) -> None:
     """How many calls, values, persons and days stand behind a constraint stands beside it."""
     note_many(config, 40)
     _, out, _ = run()
-    assert "# learned from 40 calls: 1 persons, 1 sessions, 1 days" in out
-    assert "# args.kind: few values; 40 calls, 2 different values, 1 persons, 1 days" in out
+    assert "# learned from 40 calls; persons 1, sessions 1, days 1" in out
+    assert "# args.kind: few values; 40 calls, 2 different values, persons 1, days 1" in out
     assert "# look at this: 40 calls are few: 1000 are advised" in out
     assert "# look at this: free text of up to" in out
     assert "in a tool that is reversible" in out

@@ -52,8 +52,8 @@ def proposal_text(proposal: Proposal) -> str:
 def _lines(proposal: Proposal) -> Iterator[str]:
     rule = proposal.rule
     yield (
-        f"# learned from {proposal.calls} calls: {proposal.persons} persons,"
-        f" {proposal.sessions} sessions, {proposal.days} days"
+        f"# learned from {proposal.calls} calls; persons {proposal.persons},"
+        f" sessions {proposal.sessions}, days {proposal.days}"
     )
     for caution in proposal.cautions:
         yield f"# look at this: {_visible(caution)}"
@@ -105,7 +105,7 @@ def _explained(support: Support | None) -> Iterator[str]:
         return
     yield (
         f"# {_visible(support.name)}: {_visible(support.how)}; {support.calls} calls,"
-        f" {support.values} different values, {support.persons} persons, {support.days} days"
+        f" {support.values} different values, persons {support.persons}, days {support.days}"
     )
     if support.caution is not None:
         yield f"# look at this: {_visible(support.caution)}"
@@ -219,6 +219,9 @@ def _decimal(value: Decimal) -> str:
 
 
 def _text(text: str) -> str:
+    # Patterns are read more easily where a backslash is one.
+    if "\\" in text and "'" not in text and not any(map(_is_hidden, text)):
+        return f"'{text}'"
     quoted = json.dumps(str(text), ensure_ascii=False)
     return "".join(_escape(char) if _is_hidden(char) else char for char in quoted)
 

@@ -12,7 +12,7 @@ INVARIANT: without ``literal`` a pattern says of letters and digits only that th
 
 import re
 import string
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import TypeVar
 
 MOST_RUNS = 24
@@ -24,6 +24,7 @@ _COARSE = re.compile(r"[0-9A-Za-z]+|.", re.DOTALL)
 _PLAIN = re.compile(r"[!-~]+( [!-~]+)?")
 _WORD = re.compile(r"[0-9A-Za-z_.:@+-]+")
 _FILE = re.compile(r"(/[A-Za-z0-9_-][A-Za-z0-9._-]*)+")
+_MEANT_OTHERWISE = frozenset(".^$*+?()[]{}|\\")
 _COMPONENT = "[A-Za-z0-9_-][A-Za-z0-9._-]*"
 _KINDS = (("0-9", string.digits), ("A-Z", string.ascii_uppercase), ("a-z", string.ascii_lowercase))
 
@@ -55,7 +56,7 @@ def _run(column: Sequence[str], *, literal: bool) -> str:
     """Return what stands in one place of all texts."""
     same = len(set(column)) == 1
     if not column[0].isalnum() or (same and literal and len(column) > 1):
-        return _escaped(column[0])
+        return _literally(column[0])
     return _some(column)
 
 
@@ -69,7 +70,13 @@ def _some(column: Sequence[str]) -> str:
     return f"[{inside}]{{{low}}}" if low == high else f"[{inside}]{{{low},{high}}}"
 
 
+def _literally(text: str) -> str:
+    """Return a pattern of exactly this text, outside of brackets."""
+    return "".join(f"\\{char}" if char in _MEANT_OTHERWISE else char for char in text)
+
+
 def _escaped(text: str) -> str:
+    """Return the same for use inside brackets."""
     return "".join(char if char.isalnum() or char in " _/" else f"\\{char}" for char in text)
 
 
@@ -87,7 +94,7 @@ def file_shape(texts: Sequence[str]) -> tuple[str, str] | None:
     below = [len(each) - len(folder) for each in split]
     named = "/" + "/".join(folder)
     often = f"{{{min(below)},{max(below)}}}"
-    return named, f"{''.join(_parts(named))}(/{_COMPONENT}){often}"
+    return named, f"{_literally(named)}(/{_COMPONENT}){often}"
 
 
 def beginning(sequences: Sequence[Sequence[T]]) -> Sequence[T]:
@@ -97,7 +104,3 @@ def beginning(sequences: Sequence[Sequence[T]]) -> Sequence[T]:
         if any(other[place] != each for other in sequences):
             return shortest[:place]
     return shortest
-
-
-def _parts(path: str) -> Iterator[str]:
-    return (_escaped(char) for char in path)
