@@ -176,6 +176,7 @@ def declarations_of(policy: Policy) -> Declarations:
             for each in policy.declared.values()
         },
         environments=policy.environments,
+        issuers=frozenset(each.name for each in policy.document.issuers),
     )
 
 

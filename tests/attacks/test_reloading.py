@@ -12,11 +12,19 @@ from typing import Any
 
 import pytest
 
-from agentguard import AgentGuardError, ConfigError, DeniedByPolicy, Guard, GuardFailure
+from agentguard import (
+    AgentGuardError,
+    ConfigError,
+    DeniedByPolicy,
+    Guard,
+    GuardFailure,
+    IdentityRequired,
+)
 from agentguard.audit import parse_entry
 from agentguard.policy import signature_envelope
 from agentguard.signing import new_key
 from agentguard.stores import SqliteReader
+from agentguard.testing.issuer import LoopbackIssuer
 from agentguard.vocabulary import AuditEntry, EntryType
 from agentguard.wiring import now
 
@@ -207,6 +215,39 @@ def test_signatures_are_asked_for_as_long_as_the_guard_lives(
         rewrite(path, "[1, 100]", "[1, 1000]")
         with pytest.raises(ConfigError, match="changed since it was signed"):
             guard.reload()
+
+
+ISSUER = """
+[issuer.corp]
+issuer = "https://login.test"
+audience = ["agents"]
+keys_url = "{url}"
+"""
+
+
+def test_who_rests_on_an_issuer_that_is_gone_is_refused(path: Path) -> None:
+    """An issuer that is taken out of the policy vouches for nobody any more, in no open block.
+
+    The story: an issuer whose keys had leaked was taken out, and what ran under its tokens went on.
+    """
+    plain = path.read_text(encoding="utf-8").replace(
+        'who = ["agent:a"]', 'who = ["agent:a"]\nfor = "user:*"'
+    )
+    with LoopbackIssuer() as issuer:
+        path.write_text(plain + ISSUER.format(url=issuer.keys_url), encoding="utf-8")
+        with Guard.from_file(path) as guard:
+
+            @guard.tool
+            def pay(amount: int) -> int:
+                return amount
+
+            alice = guard.verify(issuer.token()).subject
+            with guard.identity("agent:a", on_behalf_of=alice):
+                assert pay(1) == 1
+                path.write_text(plain, encoding="utf-8")
+                guard.reload()
+                with pytest.raises(IdentityRequired, match="no such issuer"):
+                    pay(2)
 
 
 def _digest(path: Path) -> str:

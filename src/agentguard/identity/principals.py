@@ -48,10 +48,12 @@ class Declarations:
     Attributes:
         identities: by id.
         environments: the names of its environments; empty where it has none.
+        issuers: the names of the issuers whose tokens it believes; None where that is not known.
     """
 
     identities: Mapping[str, Declaration] = field(default_factory=dict)
     environments: frozenset[str] = frozenset()
+    issuers: frozenset[str] | None = None
 
     def of(self, id: str) -> Declaration:  # noqa: A002 - the field's word for it
         """Return what is declared of an identity, nothing where it is not declared."""
@@ -181,9 +183,16 @@ def require_still_declared(principals: tuple[Principal, ...], declarations: Decl
     """Refuse principals of whom the policy has come to say something else.
 
     Raises:
-        IdentityRequired: a claim that it declares is another one, or a key is no longer listed.
+        IdentityRequired: a claim that it declares is another one, a key is no longer listed, or
+            an issuer is no longer believed.
     """
+    believed = declarations.issuers
     for each in principals:
+        if believed is not None and each.source and each.issuer and each.issuer not in believed:
+            raise IdentityRequired(
+                f"the policy has no such issuer as the one that vouches for {each.id!r}",
+                remedy="enter a new block with a token of an issuer of the policy",
+            )
         declared = declarations.of(each.id)
         revoked = each.assurance is Assurance.LOCAL_KEY and each.source not in declared.keys
         if revoked or any(
