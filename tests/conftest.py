@@ -8,7 +8,7 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from agentguard.config import starter
 from agentguard.signing import new_key
 from agentguard.stores import Journal
 from agentguard.testing import LoopbackProvider, echo
+from agentguard.testing.issuer import LoopbackIssuer
 from agentguard.vocabulary import AuditEntry
 
 INTERNET = (socket.AF_INET, socket.AF_INET6)
@@ -84,6 +85,26 @@ def guard(policy_file: Path) -> Iterator[Guard]:
     """A guard of the starter policy."""
     with Guard.from_file(policy_file) as made:
         yield made
+
+
+@pytest.fixture
+def guard_of(policy_file: Path) -> Iterator[Callable[[str], Guard]]:
+    """Give the function that makes a guard of the starter policy with more tables."""
+    with ExitStack() as guards:
+
+        def made(tables: str) -> Guard:
+            path = policy_file.with_name("more.toml")
+            path.write_text(policy_file.read_text() + tables)
+            return guards.enter_context(Guard.from_file(path))
+
+        yield made
+
+
+@pytest.fixture
+def issuer() -> Iterator[LoopbackIssuer]:
+    """Somebody who issues tokens."""
+    with LoopbackIssuer() as running:
+        yield running
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -41,19 +40,9 @@ REVISIONS = ("legacy", "auto", "2026-07-28")
 
 
 @pytest.fixture
-def issuer() -> Iterator[LoopbackIssuer]:
-    """Somebody who issues tokens."""
-    with LoopbackIssuer() as running:
-        yield running
-
-
-@pytest.fixture
-def believing(policy_file: Path, issuer: LoopbackIssuer) -> Iterator[Guard]:
+def believing(guard_of: Callable[[str], Guard], issuer: LoopbackIssuer) -> Guard:
     """A guard that believes the issuer."""
-    path = policy_file.with_name("tokens.toml")
-    path.write_text(policy_file.read_text() + TABLE.format(url=issuer.keys_url))
-    with Guard.from_file(path) as guard:
-        yield guard
+    return guard_of(TABLE.format(url=issuer.keys_url))
 
 
 @contextmanager

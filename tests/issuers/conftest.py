@@ -2,9 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A guard that believes an issuer on this machine."""
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 
@@ -19,26 +17,6 @@ keys_url = "{url}"
 actor = "act.sub"
 claims = ["customer"]
 """
-
-
-@pytest.fixture
-def issuer() -> Iterator[LoopbackIssuer]:
-    """Somebody who issues tokens."""
-    with LoopbackIssuer() as running:
-        yield running
-
-
-@pytest.fixture
-def guard_of(policy_file: Path) -> Iterator[Callable[[str], Guard]]:
-    """Give the function that makes a guard of the starter policy with more tables."""
-    with ExitStack() as guards:
-
-        def made(tables: str) -> Guard:
-            path = policy_file.with_name("tokens.toml")
-            path.write_text(policy_file.read_text() + tables)
-            return guards.enter_context(Guard.from_file(path))
-
-        yield made
 
 
 @pytest.fixture

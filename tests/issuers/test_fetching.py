@@ -5,7 +5,6 @@
 import gzip
 import socket
 import threading
-from collections.abc import Iterator
 from contextlib import closing
 
 import pytest
@@ -13,13 +12,6 @@ import pytest
 from agentguard.issuers import fetching
 from agentguard.issuers.fetching import MOST_BYTES, KeysUnreachable, fetch
 from agentguard.testing.issuer import LoopbackIssuer
-
-
-@pytest.fixture
-def issuer() -> Iterator[LoopbackIssuer]:
-    """Somebody who publishes keys."""
-    with LoopbackIssuer() as running:
-        yield running
 
 
 def test_keys_are_what_stands_at_the_address(issuer: LoopbackIssuer) -> None:

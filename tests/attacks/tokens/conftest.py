@@ -16,6 +16,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+from agentguard import TokenRefused
 from agentguard.issuers import Issuers, TokenProblem, open_issuers
 from agentguard.policy import IdentitySpec, IssuerKind, IssuerSpec
 from agentguard.testing.issuer import (
@@ -30,6 +31,8 @@ from agentguard.vocabulary import PrincipalKind
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 AT = int(NOW.timestamp())
 ISSUER = "https://login.test"
+# What tokens hold here that no message may.
+VALUES = ("alice", "boss", "rogue", "corp.test", "evil.test", "billing", "stranger", "dev/null")
 
 ALGORITHMS = {
     "ec": "ES256",
@@ -233,21 +236,30 @@ def issuers(private: dict[str, Any], tmp_path: Path) -> Issuers:
     return open_issuers(SPECS, IDENTITIES, tmp_path, lambda: NOW)
 
 
+def everything_told(error: BaseException) -> str:
+    """Tell all that an error carries, and those behind it."""
+    told: list[str] = []
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        each = waiting.pop()
+        if each is not None:
+            told += [str(each), repr(each), repr(each.args), repr(vars(each))]
+            waiting += [each.__cause__, each.__context__]
+    return "\n".join(told)
+
+
 @pytest.fixture
-def everything_told() -> Callable[[BaseException], str]:
-    """Give the function that tells all that an error carries, and those behind it."""
+def leaked_by(issuers: Issuers) -> Callable[[str], list[str]]:
+    """Give the function that verifies a token and returns what its refusal tells of it."""
 
-    def told_by(error: BaseException) -> str:
-        told: list[str] = []
-        waiting: list[BaseException | None] = [error]
-        while waiting:
-            each = waiting.pop()
-            if each is not None:
-                told += [str(each), repr(each), repr(each.args), repr(vars(each))]
-                waiting += [each.__cause__, each.__context__]
-        return "\n".join(told)
+    def leaked(token: str) -> list[str]:
+        with pytest.raises(TokenRefused) as caught:
+            issuers.verify(token)
+        told = everything_told(caught.value)
+        parts = [part for part in token.split(".") if len(part) > 8]
+        return [part for part in (*parts, *VALUES) if part in told]
 
-    return told_by
+    return leaked
 
 
 @pytest.fixture

@@ -189,17 +189,10 @@ def test_a_token_that_does_not_count_here_and_now_is_refused(
 
 @pytest.mark.parametrize("make", [row[1] for row in ROWS], ids=[row[0] for row in ROWS])
 def test_no_message_holds_anything_of_a_misused_token(
-    make: Make, world: Any, issuers: Issuers, everything_told: Callable[[BaseException], str]
+    make: Make, leaked_by: Callable[[str], list[str]], world: Any
 ) -> None:
     """Neither the message of a refusal nor anything behind it holds a part of the token."""
-    token = make(world)
-    with pytest.raises(TokenRefused) as caught:
-        issuers.verify(token)
-    told = everything_told(caught.value)
-    parts = [part for part in token.split(".") if len(part) > 8]
-    values = ("alice", "boss", "rogue", "corp.test", "evil.test", "billing", "stranger", "dev/null")
-    assert not [part for part in parts if part in told]
-    assert not [value for value in values if value in told]
+    assert leaked_by(make(world)) == []
 
 
 def test_every_problem_of_claims_has_a_row(about_signatures: frozenset[TokenProblem]) -> None:
