@@ -347,3 +347,23 @@ def test_hooks_are_not_asked_for_nobody(desk: Desk) -> None:
     with pytest.raises(Exception, match="no identity"):
         pay_back("ORD-1")
     assert asked == []
+
+
+class Changing(list[str]):
+    """A list that holds something else each time it is read."""
+
+    reads = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        """Name alice's order once, and then something that is no id."""
+        self.reads += 1
+        return iter(["ORD-1"] if self.reads == 1 else [7])
+
+
+def test_what_was_checked_is_what_is_decided_on(desk: Desk) -> None:
+    """A list that changes while it is looked at is read once."""
+    guard = desk.guard()
+    pay_back = desk.tool(guard, resource=lambda _: Changing(["x"]), access=desk.noting)
+    with guard.identity("agent:desk", on_behalf_of="user:alice"):
+        pay_back("ORD-1")
+    assert desk.asked == [("user:alice", "ORD-1"), ("agent:desk", "ORD-1")]

@@ -72,11 +72,12 @@ def _ids(found: object) -> tuple[str, ...] | None:
     """Return ids, each once; None unless there is one and all are texts with something in them."""
     if type(found) is str:
         found = (found,)
-    if not isinstance(found, tuple | list | set | frozenset) or not found:
+    if not isinstance(found, tuple | list | set | frozenset):
         return None
-    if not all(type(each) is str and each for each in found):
+    ids = tuple(found)  # a list of the host's own kind may hold something else when read again
+    if not ids or not all(type(each) is str and each for each in ids):
         return None
-    return tuple(sorted(set(found)))
+    return tuple(sorted(set(ids)))
 
 
 def _paths(
