@@ -8,7 +8,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -84,6 +84,21 @@ def as_open_support(open_guard: Guard) -> Iterator[None]:
     """Run the test as the support agent for alice, before the open guard."""
     with open_guard.identity("agent:support", on_behalf_of="user:alice"):
         yield
+
+
+@pytest.fixture
+def acting_under(tmp_path: Path) -> Iterator[Callable[[str], Guard]]:
+    """Give what makes a guard of a policy's text and acts as agent:a until the test ends."""
+    with ExitStack() as blocks:
+
+        def made(policy: str) -> Guard:
+            path = tmp_path / "agentguard.toml"
+            path.write_text(policy)
+            guard = blocks.enter_context(Guard.from_file(path))
+            blocks.enter_context(guard.identity("agent:a"))
+            return guard
+
+        yield made
 
 
 @pytest.fixture

@@ -7,8 +7,7 @@ The numbers look like nothing: they come as numbers, in JSON texts, in files, an
 """
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from openai import OpenAI
@@ -68,19 +67,9 @@ paths = ["/customer/id"]
 
 
 @pytest.fixture
-def guard(tmp_path: Path) -> Iterator[Guard]:
+def guard(acting_under: Callable[[str], Guard]) -> Guard:
     """A guard whose policy names members."""
-    path = tmp_path / "agentguard.toml"
-    path.write_text(POLICY)
-    with Guard.from_file(path) as made, made.identity("agent:a"):
-        yield made
-
-
-@pytest.fixture
-def client(guard: Guard, provider: LoopbackProvider) -> Iterator[OpenAI]:
-    """A guarded client."""
-    with OpenAI(base_url=provider.base_url, api_key="not-a-key", max_retries=0) as plain:
-        yield guard.wrap(plain)
+    return acting_under(POLICY)
 
 
 def test_a_number_behind_the_name_leaves_in_no_position(

@@ -9,7 +9,7 @@ with placeholders in them, where a model would see names in what is left.
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -67,20 +67,10 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 @pytest.fixture
-def guard(tmp_path: Path, read: list[str]) -> Iterator[Guard]:
+def guard(acting_under: Callable[[str], Guard], read: list[str]) -> Guard:
     """A guard with a model of language that tells what it was asked."""
     assert read == []
-    path = tmp_path / "agentguard.toml"
-    path.write_text(POLICY)
-    with Guard.from_file(path) as made, made.identity("agent:a"):
-        yield made
-
-
-@pytest.fixture
-def client(guard: Guard, provider: LoopbackProvider) -> Iterator[OpenAI]:
-    """A guarded client."""
-    with OpenAI(base_url=provider.base_url, api_key="not-a-key", max_retries=0) as plain:
-        yield guard.wrap(plain)
+    return acting_under(POLICY)
 
 
 def say(client: OpenAI, *texts: str) -> str:

@@ -8,8 +8,7 @@ other part of the program labels the same value with a class that may pass.
 
 import base64
 import json
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import pytest
 from openai import OpenAI
@@ -48,19 +47,9 @@ labelled = true
 
 
 @pytest.fixture
-def guard(tmp_path: Path) -> Iterator[Guard]:
+def guard(acting_under: Callable[[str], Guard]) -> Guard:
     """A guard with a class that passes and one that does not."""
-    path = tmp_path / "agentguard.toml"
-    path.write_text(POLICY)
-    with Guard.from_file(path) as made, made.identity("agent:a"):
-        yield made
-
-
-@pytest.fixture
-def client(guard: Guard, provider: LoopbackProvider) -> Iterator[OpenAI]:
-    """A guarded client."""
-    with OpenAI(base_url=provider.base_url, api_key="not-a-key", max_retries=0) as plain:
-        yield guard.wrap(plain)
+    return acting_under(POLICY)
 
 
 def say(client: OpenAI, text: str) -> str:

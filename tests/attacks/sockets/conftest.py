@@ -33,6 +33,12 @@ then = "allow"
 
 
 @pytest.fixture
+def socket_rule() -> str:
+    """The rule that allows every websocket on loopback, for what refers to nothing."""
+    return RULE.replace("REFERENCES", "")
+
+
+@pytest.fixture
 def make_guard(tmp_path: Path, policy_file: Path) -> Iterator[Callable[..., Guard]]:
     """Give what makes a guard whose policy allows every websocket on loopback."""
     made: list[Guard] = []

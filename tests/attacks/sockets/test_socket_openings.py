@@ -31,22 +31,6 @@ pytestmark = pytest.mark.skipif(
 
 CANARY = "jane.doe@customers.example"
 TEXT = f"please write to {CANARY} today"
-RULE = """
-[[rule]]
-id = "sockets"
-who = ["agent:support"]
-for = ["group:support-team"]
-provider = ["loopback"]
-model = ["*"]
-operation = [
-    "WS /responses", "WS /realtime", "WS /realtime/translations", "WS /live/sessions",
-    "WS /live/sessions/{}/attach", "WS /live/sessions/{}/fork",
-]
-references = [REFERENCES]
-then = "allow"
-"""
-
-
 SOCKETS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "responses": ("WS /responses", "responses", {}),
     "beta responses": ("WS /responses", "beta.responses", {}),
@@ -303,13 +287,12 @@ def test_connection_and_messages_are_written_down(
 
 
 def test_each_message_names_its_own_model(
-    tmp_path: Path, policy_file: Path, talk: Any, server: LoopbackSocket
+    socket_rule: str, tmp_path: Path, policy_file: Path, talk: Any, server: LoopbackSocket
 ) -> None:
     """A rule that names models is about every message; the connection names none of its own."""
     path = tmp_path / "models.toml"
-    rule = RULE.replace("REFERENCES", "")
-    opening = rule.replace('model = ["*"]\n', "").replace('"sockets"', '"opening"')
-    path.write_text(policy_file.read_text() + opening + rule.replace('"*"', '"m"'))
+    opening = socket_rule.replace('model = ["*"]\n', "").replace('"sockets"', '"opening"')
+    path.write_text(policy_file.read_text() + opening + socket_rule.replace('"*"', '"m"'))
 
     async def story(guard: Guard) -> None:
         async with talk.entered(guard.wrap(talk.client(server)).responses.connect()) as c:
@@ -325,11 +308,11 @@ def test_each_message_names_its_own_model(
 
 
 def test_a_second_model_is_decided_too(
-    tmp_path: Path, policy_file: Path, talk: Any, server: LoopbackSocket
+    socket_rule: str, tmp_path: Path, policy_file: Path, talk: Any, server: LoopbackSocket
 ) -> None:
     """The model that writes down what is said must be allowed beside the one that speaks."""
     path = tmp_path / "models.toml"
-    path.write_text(policy_file.read_text() + RULE.replace("REFERENCES", "").replace('"*"', '"m"'))
+    path.write_text(policy_file.read_text() + socket_rule.replace('"*"', '"m"'))
     listening = {"audio": {"input": {"transcription": {"model": "whisper-1"}}}}
 
     async def story(guard: Guard) -> None:
