@@ -180,9 +180,9 @@ def test_a_store_below_the_home_folder_of_a_service_is_one(
 def test_content_may_talk_about_a_store() -> None:
     """In content only an address that stands alone counts, since nothing else is fetched."""
     talk = freeze({"messages": [{"content": "Is vault.corp.example down? See /run/secrets."}]})
-    address = freeze({"image_url": {"url": "https://vault.corp.example/a.png"}})
     assert STORES.addressed_in(talk) is None
-    assert STORES.addressed_in(address) == "vault"
+    for url in ("https://vault.corp.example/a.png", " https://vau\nlt.corp.example/a.png\n"):
+        assert STORES.addressed_in(freeze({"image_url": {"url": url}})) == "vault"
 
 
 def test_without_stores_nothing_is_named() -> None:

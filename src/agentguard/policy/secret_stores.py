@@ -107,7 +107,7 @@ class SecretStores:
         if not self._places:
             return None
         for text in texts_in(value):
-            word = text.strip()
+            word = _DROPPED.sub("", text).strip()
             if ":" in word and not any(map(str.isspace, word)):
                 named = self.named_in(word)
                 if named is not None:
