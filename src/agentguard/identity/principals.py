@@ -195,18 +195,20 @@ def require_still_declared(principals: tuple[Principal, ...], declarations: Decl
             )
         declared = declarations.of(each.id)
         revoked = each.assurance is Assurance.LOCAL_KEY and each.source not in declared.keys
-        if revoked or any(
-            name not in each.claims
-            or (
-                each.claims[name] is not value
-                and canonical_bytes(each.claims[name]) != canonical_bytes(value)
-            )
-            for name, value in declared.claims.items()
-        ):
+        if revoked or (declared.claims and not _still_says(each, declared.claims)):
             raise IdentityRequired(
                 f"the policy no longer says of {each.id!r} what it said",
                 remedy="enter a new block, or bind the object anew",
             )
+
+
+def _still_says(principal: Principal, declared: Mapping[str, Frozen]) -> bool:
+    claims = principal.claims
+    return all(
+        name in claims
+        and (claims[name] is value or canonical_bytes(claims[name]) == canonical_bytes(value))
+        for name, value in declared.items()
+    )
 
 
 def require_current(principals: tuple[Principal, ...], now: datetime | None) -> None:

@@ -28,15 +28,16 @@ def charges_of(progress: Progress) -> tuple[Charge, ...]:
     if decision is None or decision.effect is Effect.DENY:
         return ()
     duties = [each for each in decision.obligations if isinstance(each, ChargeLimits)]
-    return tuple(charge for each in duties for charge in each.charges)
+    return tuple(charge for each in duties for charge in each.charges) if duties else ()
 
 
 def spendings_of(progress: Progress) -> tuple[Spending, ...]:
     """Return what is charged to which account; the strictest where one is named twice."""
     caller, found = progress.attempt.caller, dict[Account, Spending]()
-    if caller is None:
+    charges = charges_of(progress)
+    if caller is None or not charges:
         return ()
-    for each in charges_of(progress):
+    for each in charges:
         account = account_of(each.key, caller)
         known = found.get(account)
         found[account] = Spending(

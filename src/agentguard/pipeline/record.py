@@ -323,6 +323,7 @@ def report(
     """Return how a call ended, as its guard span says it."""
     decision = progress.decision
     refused = ending is not None and not progress.dispatched
+    charges = charges_of(progress)
     return Report(
         surface=progress.attempt.surface,
         operation=progress.attempt.operation,
@@ -335,6 +336,6 @@ def report(
         outcome=outcome if progress.dispatched else None,
         error=None if ending is None else type(ending).__name__,
         shadow=None if decision is None else decision.shadow,
-        limits=tuple(sorted({each.key for each in charges_of(progress)})),
+        limits=tuple(sorted({each.key for each in charges})) if charges else (),
         decider=progress.notes.get("decider"),
     )

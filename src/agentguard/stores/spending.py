@@ -32,6 +32,8 @@ def check_charges(charges: Sequence[Spending]) -> None:
     Raises:
         StoreFailure: an amount is no amount, or an account is named twice.
     """
+    if not charges:
+        return
     if not all(_is_amount(each.amount) and _is_amount(each.most) for each in charges):
         raise StoreFailure("what a call uses up of a limit must be a number, and not negative")
     if len({each.account for each in charges}) != len(charges):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from types import MappingProxyType
 from typing import TypeAlias
 
 from agentguard.canonical import Frozen, canonical_bytes, digest
@@ -30,8 +31,12 @@ class Assurance(StrEnum):
 
     def is_at_least(self, other: "Assurance") -> bool:
         """Say whether this is as sure as *other* or surer."""
-        order = list(Assurance)
-        return order.index(self) >= order.index(other)
+        return _SURENESS[self] >= _SURENESS[other]
+
+
+_SURENESS: Mapping[Assurance, int] = MappingProxyType(
+    {each: place for place, each in enumerate(Assurance)}
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,8 +93,7 @@ class Chain:
     @property
     def assurance(self) -> Assurance:
         """How surely everybody in the chain is known, at least."""
-        order = list(Assurance)
-        return min((each.assurance for each in self.principals), key=order.index)
+        return min((each.assurance for each in self.principals), key=_SURENESS.__getitem__)
 
     @property
     def ids(self) -> tuple[str, ...]:
