@@ -9,7 +9,10 @@ characters made visible, so that it cannot pretend to be something else
 
 import json
 import unicodedata
+from collections.abc import Sequence
 from typing import Any
+
+_MOST_SHOWN = 5
 
 # Categories of characters that are not shown as they are: control, format, line and paragraph
 # separators, private use, unassigned, surrogates.
@@ -23,6 +26,12 @@ class CommandFailed(Exception):
 def print_json(value: Any) -> None:
     """Print a value as JSON with sorted keys."""
     print(json.dumps(value, indent=2, sort_keys=True))
+
+
+def shortened(names: Sequence[str]) -> str:
+    """Return a list of names, and of a long one how many more there are."""
+    shown, more = ", ".join(names[:_MOST_SHOWN]), len(names) - _MOST_SHOWN
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def visible(text: str) -> str:

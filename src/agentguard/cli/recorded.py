@@ -8,12 +8,12 @@ Opens the facts that lie beside the audit log, with the key that the policy file
 import argparse
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from agentguard.cli.output import CommandFailed
 from agentguard.config import Deployment, FactsSettings, load_facts
-from agentguard.config.durations import duration
+from agentguard.config.durations import duration, point_in_time
 from agentguard.review.facts import DecidedCall
 from agentguard.stores import FactsKeeper, FactsStore
 from agentguard.wiring import facts_keeper, now
@@ -93,11 +93,10 @@ def moment(text: str | None, option: str) -> datetime | None:
     age: timedelta | None = duration(text)
     if age is not None:
         return now() - age
-    try:
-        return datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
-    except ValueError:
-        problem = f"{option} must be {WHEN}"
-    raise CommandFailed(problem)
+    at = point_in_time(text)
+    if at is None:
+        raise CommandFailed(f"{option} must be {WHEN}")
+    return at
 
 
 def plain_arguments(decided: DecidedCall) -> Any:

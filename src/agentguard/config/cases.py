@@ -22,6 +22,7 @@ from pydantic import Field
 
 from agentguard.canonical import Frozen
 from agentguard.config.document import Name, OneOrMany, Table, Tell, read_table
+from agentguard.config.durations import EXPECTED_TIME, point_in_time
 from agentguard.config.identities import frozen_table
 from agentguard.config.positions import Positions
 from agentguard.config.reading import VERSION
@@ -34,7 +35,6 @@ from agentguard.review.questions import ACTOR, PERSON, Question, strays
 from agentguard.vocabulary import Assurance, Effect, Reference
 
 SUFFIX = ".tests.toml"
-_NO_TIME = "must be a date or a time, such as 2026-12-31"
 
 
 class _Asked(Table):
@@ -298,16 +298,13 @@ def _amount(value: object) -> Decimal:
 def _instant(value: object) -> datetime | None:
     """Return a point in time: of a day its beginning, UTC."""
     if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            value = None
+        value = point_in_time(value)
         if value is None:
-            raise ValueError(_NO_TIME)
+            raise ValueError(EXPECTED_TIME)
     if value is None:
         return None
     if isinstance(value, datetime):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value
     if isinstance(value, date):
         return datetime.combine(value, time(), UTC)
-    raise ValueError(_NO_TIME)
+    raise ValueError(EXPECTED_TIME)

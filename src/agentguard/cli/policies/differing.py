@@ -10,11 +10,10 @@ from itertools import groupby
 from typing import Any
 
 from agentguard.canonical import thaw
-from agentguard.cli.output import CommandFailed, print_json, visible
+from agentguard.cli.output import CommandFailed, print_json, shortened, visible
 from agentguard.config import load_document
+from agentguard.config.durations import EXPECTED_TIME, point_in_time
 from agentguard.review.questions import written
-
-_MOST_IDENTITIES_SHOWN = 5
 
 
 def add_command(verbs: Any, shared: argparse.ArgumentParser) -> None:
@@ -55,11 +54,10 @@ def _diff(options: argparse.Namespace) -> int:
 def _time(text: str | None) -> datetime:
     if text is None:
         return datetime.now(UTC)
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError:
-        raise CommandFailed("--now must be a date or a time, such as 2026-12-31") from None
-    return at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+    at = point_in_time(text)
+    if at is None:
+        raise CommandFailed(f"--now {EXPECTED_TIME}")
+    return at
 
 
 _HEADINGS = {
@@ -76,7 +74,7 @@ def _lines(found: Any) -> Iterator[str]:
     for (identities, target), group in groupby(
         found.changes, key=lambda each: (each.identities, each.target)
     ):
-        yield f"{_who(identities)}  {target}"
+        yield f"{shortened(identities)}  {target}"
         for each in group:
             if each.witness is None:
                 yield f"  may be {_HEADINGS[each.kind]} (not decided): {each.note}"
@@ -91,12 +89,6 @@ def _lines(found: Any) -> Iterator[str]:
         f"rules: {widening} wider, {len(found.changes) - widening} tighter;"
         f" outside of them: {len(found.tables)} changed"
     )
-
-
-def _who(identities: tuple[str, ...]) -> str:
-    shown = ", ".join(identities[:_MOST_IDENTITIES_SHOWN])
-    more = len(identities) - _MOST_IDENTITIES_SHOWN
-    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def _plain(found: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import argparse
 import json
 from typing import Any
 
-from agentguard.cli.output import print_json, visible
+from agentguard.cli.output import print_json, shortened, visible
 from agentguard.cli.recorded import add_since, moment, open_records, plain_arguments
 from agentguard.config import load_policy
 from agentguard.pipeline import needs_of
@@ -22,7 +22,6 @@ from agentguard.review.replaying import Group, Replay, Summary, summary
 from agentguard.vocabulary import ToolCall
 
 CHANGED, NOT_ALL_DECIDED = 1, 3
-MOST_PERSONS = 5
 
 
 def add_command(verbs: Any, shared: argparse.ArgumentParser) -> None:
@@ -133,7 +132,8 @@ def _print_group(group: Group, options: argparse.Namespace) -> None:
     print(visible(f"{group.change.value}: {group.actor} {group.target}, {group.calls} calls"))
     print(visible(f"    was       {_told(group.was)}"))
     print(visible(f"    would be  {_told(group.now)}"))
-    print(visible(f"    for       {_persons(group)}, in {group.sessions} sessions"))
+    persons = shortened(group.persons) or "nobody"
+    print(visible(f"    for       {persons}, in {group.sessions} sessions"))
     example = group.example
     names = ""
     if options.show_values:
@@ -142,14 +142,6 @@ def _print_group(group: Group, options: argparse.Namespace) -> None:
         names = f" ({', '.join(sorted(example.call.resolved))})"
     when = example.at.strftime("%Y-%m-%dT%H:%M:%SZ")
     print(visible(f"    example   {example.call.id} at {when}{names}"))
-
-
-def _persons(group: Group) -> str:
-    if not group.persons:
-        return "nobody"
-    more = len(group.persons) - MOST_PERSONS
-    shown = ", ".join(group.persons[:MOST_PERSONS])
-    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def _told(ruling: Ruling) -> str:
