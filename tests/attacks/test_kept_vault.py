@@ -287,7 +287,7 @@ def test_a_row_that_was_changed_refuses(deployment: Deployment) -> None:
 def test_what_cannot_be_kept_does_not_leave(deployment: Deployment, kind: Any) -> None:
     """Once a placeholder could not be kept, the session is refused until it can."""
     guard = deployment.guard()
-    who = {"on_behalf_of": "user:alice", "session": "s"}
+    who: dict[str, Any] = {"on_behalf_of": "user:alice", "session": "s"}
 
     async def ask(text: str) -> Any:
         with guard.identity("agent:support", **who):
@@ -381,7 +381,7 @@ def test_what_is_hidden_in_an_answer_is_kept_before_it_is_shown(deployment: Depl
     secret = "gh" + "p_" + "0aB" * 12
     for streamed in (False, True):
         deployment.provider.script([Answer(f"use {secret} today")])
-        who = {"on_behalf_of": "user:alice", "session": f"s-{streamed}"}
+        who: dict[str, Any] = {"on_behalf_of": "user:alice", "session": f"s-{streamed}"}
         with (
             OpenAI(base_url=deployment.provider.base_url, api_key="no", max_retries=0) as plain,
             guards[0].identity("agent:support", **who),

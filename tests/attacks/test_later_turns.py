@@ -97,7 +97,7 @@ class Talk:
 
     def turn(self, whole: Callable[[Any], Any], stream: Callable[[Any], Any]) -> Any:
         """Take one turn, with a client of its own."""
-        session = {"on_behalf_of": "user:alice", "session": "kept"}
+        session: dict[str, Any] = {"on_behalf_of": "user:alice", "session": "kept"}
         finish = finished if self.twin.kind.__name__.startswith("Async") else finished_now
         with self.guard.identity("agent:support", **session):
             return self.twin.take(
