@@ -5,13 +5,20 @@
 import sqlite3
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from agentguard.stores import SqliteStore, connections
-from agentguard.stores.connections import connect_reading, connect_writing, failure, patiently
+from agentguard.stores.connections import (
+    connect_reading,
+    connect_writing,
+    failure,
+    patiently,
+    truncate_log,
+)
 
 
 def test_a_busy_store_is_tried_again(store: SqliteStore, place: Path) -> None:
@@ -37,6 +44,32 @@ def test_a_store_that_stays_busy_is_given_up(
             patiently(lambda: ours.execute("BEGIN IMMEDIATE"))
         assert 0.1 < time.monotonic() - started < 10
         other.execute("ROLLBACK")
+
+
+def test_clearing_the_log_keeps_no_writer_out(
+    store: SqliteStore, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While an erasure waits for somebody who reads, calls are written down.
+
+    SQLite holds the writers' lock all the time that it waits for readers, and guards refused
+    their calls meanwhile.
+    """
+    monkeypatch.setattr(connections, "RETRY_SECONDS", 60.0)
+    with (
+        closing(connect_writing(place)) as ours,
+        closing(connect_writing(place)) as reader,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM approval").fetchone()
+        add = "INSERT INTO spent VALUES ('s', 'k' || random(), '1')"
+        ours.execute(add)
+        clearing = pool.submit(truncate_log, place)
+        for _ in range(20):
+            patiently(lambda: ours.execute(add))
+        assert not clearing.done()
+        reader.execute("COMMIT")
+        assert clearing.result() is True
 
 
 def test_nothing_but_a_busy_store_is_tried_again() -> None:

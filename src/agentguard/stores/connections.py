@@ -20,13 +20,14 @@ from agentguard.stores.failures import StoreFailure
 
 T = TypeVar("T")
 
-RETRY_SECONDS = 2.0
+RETRY_SECONDS = 10.0
 """How long a busy store is tried again before the call is refused."""
 
 OWNER_ONLY = 0o600
 
 _FIRST_PAUSE_SECONDS = 0.002
-_LONGEST_PAUSE_SECONDS = 0.05
+_LONGEST_PAUSE_SECONDS = 0.02
+_MOMENT_SECONDS = 0.05
 _PRIMARY = 0xFF
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 
@@ -81,15 +82,30 @@ def connect_erasing(path: Path) -> sqlite3.Connection:
 def truncate_log(path: Path) -> bool:
     """Take the pages that were erased out of the write-ahead log, too.
 
+    While it waits for readers it keeps writers out, so it waits a moment only, and tries again.
+
     Returns:
         whether they are gone; others that use the database hold them there.
 
     Raises:
         sqlite3.Error: the log cannot be reached.
     """
+    from tenacity import Retrying, retry_if_result, stop_after_delay, wait_random
+
+    retrying = Retrying(
+        retry=retry_if_result(lambda done: not done),
+        stop=stop_after_delay(RETRY_SECONDS),
+        wait=wait_random(_MOMENT_SECONDS, 2 * _MOMENT_SECONDS),
+        retry_error_callback=lambda _: False,
+    )
     with closing(connect_erasing(path)) as connection:
-        connection.execute(f"PRAGMA busy_timeout = {int(RETRY_SECONDS * 1000)}")
-        (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        connection.execute(f"PRAGMA busy_timeout = {int(_MOMENT_SECONDS * 1000)}")
+        done: bool = retrying(lambda: _truncated(connection))
+        return done
+
+
+def _truncated(connection: sqlite3.Connection) -> bool:
+    (busy, _, _) = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     return not busy
 
 
@@ -135,7 +151,7 @@ def _connect(uri: str) -> sqlite3.Connection:
 
 
 def patiently(work: Callable[[], T]) -> T:
-    """Do work on the database, again while the store is busy, for at most two seconds."""
+    """Do work on the database, again while the store is busy, as long as is worth it."""
     try:
         return work()
     except sqlite3.OperationalError as error:
