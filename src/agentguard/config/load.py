@@ -86,10 +86,9 @@ def load(
     """
     keys = trusted_keys(trusted, os.environ if env is None else env)
     examined = _examine(Path(path), os.environ if env is None else env)
-    if examined.document is None or examined.problems:
-        raise ConfigError(examined.problems)
+    document = _sound(examined)
     place = Path(path).absolute()
-    policy = compile_policy(examined.document, is_checked=True)
+    policy = compile_policy(document, is_checked=True)
     signed_by = None if keys is None else require_signature(place, policy, keys)
     detectors = _detectors(examined)
     return Settings(
@@ -97,13 +96,13 @@ def load(
         own=examined.own,
         known=examined.known,
         detectors=detectors,
-        named=frozenset(each.name for each in examined.document.class_sources),
+        named=frozenset(each.name for each in document.class_sources),
         deployment=Deployment(store=place.parent / examined.store),
         path=place,
         vault=examined.vault,
         rules=examined.rules,
-        names_model=_names_model(examined.document, place.parent),
-        issuers=examined.document.issuers,
+        names_model=_names_model(document, place.parent),
+        issuers=document.issuers,
         signed_by=signed_by,
         facts=examined.facts,
     )
@@ -119,10 +118,9 @@ def load_policy(path: str | os.PathLike[str]) -> tuple[Policy, Deployment]:
         ConfigError: the file cannot be used; it lists a syntax error, or else every problem.
     """
     examined = _examine(Path(path), None)
-    if examined.document is None or examined.problems:
-        raise ConfigError(examined.problems)
+    document = _sound(examined)
     store = Path(path).absolute().parent / examined.store
-    return compile_policy(examined.document, is_checked=True), Deployment(store=store)
+    return compile_policy(document, is_checked=True), Deployment(store=store)
 
 
 def load_document(path: str | os.PathLike[str]) -> PolicyDocument:
@@ -132,9 +130,7 @@ def load_document(path: str | os.PathLike[str]) -> PolicyDocument:
         ConfigError: the file cannot be used; it lists a syntax error, or else every problem.
     """
     examined = _examine(Path(path), None)
-    if examined.document is None or examined.problems:
-        raise ConfigError(examined.problems)
-    return examined.document
+    return _sound(examined)
 
 
 def load_vault(
@@ -152,8 +148,7 @@ def load_vault(
         ConfigError: the file cannot be used; it lists a syntax error, or else every problem.
     """
     examined = _examine(Path(path), None, os.environ if env is None else env)
-    if examined.document is None or examined.problems:
-        raise ConfigError(examined.problems)
+    _sound(examined)
     return examined.vault, Deployment(store=Path(path).absolute().parent / examined.store)
 
 
@@ -172,8 +167,7 @@ def load_facts(
         ConfigError: the file cannot be used; it lists a syntax error, or else every problem.
     """
     examined = _examine(Path(path), None, facts_env=os.environ if env is None else env)
-    if examined.document is None or examined.problems:
-        raise ConfigError(examined.problems)
+    _sound(examined)
     return examined.facts, Deployment(store=Path(path).absolute().parent / examined.store)
 
 
@@ -206,6 +200,17 @@ def check(
         Remark(problem=problem, severity=Severity.WARNING)
         for problem in sorted(doubts, key=lambda each: (each.line or 0, each.key))
     )
+
+
+def _sound(examined: _Examined) -> PolicyDocument:
+    """Return what a file says.
+
+    Raises:
+        ConfigError: it cannot be used.
+    """
+    if examined.document is None or examined.problems:
+        raise ConfigError(examined.problems)
+    return examined.document
 
 
 def _detectors(examined: _Examined) -> tuple[Detector, ...]:
