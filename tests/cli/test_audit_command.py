@@ -190,3 +190,16 @@ def test_the_log_is_read_while_it_is_written(shell: "Shell", guard: Guard) -> No
     ran = shell("audit", "verify", "--json")
     assert ran.json["integrity"]["state"] == "holds"
     assert ran.code == 0
+
+
+def test_a_new_version_of_the_policy_is_told_with_its_digest(
+    shell: "Shell", guard: Guard, policy_file: Path
+) -> None:
+    """An entry about the policy says which version came into force and which one it replaced."""
+    before = guard.policy_state.digest
+    text = policy_file.read_text(encoding="utf-8").replace("[1, 100]", "[1, 99]")
+    policy_file.write_text(text, encoding="utf-8")
+    after = guard.reload().digest
+    line = next(each for each in shell("audit", "tail").out.splitlines() if "policy.loaded" in each)
+    assert f"replaces={before[:19]}" in line
+    assert f"policy={after[:19]}" in line

@@ -25,6 +25,8 @@ from agentguard.config import load_policy
 from agentguard.stores import SqliteReader
 
 POLL_SECONDS = 0.5
+# The name of the hash and twelve digits.
+_SHOWN_OF_A_DIGEST = len("sha256:") + 12
 BROKEN, INCOMPLETE = 1, 3
 
 
@@ -91,11 +93,19 @@ def _print(stored: StoredEntry, *, as_json: bool) -> None:
         words += [f"{name}={value}"] if value is not None else []
     if entry.classes:
         words.append("classes=" + ",".join(f"{k}:{v}" for k, v in sorted(entry.classes.items())))
+    words += [f"{name}={_short(value)}" for name, value in sorted(entry.details.items())]
+    if entry.call_id is None and entry.policy is not None:
+        words.append(f"policy={_short(entry.policy)}")
     if entry.approval_id is not None:
         words.append(f"approval={entry.approval_id[:8]}")
     if entry.trace_id is not None:
         words.append(f"trace={entry.trace_id[:8]}")
     print(visible("  ".join(words)))
+
+
+def _short(text: str) -> str:
+    """Return enough of a digest to tell it from others, and any other text whole."""
+    return text[:_SHOWN_OF_A_DIGEST] if text.startswith("sha256:") else text
 
 
 def _verify(options: argparse.Namespace) -> int:

@@ -56,6 +56,13 @@ def add_command(verbs: Any, shared: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--resource", metavar="ID", action="append", help="an object that it is about"
     )
+    _add_model_call(command)
+    _add_circumstances(command)
+    command.add_argument("--show-values", action="store_true", help="print the call's values, too")
+    command.set_defaults(run=_explain)
+
+
+def _add_model_call(command: argparse.ArgumentParser) -> None:
     command.add_argument("--provider", metavar="ID", help="whose model is called instead")
     command.add_argument("--operation", metavar="NAME", help="such as chat, or 'POST /files'")
     command.add_argument("--model", metavar="NAME", help="which model")
@@ -65,6 +72,9 @@ def add_command(verbs: Any, shared: argparse.ArgumentParser) -> None:
         action="append",
         help="what the request makes the provider use or keep, such as url",
     )
+
+
+def _add_circumstances(command: argparse.ArgumentParser) -> None:
     command.add_argument("--environment", metavar="NAME", help="where the call is made")
     command.add_argument(
         "--assurance",
@@ -84,8 +94,6 @@ def add_command(verbs: Any, shared: argparse.ArgumentParser) -> None:
         help="what the session has used up of a limit (default: nothing)",
     )
     command.add_argument("--now", metavar="TIME", help="when it is made (default: the time it is)")
-    command.add_argument("--show-values", action="store_true", help="print the call's values, too")
-    command.set_defaults(run=_explain)
 
 
 def _explain(options: argparse.Namespace) -> int:
