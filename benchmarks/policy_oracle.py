@@ -31,6 +31,8 @@ from agentguard.policy.specification import specified
 from agentguard.vocabulary import AskApproval, Decision, Effect, ModelCall, ReferOnly
 
 CALLS_OF_A_POLICY = 100
+# Loading a policy into Cedar costs as much as forty decisions, so the long run asks more of each.
+CALLS_OF_A_LONG_RUN = 250
 # Checking requests and policies against the schema costs as much as deciding them.
 VALIDATED_OF = 8
 
@@ -174,8 +176,9 @@ def compare(
     decisions: int | None = None,
     compiler: Compile = compile_policy,
     most_differences: int = 1,
+    calls: int = CALLS_OF_A_POLICY,
 ) -> Tally:
-    """Compare until the time is up or as many calls were decided."""
+    """Compare until the time is up or as many calls were decided, so many with each policy."""
     generator, tally = Generator(seed), Tally()
     end = None if seconds is None else time.monotonic() + seconds
     while (end is None or time.monotonic() < end) and (
@@ -187,7 +190,7 @@ def compare(
         except ConfigError:
             tally.unusable += 1
             continue
-        situations = [generator.situation(document) for _ in range(CALLS_OF_A_POLICY)]
+        situations = [generator.situation(document) for _ in range(calls)]
         validates = tally.policies % VALIDATED_OF == 0
         try:
             found = readings(document, situations, policy, validates=validates)
@@ -203,10 +206,10 @@ def compare(
     return tally
 
 
-def _work(job: tuple[int, float | None, int | None]) -> Tally:
-    seed, seconds, decisions = job
+def _work(job: tuple[int, float | None, int | None, int]) -> Tally:
+    seed, seconds, decisions, calls = job
     began = time.process_time()
-    tally = compare(seed, seconds=seconds, decisions=decisions)
+    tally = compare(seed, seconds=seconds, decisions=decisions, calls=calls)
     tally.busy = time.process_time() - began
     return tally
 
@@ -218,6 +221,7 @@ def main() -> int:
     )
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--decisions", type=int, help="of each worker")
+    parser.add_argument("--calls", type=int, default=CALLS_OF_A_LONG_RUN, help="with each policy")
     parser.add_argument("--seed", type=int, default=None)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--differences", type=Path, default=Path("policy-differences.json"))
@@ -225,7 +229,10 @@ def main() -> int:
     seconds = 60.0 if options.seconds is None and options.decisions is None else options.seconds
     seed = int(time.time()) if options.seed is None else options.seed
     began = time.monotonic()
-    jobs = [(seed * 1000 + each, seconds, options.decisions) for each in range(options.workers)]
+    jobs = [
+        (seed * 1000 + each, seconds, options.decisions, options.calls)
+        for each in range(options.workers)
+    ]
     if options.workers == 1:
         tallies = [_work(jobs[0])]
     else:
