@@ -322,10 +322,7 @@ def test_a_store_behind_a_link_is_recognised(tmp_path: Path) -> None:
 def test_a_provider_fetches_nothing_from_a_store(
     stores_guard: Guard, provider: LoopbackProvider
 ) -> None:
-    """A request whose image would be fetched from a store is refused before anything leaves.
-
-    The same words in a sentence are content, and pass.
-    """
+    """An image that would be fetched from a store is refused; the same words in a sentence pass."""
     client = stores_guard.wrap(OpenAI(base_url=provider.base_url, api_key="none"))
 
     def ask(content: Any) -> None:

@@ -406,11 +406,9 @@ then = "allow"
 def test_none_where_none_is_the_default_is_no_argument(
     tmp_path: Path, arguments: dict[str, Any], *, allowed: bool
 ) -> None:
-    """An argument that is None by default is left out of the decision when it is None, and only then.
-
-    Models send null for what they leave out; a rule that lists the argument as optional, or does not
-    list it, is about the call without it, and the function gets its own default.
-    """
+    """An argument that is None by default is left out of the decision when it is None, and only then."""
+    # Models send null for what they leave out; a rule that lists the argument as optional, or does
+    # not list it, is about the call without it, and the function gets its own default.
     path = tmp_path / "agentguard.toml"
     path.write_text(OPTIONAL, encoding="utf-8")
     with Guard.from_file(path) as guard:

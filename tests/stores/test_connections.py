@@ -49,11 +49,9 @@ def test_a_store_that_stays_busy_is_given_up(
 def test_clearing_the_log_keeps_no_writer_out(
     store: SqliteStore, place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While an erasure waits for somebody who reads, calls are written down.
-
-    SQLite holds the writers' lock all the time that it waits for readers, and guards refused
-    their calls meanwhile.
-    """
+    """While an erasure waits for somebody who reads, calls are written down."""
+    # SQLite holds the writers' lock all the time that it waits for readers, and guards refused
+    # their calls meanwhile.
     monkeypatch.setattr(connections, "RETRY_SECONDS", 60.0)
     with (
         closing(connect_writing(place)) as ours,
