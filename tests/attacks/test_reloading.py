@@ -226,10 +226,7 @@ keys_url = "{url}"
 
 
 def test_who_rests_on_an_issuer_that_is_gone_is_refused(path: Path) -> None:
-    """An issuer that is taken out of the policy vouches for nobody any more, in no open block.
-
-    The story: an issuer whose keys had leaked was taken out, and what ran under its tokens went on.
-    """
+    """What runs under tokens of an issuer whose keys leaked ends when the policy drops it."""
     plain = path.read_text(encoding="utf-8").replace(
         'who = ["agent:a"]', 'who = ["agent:a"]\nfor = "user:*"'
     )
@@ -286,11 +283,8 @@ def test_a_call_ends_under_the_policy_that_it_began_under(guard: Guard, path: Pa
 
 
 def test_no_call_sees_half_a_policy(guard: Guard, path: Path) -> None:
-    """While versions are exchanged, every call is decided by one of them and by nothing between.
-
-    Each version moves the bound and the tool's only rule together, so that a mixture would allow
-    what neither does, or fail.
-    """
+    """While versions are exchanged, every call is decided by one of them and by nothing between."""
+    # Each moves the bound and the only rule together: a mixture would allow what neither does.
     one = path.read_text(encoding="utf-8")
     other = one.replace("[1, 100]", "[201, 300]").replace('id = "pay"', 'id = "pay-more"')
     stop = threading.Event()
@@ -356,10 +350,8 @@ def test_a_watched_file_that_breaks_is_told(
 def test_a_file_that_is_being_written_is_not_read(
     guard: Guard, path: Path, pay: Callable[..., int]
 ) -> None:
-    """A file that changes from look to look is left alone until it stands still.
-
-    Half of a file can be a policy as well: one without the rules that deny at its end.
-    """
+    """A file that changes from look to look is left alone until it stands still."""
+    # Half of a file can be a policy as well: one without the rules that deny at its end.
     guard.reload_on_change(timedelta(milliseconds=200))
     whole = path.read_text(encoding="utf-8").replace("[1, 100]", "[1, 10]")
     first = guard.policy_state.digest
