@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from agentguard.config import check, load
+from agentguard.config import check, load, load_document
 from agentguard.errors import ConfigError
 
 KEY = "ed25519:" + "A" * 43 + "="
@@ -148,3 +148,14 @@ def test_a_mistake_at_the_top_is_told_where_it_stands(
     told = {each.key: each for each in refused.value.problems}
     assert told[key].line == line
     assert words in told[key].message
+
+
+def test_a_class_is_read_as_strictly_without_its_values(tmp_path: Path) -> None:
+    """A policy that no guard could use is not tested, compared or signed either."""
+    path = tmp_path / "agentguard.toml"
+    path.write_text(BASE + '[[class]]\nname = "bank_acount"\n', encoding="utf-8")
+    with pytest.raises(ConfigError, match="did you mean 'bank_account'"):
+        load_document(path)
+    path.write_text(BASE + '[[class]]\nname = "a"\npatterns = ["("]\n', encoding="utf-8")
+    with pytest.raises(ConfigError, match="re2"):
+        load_document(path)

@@ -259,6 +259,7 @@ def _examine(
     from agentguard.config.facts import facts_of
     from agentguard.config.names import check_names
     from agentguard.config.reading import read
+    from agentguard.config.sources import check_written
     from agentguard.config.vaults import vault_of
 
     text, tables, problem = parsed(path)
@@ -276,6 +277,8 @@ def _examine(
     if facts_env is not None and reading.facts is not None:
         tenant = None if reading.vault is None else reading.vault.tenant
         facts = facts_of(reading.facts, folder, facts_env, report.add, tenant=tenant)
+    if env is None:
+        check_written(reading.classes, BUILT_IN_CLASSES, report.add)
     own, known, offers = ((), (), ()) if env is None else _at_hand(reading, folder, env, report)
     document, rules = _with_files(reading, folder, report, with_rules=env is not None)
     check_names(document, reading.classes, report.add)

@@ -9,7 +9,8 @@ INVARIANT: no problem holds a value (tests/config/test_sources.py).
 """
 
 import glob
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 
 from agentguard.classification import OwnClass
@@ -38,7 +39,7 @@ def fetch(
         env: the environment.
         tell: takes each problem with its path.
     """
-    built_in_names = {each.name for each in built_in}
+    names = [each.name for each in built_in]
     own: list[OwnClass] = []
     known: list[KnownValue] = []
     for index, table in enumerate(tables):
@@ -51,14 +52,38 @@ def fetch(
             *fetching.from_files(folder),
             *fetching.from_dotenv(folder),
         )
-        if table.name in built_in_names:
+        if table.name in names:
             fetching.refuse_patterns()
             secrets = (*values, *secrets)
         else:
+            fetching.refuse_unrecognised(names)
             patterns = fetching.patterns()
             own.append(OwnClass(name=table.name, patterns=patterns, values=values))
         known += (KnownValue(value=value, data_class=table.name) for value in secrets)
     return tuple(own), tuple(known)
+
+
+def check_written(
+    tables: tuple[ClassTable, ...], built_in: tuple[DataClass, ...], tell: Tell
+) -> None:
+    """Tell what is wrong with classes where their values are not at hand; ``fetch`` tells it too.
+
+    Args:
+        tables: the class tables, in the order of the file.
+        built_in: the data classes that need no declaration.
+        tell: takes each problem with its path.
+    """
+    names = [each.name for each in built_in]
+    for index, table in enumerate(tables):
+        if table.name is None:
+            continue
+        fetching = _Fetching(index, table, tell)
+        fetching.written()
+        if table.name in names:
+            fetching.refuse_patterns()
+        else:
+            fetching.patterns()
+            fetching.refuse_unrecognised(names)
 
 
 _RECOGNISING = (
@@ -79,12 +104,6 @@ class _Fetching:
 
     def patterns(self) -> tuple[str, ...]:
         table = self._table
-        if not table.labelled and not any(getattr(table, key) for key in _RECOGNISING):
-            self._tell(
-                self._path,
-                f"{table.name!r} is not a built-in class: it needs one of "
-                + ", ".join(map(repr, (*_RECOGNISING, "labelled"))),
-            )
         for place, pattern in enumerate(table.patterns or ()):
             path = (*self._path, "patterns", place)
             try:
@@ -95,6 +114,18 @@ class _Fetching:
                 if compiled.problem_with("") is None:
                     self._tell(path, "matches the empty text")
         return tuple(table.patterns or ())
+
+    def refuse_unrecognised(self, built_in: Sequence[str]) -> None:
+        table = self._table
+        if table.labelled or any(getattr(table, key) for key in _RECOGNISING):
+            return
+        near = get_close_matches(table.name or "", built_in, n=1)
+        self._tell(
+            self._path,
+            f"{table.name!r} is not a built-in class: it needs one of "
+            + ", ".join(map(repr, (*_RECOGNISING, "labelled")))
+            + (f"; did you mean {near[0]!r}?" if near else ""),
+        )
 
     def refuse_patterns(self) -> None:
         if self._table.patterns:
