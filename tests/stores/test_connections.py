@@ -53,6 +53,14 @@ def test_clearing_the_log_keeps_no_writer_out(
     # SQLite holds the writers' lock all the time that it waits for readers, and guards refused
     # their calls meanwhile.
     monkeypatch.setattr(connections, "RETRY_SECONDS", 60.0)
+    tried, truncated = threading.Event(), connections._truncated
+
+    def trying(connection: sqlite3.Connection) -> bool:
+        done = truncated(connection)
+        tried.set()
+        return done
+
+    monkeypatch.setattr(connections, "_truncated", trying)
     with (
         closing(connect_writing(place)) as ours,
         closing(connect_writing(place)) as reader,
@@ -63,6 +71,7 @@ def test_clearing_the_log_keeps_no_writer_out(
         add = "INSERT INTO spent VALUES ('s', 'k' || random(), '1')"
         ours.execute(add)
         clearing = pool.submit(truncate_log, place)
+        assert tried.wait(20)
         for _ in range(20):
             patiently(lambda: ours.execute(add))
         assert not clearing.done()
