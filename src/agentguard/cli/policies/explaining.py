@@ -189,7 +189,9 @@ def _table(options: argparse.Namespace) -> Iterator[tuple[str, Any]]:
         yield "args", arguments
     claims: dict[str, dict[str, Any]] = {}
     for name, text in _pairs(options.claim, "--claim"):
-        holder, _, claim = name.partition(".")
+        holder, dot, claim = name.partition(".")
+        if not dot or not claim:
+            raise CommandFailed("--claim must be HOLDER.NAME=VALUE, such as person.customer=C-1")
         claims.setdefault(holder, {})[claim] = _value(text)
     if claims:
         yield "claims", claims

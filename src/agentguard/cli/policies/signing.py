@@ -55,7 +55,7 @@ def add_command(verbs: Any, shared: argparse.ArgumentParser) -> None:
 
 def _sign(options: argparse.Namespace) -> int:
     path = Path(options.file or options.config)
-    if options.key is None and options.signer is None:
+    if not options.key and not options.signer:
         raise CommandFailed("name your key with --key, or yourself with --as")
     private, passphrase = unlocked(Path(options.key or key_path(options.signer)))
     policy, _ = load_policy(path)
