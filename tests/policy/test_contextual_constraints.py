@@ -58,7 +58,7 @@ def chain(
         ({"id": "c-7"}, "c-7", False, False),
         (({"id": "c-7"},), "c-7", False, False),
         (math.nan, math.nan, False, False),
-        ("", "", True, False),
+        ("", "", False, False),
     ],
 )
 def test_an_argument_equals_the_claim_of_the_person(

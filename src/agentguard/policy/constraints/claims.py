@@ -94,6 +94,7 @@ def _held(chain: Chain, holder: Holder, claim: str) -> tuple[Scalar, ...] | None
     known = tuple(
         each
         for each in values
-        if isinstance(each, bool | int | float | str) and is_comparable(each)
+        # Issuers send empty text for what they do not know, and a tool may take it for everything.
+        if isinstance(each, bool | int | float | str) and is_comparable(each) and each != ""
     )
     return known if known and len(known) == len(values) else None

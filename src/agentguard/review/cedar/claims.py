@@ -3,7 +3,7 @@
 """Does an argument equal what is known of the caller, in Cedar's words?
 
 A request holds of each claim that rules compare with the values, in the three ways in which rules
-ask about them; a claim that is not known, or holds anything else, is left out.
+ask about them; a claim that is not known, or holds anything else or empty text, is left out.
 """
 
 from collections.abc import Callable
@@ -38,7 +38,7 @@ def claim_seen(name: str, chain: Chain) -> dict[str, list[str]]:
     holder, _, claim = name.partition(".")
     principal = chain.person if holder == "person" else chain.actor
     values = () if principal is None else _values(principal, claim)
-    if not values or "other" in map(kind_of, values):
+    if not values or "" in values or "other" in map(kind_of, values):
         return {}
     return {name + way: sorted(set(map(words, values))) for way, words in _WAYS.items()}
 
