@@ -62,6 +62,14 @@ def test_an_argument_that_cannot_be_used_is_told(
         ('[\n{"as": "agent:support",\n "tool": "refund",\n "ars": {}}]', 4, "did you mean 'args'"),
         ('{\n"as": "agent:support", "tool": "refund",\n"args": {"a": [\n1e999]}}', 4, "finite"),
         ('{"as": "agent:support", "tool": "refund",\n"spent": {\n"few": -1}}', 3, "not negative"),
+        (
+            '{"as": "agent:support",\n"tool": "refund",\n"args": {"a": '
+            + "[" * 500
+            + "]" * 500
+            + "}}",
+            3,
+            "nested",
+        ),
         ("[" * 100_000, None, "too large"),
         ('{"as": "agent:\\ud800",\n"tool": "refund"}', 1, "valid Unicode"),
     ],

@@ -12,6 +12,7 @@ import json
 import re
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cached_property
 from types import MappingProxyType
 
@@ -48,7 +49,10 @@ class Positions:
     @cached_property
     def _lines(self) -> Mapping[Path, int]:
         scan = _Scan(self._text, is_json=self._is_json)
-        return MappingProxyType(scan.value() if self._is_json else scan.lines())
+        # Of what nests too deep the outer keys are known, which is as near as anybody looks.
+        with suppress(RecursionError):
+            (scan.value if self._is_json else scan.lines)()
+        return MappingProxyType(scan.found)
 
 
 class _Scan:
@@ -59,11 +63,11 @@ class _Scan:
         self._is_json = is_json
         self._at = 0
         self._line = 1
-        self._lines: dict[Path, int] = {}
+        self.found: dict[Path, int] = {}
         self._counts: dict[Path, int] = {}
 
-    def lines(self) -> dict[Path, int]:
-        """Scan a text of TOML and return the line of each key path."""
+    def lines(self) -> None:
+        """Scan a text of TOML for the line of each key path."""
         table: Path = ()
         self._skip(_BLANK)
         while self._at < len(self._text):
@@ -72,13 +76,11 @@ class _Scan:
             else:
                 self._pair(table)
             self._skip(_BLANK)
-        return self._lines
 
-    def value(self) -> dict[Path, int]:
-        """Scan a text of JSON and return the line of each key path."""
+    def value(self) -> None:
+        """Scan a text of JSON for the line of each key path."""
         self._skip(_BLANK)
         self._value(())
-        return self._lines
 
     def _peek(self, start: str) -> bool:
         return self._text.startswith(start, self._at)
@@ -98,7 +100,7 @@ class _Scan:
 
     def _note(self, path: Path) -> None:
         for length in range(1, len(path) + 1):
-            self._lines.setdefault(path[:length], self._line)
+            self.found.setdefault(path[:length], self._line)
 
     def _header(self) -> Path:
         is_array = self._take("[[") or not self._take("[")
