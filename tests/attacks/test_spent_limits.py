@@ -427,3 +427,53 @@ def test_model_calls_are_counted_before_a_byte_is_sent(
                 client.chat.completions.create(model="m", messages=said)
     assert len(provider.journal) == 2
     assert spent(limited, "limit:few") == 2
+
+
+def test_handing_a_session_on_renews_no_limit(tmp_path: Path) -> None:
+    """Agents that one session is handed on to share what is left of its limits."""
+    # A model that chooses who goes on could hand the work back and forth for ever.
+    path = tmp_path / "agentguard.toml"
+    path.write_text(
+        """
+version = 1
+name = "handed-on"
+
+[[identity]]
+id = "agent:a"
+
+[[identity]]
+id = "agent:b"
+
+[[tool]]
+name = "pay"
+impact = "reversible"
+
+[limit.payments]
+calls = 2
+
+[[rule]]
+id = "pay"
+who = ["agent:*"]
+for = ["user:*"]
+tool = "pay"
+limits = ["payments"]
+then = "allow"
+""",
+        encoding="utf-8",
+    )
+    with Guard.from_file(path) as guard:
+
+        @guard.tool
+        def pay() -> None:
+            return
+
+        with guard.identity("agent:a", on_behalf_of="user:alice", session="s"):
+            pay()
+            with guard.identity("agent:b"):
+                pay()
+                with guard.identity("agent:a"), pytest.raises(BudgetExceeded):
+                    pay()
+            with pytest.raises(BudgetExceeded):
+                pay()
+        with guard.identity("agent:a", on_behalf_of="user:bob", session="s"):
+            pay()

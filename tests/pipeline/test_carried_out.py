@@ -99,7 +99,7 @@ class Carried:
 
     def spend(self, callers: Iterable[tuple[Caller, Mapping[str, Decimal]]]) -> None:
         """Have sessions use up limits before anything is called."""
-        rows = [(c.session_key, key, str(n)) for c, spent in callers for key, n in spent.items()]
+        rows = [(c.account_key, key, str(n)) for c, spent in callers for key, n in spent.items()]
         with closing(sqlite3.connect(self.database)) as connection, connection:
             connection.executemany("INSERT INTO spent VALUES (?, ?, ?)", rows)
 
@@ -107,7 +107,7 @@ class Carried:
         """Return what a session has used up."""
         sql = "SELECT key, amount FROM spent WHERE scope = ?"
         with closing(sqlite3.connect(self.database)) as connection:
-            return {k: Decimal(n) for k, n in connection.execute(sql, (caller.session_key,))}
+            return {k: Decimal(n) for k, n in connection.execute(sql, (caller.account_key,))}
 
     def make(self, call: ToolCall | ModelCall, caller: Caller, resources: Any) -> Effect:
         """Make a call, and say what became of it."""

@@ -56,14 +56,14 @@ def test_a_limit_is_of_the_session_and_a_grant_of_every_session() -> None:
 def test_a_grant_that_the_caller_does_not_hold_is_no_account_of_its_own() -> None:
     """A key that merely begins like a grant's is counted in the session."""
     held = replace(HELPER, grants=(GRANT,))
-    assert account_of("grant:g12:calls", held).scope == held.session_key
-    assert account_of("grant:g1:calls", HELPER).scope == HELPER.session_key
+    assert account_of("grant:g12:calls", held).scope == held.account_key
+    assert account_of("grant:g1:calls", HELPER).scope == HELPER.account_key
 
 
 def test_an_account_named_twice_is_charged_once_and_strictly() -> None:
     """Of two charges the larger amount and the smaller limit count."""
     found = spendings(HELPER, charge("limit:a", "2", "9"), charge("limit:a", "3", "10"))
-    account = Account(scope=HELPER.session_key, key="limit:a")
+    account = Account(scope=HELPER.account_key, key="limit:a")
     assert found == (Spending(account=account, amount=Decimal(3), most=Decimal(9)),)
 
 

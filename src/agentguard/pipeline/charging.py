@@ -19,7 +19,7 @@ def account_of(key: str, caller: Caller) -> Account:
     for grant in caller.grants:
         if key in keys_of_grant(grant):
             return Account(scope=grant.id, key=key)
-    return Account(scope=caller.session_key, key=key)
+    return Account(scope=caller.account_key, key=key)
 
 
 def charges_of(progress: Progress) -> tuple[Charge, ...]:

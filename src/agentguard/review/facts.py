@@ -179,12 +179,21 @@ class DecidedCall:
     @property
     def session_key(self) -> str:
         """The session, as audit entries name it."""
+        return self._caller.session_key
+
+    @property
+    def account_key(self) -> str:
+        """What is used up of limits together."""
+        return self._caller.account_key
+
+    @property
+    def _caller(self) -> Caller:
         return Caller(
             chain=self.chain,
             session=self.session,
             tenant=self.tenant,
             environment=self.environment,
-        ).session_key
+        )
 
     @property
     def person(self) -> str | None:

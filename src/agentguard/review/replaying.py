@@ -140,14 +140,14 @@ class Replay:
         lacking = [key for key in self._needs.limits_of(decided.call) if key not in known.spent]
         if not lacking:
             return known
-        session = decided.session_key
+        session = decided.account_key
         counted = {key: self._spent.get((session, key), Decimal()) for key in lacking}
         return replace(known, spent={**counted, **known.spent})
 
     def _count(self, decided: DecidedCall, decision: Decision) -> None:
         for duty in decision.obligations:
             for charge in duty.charges if isinstance(duty, ChargeLimits) else ():
-                account = decided.session_key, charge.key
+                account = decided.account_key, charge.key
                 self._spent[account] = self._spent.get(account, Decimal()) + charge.amount
 
     def _missing(self, decided: DecidedCall) -> str | None:

@@ -171,6 +171,8 @@ class Caller:
         session_key: a digest of chain, session, tenant and environment, and of the issuers whose
             tokens vouch for the chain; another chain is another session, and so is the same id
             from another issuer.
+        account_key: the same of whoever began the chain alone, so that what is used up of a limit
+            is counted together however the session is handed on.
     """
 
     chain: Chain
@@ -180,15 +182,20 @@ class Caller:
     grants: tuple[Grant, ...] = field(default=(), compare=False)
     lifetime: Lifetime | None = field(default=None, repr=False, compare=False)
     session_key: str = field(init=False)
+    account_key: str = field(init=False)
 
     def __post_init__(self) -> None:
-        named: Frozen = (*self.chain.ids, self.session)
+        principals = self.chain.principals
+        object.__setattr__(self, "session_key", self._key(principals))
+        object.__setattr__(self, "account_key", self._key(principals[:1]))
+
+    def _key(self, principals: tuple[Principal, ...]) -> str:
+        named: Frozen = (*(each.id for each in principals), self.session)
         if self.tenant is not None:
             named = (named, self.tenant)
         if self.environment is not None:
             named = {"environment": self.environment, "session": named}
-        issuers = self.chain.issuers
+        issuers = tuple(each.issuer for each in principals)
         if any(issuers):
             named = {"issuers": issuers, "session": named}
-        key = digest(canonical_bytes(named))
-        object.__setattr__(self, "session_key", key)
+        return digest(canonical_bytes(named))

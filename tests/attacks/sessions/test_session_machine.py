@@ -140,7 +140,7 @@ class Sessions(RuleBasedStateMachine):
 
     def _charges(self, caller: Caller, tool: str, amount: int) -> list[tuple[str, str, int, int]]:
         """Return the accounts of a call, what it uses up of each, and how much each holds."""
-        session, found = caller.session_key, []
+        session, found = caller.account_key, []
         if tool in ("pay", "look"):
             found.append((session, "limit:few", 1, self.world.few))
         if tool in ("pay", "ask"):
