@@ -185,7 +185,7 @@ def test_the_operations_span_is_left_to_an_instrumentation(
         """Stands in the method's place, as instrumentations put a wrapper object there."""
 
         def __init__(self, method: Any) -> None:
-            self.method = method
+            self.method = self.__wrapped__ = method
 
         def __get__(self, instance: object, owner: type) -> Any:
             return self.method.__get__(instance, owner)

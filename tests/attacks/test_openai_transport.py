@@ -59,9 +59,9 @@ def test_a_retried_call_is_decided_and_written_down_once(
     decided: list[str] = []
     decide = Policy.decide
 
-    def spy(policy: Policy, call: Any, chain: Any) -> Any:
+    def spy(policy: Policy, call: Any, *rest: Any) -> Any:
         decided.append(call.id)
-        return decide(policy, call, chain)
+        return decide(policy, call, *rest)
 
     monkeypatch.setattr(Policy, "decide", spy)
     provider.script([failure(500, retry_after_ms="1"), failure(429, retry_after_ms="1")])

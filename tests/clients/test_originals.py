@@ -15,6 +15,7 @@ from openai.resources.files import Files
 from openai.resources.responses import AsyncResponses, Responses
 
 from agentguard.clients.originals import asks_once, is_own, original, request_is_observed
+from agentguard.clients.resources import resource_class
 
 SDK = "openai"
 wrapt = pytest.importorskip("wrapt", reason="wrapt comes with instrumentations")
@@ -117,3 +118,22 @@ def test_a_replaced_request_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not request_is_observed(OpenAI, SDK)
     monkeypatch.setattr(OpenAI, "request", wrapt.FunctionWrapper(OpenAI.request, passing_on))
     assert request_is_observed(OpenAI, SDK)
+
+
+class Hiding:
+    """Stands in a method's place without being callable, as a bare descriptor can."""
+
+    def __init__(self, method: Any) -> None:
+        self.method = method
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        return self.method.__get__(instance, owner)
+
+
+def test_a_method_behind_a_descriptor_is_looked_after_all_the_same() -> None:
+    """A class that is armed while a descriptor hides a method passes it to the guard later, too."""
+
+    class Hidden(Completions):
+        create = Hiding(Completions.create)  # type: ignore[assignment]  # what an observer does
+
+    assert "create" in vars(resource_class(Hidden))

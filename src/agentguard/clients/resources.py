@@ -101,9 +101,10 @@ def resource_class(base: Any) -> type:
 
 
 def _is_method(member: object) -> bool:
-    if isinstance(member, type | staticmethod | classmethod):
+    if isinstance(member, type | staticmethod | classmethod | property | cached_property):
         return False
-    return callable(member) and hasattr(member, "__get__")
+    # Not ``callable``: what an instrumentation puts there may be a descriptor alone.
+    return hasattr(member, "__get__")
 
 
 def _forwarding(base: type, name: str) -> Any:
@@ -115,26 +116,30 @@ def _forwarding(base: type, name: str) -> Any:
         found = _defined(base, name)
         if found is own or is_own(found, sdk):
             return found(self, *args, **kwargs)
-        if own is None:
+        # What could not be seen through when the class was made may be gone by now.
+        real = original(found, sdk) if own is None else own
+        if real is None:
             raise _unknown()
         if _is_inside(self):
-            return own(self, *args, **kwargs)
-        return _observed(self, own, _bound(found, self), args, kwargs)
+            return real(self, *args, **kwargs)
+        observed = _observed_async if _is_asynchronous(real) else _observed
+        return observed(self, real, _bound(found, self), args, kwargs)
 
     async def method_async(self: Any, *args: Any, **kwargs: Any) -> Any:
         found = _defined(base, name)
         if found is own or is_own(found, sdk):
             return await found(self, *args, **kwargs)
-        if own is None:
-            raise _unknown()
         if _is_inside(self):
             return await own(self, *args, **kwargs)
         return await _observed_async(self, own, _bound(found, self), args, kwargs)
 
     if own is None:
         return method
-    asynchronous = inspect.iscoroutinefunction(inspect.unwrap(own))
-    return functools.wraps(own)(method_async if asynchronous else method)
+    return functools.wraps(own)(method_async if _is_asynchronous(own) else method)
+
+
+def _is_asynchronous(own: Any) -> bool:
+    return inspect.iscoroutinefunction(inspect.unwrap(own))
 
 
 def _defined(kind: type, name: str) -> Any:
