@@ -134,6 +134,6 @@ def test_a_method_behind_a_descriptor_is_looked_after_all_the_same() -> None:
     """A class that is armed while a descriptor hides a method passes it to the guard later, too."""
 
     class Hidden(Completions):
-        create = Hiding(Completions.create)  # type: ignore[assignment]  # what an observer does
+        create = Hiding(Completions.create)
 
     assert "create" in vars(resource_class(Hidden))
