@@ -43,8 +43,7 @@ from agentguard.config.document import (
     VaultTable,
     read_table,
 )
-from agentguard.config.durations import EXPECTED, duration
-from agentguard.config.identities import frozen_table, identity_of, issuer_of
+from agentguard.config.identities import frozen_table, identity_of, issuer_of, span_of
 from agentguard.operations import closest, is_operation_name, needs_pairs
 from agentguard.policy import (
     DetectionSpec,
@@ -317,22 +316,16 @@ def _profiles(tables: object, tell: Tell) -> tuple[ApprovalProfile, ...]:
                     Approver(id=each.id or "", key=each.key or "") for _, each in approvers
                 ),
                 need=1 if table.need is None else table.need,
-                decide_within=_duration(table.decide_within, (*path, "decide_within"), tell),
-                execute_within=_duration(table.execute_within, (*path, "execute_within"), tell),
-                wait=_duration(table.wait or "0s", (*path, "wait"), tell),
+                decide_within=span_of(
+                    table.decide_within, _STAND_IN, (*path, "decide_within"), tell
+                ),
+                execute_within=span_of(
+                    table.execute_within, _STAND_IN, (*path, "execute_within"), tell
+                ),
+                wait=span_of(table.wait or "0s", _STAND_IN, (*path, "wait"), tell),
             )
         )
     return tuple(profiles)
-
-
-def _duration(text: str | None, path: Path, tell: Tell) -> timedelta:
-    if text is None:
-        return _STAND_IN
-    found = duration(text)
-    if found is None:
-        tell(path, EXPECTED)
-        return _STAND_IN
-    return found
 
 
 def _provider(table: ProviderTable, path: Path, tell: Tell) -> ProviderSpec:

@@ -6,8 +6,6 @@ Checks a parsed document as a whole; shapes are checked where the file is read. 
 limits, issuers and environments have modules of their own.
 """
 
-import base64
-import binascii
 import re
 from collections.abc import Iterator
 
@@ -38,11 +36,10 @@ from agentguard.policy.rule_flaws import rule_flaws
 from agentguard.policy.secret_store_flaws import secret_store_flaws
 from agentguard.policy.tool_rule_flaws import selection_flaws, tool_rule_flaws
 from agentguard.policy.tool_schemas import schema_flaws
+from agentguard.signing import raw_key
 from agentguard.vocabulary import ApprovalProfile
 
 _DEFINITION = re.compile(r"sha256:[0-9a-f]{64}")
-_KEY_PREFIX = "ed25519:"
-_KEY_BYTES = 32
 
 
 def flaws_of(document: PolicyDocument) -> tuple[Flaw, ...]:
@@ -86,7 +83,7 @@ def _identity_keys(document: PolicyDocument) -> Iterator[Flaw]:
     for index, identity in enumerate(document.identities):
         for place, key in enumerate(identity.keys):
             path: Path = ("identity", index, "keys", place)
-            if not _is_public_key(key):
+            if raw_key(key) is None:
                 yield Flaw(path, "must be 'ed25519:' and a public key of 32 bytes in base64")
             if owners.setdefault(key, identity.id) != identity.id:
                 yield Flaw(path, f"is a key of {owners[key]!r}, too: one key proves one identity")
@@ -182,7 +179,7 @@ def _approvers(path: Path, profile: ApprovalProfile) -> Iterator[Flaw]:
     for index, approver in enumerate(profile.approvers):
         if not is_person(approver.id):
             yield Flaw((*path, index, "id"), f"must be a person 'user:...', not {approver.id!r}")
-        if not _is_public_key(approver.key):
+        if raw_key(approver.key) is None:
             yield Flaw(
                 (*path, index, "key"), "must be 'ed25519:' and a public key of 32 bytes in base64"
             )
@@ -192,16 +189,6 @@ def _approvers(path: Path, profile: ApprovalProfile) -> Iterator[Flaw]:
             yield Flaw((*path, index, "key"), "is the key of another approver, too")
         ids.add(approver.id)
         keys.add(approver.key)
-
-
-def _is_public_key(key: str) -> bool:
-    if not key.startswith(_KEY_PREFIX):
-        return False
-    try:
-        raw = base64.b64decode(key.removeprefix(_KEY_PREFIX), validate=True)
-    except (binascii.Error, ValueError):
-        return False
-    return len(raw) == _KEY_BYTES
 
 
 def _deciders(document: PolicyDocument) -> Iterator[Flaw]:
