@@ -171,8 +171,6 @@ class Caller:
         session_key: a digest of chain, session, tenant and environment, and of the issuers whose
             tokens vouch for the chain; another chain is another session, and so is the same id
             from another issuer.
-        account_key: the same of whoever began the chain alone, so that what is used up of a limit
-            is counted together however the session is handed on.
     """
 
     chain: Chain
@@ -182,12 +180,17 @@ class Caller:
     grants: tuple[Grant, ...] = field(default=(), compare=False)
     lifetime: Lifetime | None = field(default=None, repr=False, compare=False)
     session_key: str = field(init=False)
-    account_key: str = field(init=False)
 
     def __post_init__(self) -> None:
-        principals = self.chain.principals
-        object.__setattr__(self, "session_key", self._key(principals))
-        object.__setattr__(self, "account_key", self._key(principals[:1]))
+        object.__setattr__(self, "session_key", self._key(self.chain.principals))
+
+    @property
+    def account_key(self) -> str:
+        """The same as ``session_key`` of whoever began the chain, and of nobody behind.
+
+        What is used up of a limit is counted by it, however the session is handed on.
+        """
+        return self._key(self.chain.principals[:1])
 
     def _key(self, principals: tuple[Principal, ...]) -> str:
         named: Frozen = (*(each.id for each in principals), self.session)
