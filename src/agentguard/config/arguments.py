@@ -40,6 +40,7 @@ from agentguard.policy import (
     UrlParts,
     plain_decimal,
 )
+from agentguard.vocabulary import Effect
 
 _QUOTED = 'args."filters.allowed_domains"'
 _BESIDE_LENGTH = ("match", "prefix", "path", "url", "email")
@@ -69,7 +70,17 @@ def argument(name: str, value: object, path: Path, tell: Tell) -> ArgumentSpec:
     """
     table = _table(value, path, tell)
     constraint = Anything() if table is None else _read(value, table, path, tell)
-    return ArgumentSpec(name=name, constraint=constraint, optional=_may_be_missing(table))
+    if table is not None and table.origins is None and table.otherwise is not None:
+        tell((*path, "else"), "belongs to 'from'")
+    if table is not None and table.otherwise is Effect.ALLOW:
+        tell((*path, "else"), "must be 'approve' or 'deny'")
+    return ArgumentSpec(
+        name=name,
+        constraint=constraint,
+        optional=_may_be_missing(table),
+        origins=None if table is None or table.origins is None else frozenset(table.origins),
+        otherwise=Effect.DENY if table is None else table.otherwise or Effect.DENY,
+    )
 
 
 def read_constraint(name: str, value: object, path: Path, tell: Tell) -> Constraint:
@@ -84,6 +95,9 @@ def read_constraint(name: str, value: object, path: Path, tell: Tell) -> Constra
     for key in ("optional", "forbidden"):
         if isinstance(value, Mapping) and key in value:
             tell((*path, key), f"does not apply: {name!r} is always there")
+    for key in ("from", "else"):
+        if isinstance(value, Mapping) and key in value:
+            tell((*path, key), "stands beside an argument as a whole, not inside one")
     table = _table(value, path, tell)
     return Anything() if table is None else _read(value, table, path, tell)
 

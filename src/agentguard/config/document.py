@@ -5,7 +5,7 @@
 One model for each kind of table; unknown keys and implicit conversions are errors.
 Keys are optional here although some are needed: a table with one wrong key is still read, so that
 everything else that is wrong with it is told as well.
-This is the only module that knows pydantic.
+This module, and ``flow_document`` with further tables, are the only ones that know pydantic.
 """
 
 from collections.abc import Callable, Mapping
@@ -76,6 +76,14 @@ class File(Table):
     detection: Any = None
     labels: Any = None
     external_label: Any = None
+    flow: Any = None
+    provenance: Any = None
+    egress: Any = None
+    budget: Any = None
+    price: Any = None
+    rate: Any = None
+    loops: Any = None
+    ledger: Any = None
 
 
 class DeploymentTable(Table):
@@ -135,6 +143,17 @@ class ToolTable(Table):
     schema_: dict[str, Any] | None = Field(default=None, alias="schema")
     schema_file: Name | None = None
     resource: Name | None = None
+    targets: OneOrMany | None = None
+    outward: bool = False
+    trusted: bool | list[str] = False
+    returns: OneOrMany | None = None
+    verbs: OneOrMany | None = None
+    http: OneOrMany | None = None
+    http_headers: OneOrMany | None = None
+    private_hosts: OneOrMany | None = None
+    polls: bool = False
+    within: Name | None = None
+    plan: bool = False
 
 
 class RuleTable(Table):
@@ -158,6 +177,7 @@ class RuleTable(Table):
     environments: OneOrMany | None = None
     assurance: Assurance | None = _Spelled
     limits: OneOrMany | None = None
+    classes: Names | None = None
     then: Effect | None = _Spelled
     approval: Name | None = None
     shadow_until: date | None = None
@@ -194,6 +214,8 @@ class ArgumentTable(Table):
     forbidden: bool | None = None
     any: bool | None = None
     optional: bool = False
+    origins: OneOrMany | None = Field(default=None, alias="from")
+    otherwise: Effect | None = Field(default=None, strict=False, alias="else")
 
 
 class UrlTable(Table):
@@ -257,6 +279,9 @@ class ProviderTable(Table):
     extra_fields: Names | None = None
     headers: Names | None = None
     environments: OneOrMany | None = None
+    region: Name | None = None
+    evidence: Any = None
+    key: Any = None
 
 
 class LimitTable(Table):

@@ -38,6 +38,18 @@ from agentguard.config.document import (
     ToolTable,
     VaultTable,
 )
+from agentguard.config.flow_document import (
+    BudgetTable,
+    EgressTable,
+    EvidenceTable,
+    FlowTable,
+    KeyTable,
+    LedgerTable,
+    LoopsTable,
+    PriceTable,
+    ProvenanceTable,
+    RateTable,
+)
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -49,6 +61,10 @@ _ONE: Mapping[str, type[Table]] = {
     "facts": FactsTable,
     "detection": DetectionTable,
     "labels": LabelsTable,
+    "provenance": ProvenanceTable,
+    "egress": EgressTable,
+    "loops": LoopsTable,
+    "ledger": LedgerTable,
 }
 _LISTED: Mapping[str, type[Table]] = {
     "identity": IdentityTable,
@@ -59,11 +75,15 @@ _LISTED: Mapping[str, type[Table]] = {
     "class": ClassTable,
     "provider": ProviderTable,
     "external_label": ExternalLabelTable,
+    "flow": FlowTable,
+    "price": PriceTable,
 }
 _NAMED: Mapping[str, type[Table]] = {
     "issuer": IssuerTable,
     "limit": LimitTable,
     "approval": ApprovalTable,
+    "budget": BudgetTable,
+    "rate": RateTable,
 }
 _GROUPS = ("groups", "tool_groups")
 _CONSTRAINT = "#/$defs/constraint"
@@ -96,6 +116,9 @@ def _nested(properties: dict[str, Any], definitions: dict[str, Any]) -> None:
     profile["approvers"] = {"type": "array", "items": _schema(ApproverTable, definitions)}
     files = {"type": "array", "items": _schema(RuleFileTable, definitions)}
     properties["detection"]["properties"]["rule_file"] = files
+    provider = properties["provider"]["items"]["properties"]
+    for key, model in (("evidence", EvidenceTable), ("key", KeyTable)):
+        provider[key] = {"type": "array", "items": _schema(model, definitions)}
     properties["version"] = {"const": 1}
 
 

@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from agentguard.config.arguments import argument, read_constraint
+from agentguard.config.budgets import budget_of, loops_of, price_of, rate_of
 from agentguard.config.classes import classes_of, destinations_of, labels_of, source_of
 from agentguard.config.confines import decider_of, limit_of, secret_store_of
 from agentguard.config.document import (
@@ -43,6 +44,20 @@ from agentguard.config.document import (
     VaultTable,
     read_table,
 )
+from agentguard.config.egress import egress_of, evidence_of, key_of_provider
+from agentguard.config.flow_document import (
+    BudgetTable,
+    EgressTable,
+    EvidenceTable,
+    FlowTable,
+    KeyTable,
+    LedgerTable,
+    LoopsTable,
+    PriceTable,
+    ProvenanceTable,
+    RateTable,
+)
+from agentguard.config.flows import flow_of, provenance_of
 from agentguard.config.identities import frozen_table, identity_of, issuer_of, span_of
 from agentguard.operations import closest, is_operation_name, needs_pairs
 from agentguard.policy import (
@@ -87,6 +102,7 @@ class Reading:
         store: where the store lies, as written; None for the default.
         vault: how the vault is kept beyond the process, None for not at all.
         facts: how the facts of decisions are kept for replays, None for not at all.
+        ledger: where budgets, rates and the stop are kept.
     """
 
     document: PolicyDocument
@@ -95,6 +111,7 @@ class Reading:
     store: str | None
     vault: VaultTable | None
     facts: FactsTable | None
+    ledger: LedgerTable
 
 
 def read(tables: Mapping[str, Any], built_in: tuple[DataClass, ...], tell: Tell) -> Reading:
@@ -138,9 +155,10 @@ def read(tables: Mapping[str, Any], built_in: tuple[DataClass, ...], tell: Tell)
         detection=_detection(file.detection, tell),
         labels=_labels(file, tell),
     )
-    document = _confined(document, file, tell)
+    document = _limited(_confined(document, file, tell), file, tell)
     vault = None if file.vault is None else _one(VaultTable, file.vault, "vault", tell)
     facts = None if file.facts is None else _one(FactsTable, file.facts, "facts", tell)
+    ledger = _one(LedgerTable, file.ledger, "ledger", tell)
     return Reading(
         document=document,
         classes=classes,
@@ -148,6 +166,7 @@ def read(tables: Mapping[str, Any], built_in: tuple[DataClass, ...], tell: Tell)
         store=deployment.store,
         vault=vault,
         facts=facts,
+        ledger=ledger,
     )
 
 
@@ -177,6 +196,35 @@ def _confined(document: PolicyDocument, file: File, tell: Tell) -> PolicyDocumen
             decider_of(table, path, tell)
             for path, table in _each(DeciderTable, file.decider, "decider", tell)
         ),
+    )
+
+
+def _limited(document: PolicyDocument, file: File, tell: Tell) -> PolicyDocument:
+    """Return a document with where data may flow, and how much may be used up."""
+    egress = None if file.egress is None else _one(EgressTable, file.egress, "egress", tell)
+    loops = None if file.loops is None else _one(LoopsTable, file.loops, "loops", tell)
+    return replace(
+        document,
+        flows=tuple(
+            flow_of(table, path, tell) for path, table in _each(FlowTable, file.flow, "flow", tell)
+        ),
+        provenance=provenance_of(_one(ProvenanceTable, file.provenance, "provenance", tell)),
+        egress=None if egress is None else egress_of(egress, ("egress",), tell),
+        budgets=tuple(
+            budget_of(
+                name, read_table(BudgetTable, value, ("budget", name), tell), ("budget", name), tell
+            )
+            for name, value in _named(file.budget, "budget", tell).items()
+        ),
+        prices=tuple(
+            price_of(table, path, tell)
+            for path, table in _each(PriceTable, file.price, "price", tell)
+        ),
+        rates=tuple(
+            rate_of(name, read_table(RateTable, value, ("rate", name), tell))
+            for name, value in _named(file.rate, "rate", tell).items()
+        ),
+        loops=None if loops is None else loops_of(loops),
     )
 
 
@@ -259,7 +307,25 @@ def _tool(table: ToolTable, path: Path, tell: Tell) -> ToolSpec:
         environments=frozenset(table.environments or ()),
         schema=None if schema is None else frozen_table(schema, (*path, "schema"), tell),
         resource=table.resource,
+        targets=tuple(table.targets or ()),
+        outward=table.outward,
+        trusted=_trusted(table.trusted),
+        returns=frozenset(table.returns or ()),
+        verbs=tuple(table.verbs or ()),
+        http=frozenset(each.upper() for each in table.http or ()),
+        http_headers=frozenset(each.lower() for each in table.http_headers or ()),
+        private_hosts=frozenset(table.private_hosts or ()),
+        polls=table.polls,
+        within=None
+        if table.within is None
+        else span_of(table.within, _STAND_IN, (*path, "within"), tell),
+        plan=table.plan,
     )
+
+
+def _trusted(said: bool | list[str]) -> tuple[str, ...]:  # noqa: FBT001 - the key's own two forms
+    """Return the places of a result that are trusted; the whole of it is the empty pointer."""
+    return (("",) if said else ()) if isinstance(said, bool) else tuple(said)
 
 
 def _rule(table: RuleTable, path: Path, tell: Tell) -> RuleSpec:
@@ -289,6 +355,7 @@ def _rule(table: RuleTable, path: Path, tell: Tell) -> RuleSpec:
         resource=None
         if table.resource is None
         else read_constraint("resource", table.resource, (*path, "resource"), tell),
+        classes=None if table.classes is None else frozenset(table.classes),
         shadow_until=table.shadow_until,
         shadow_irreversible=table.shadow_irreversible,
     )
@@ -346,4 +413,20 @@ def _provider(table: ProviderTable, path: Path, tell: Tell) -> ProviderSpec:
         extra_fields=frozenset(table.extra_fields or ()),
         headers=frozenset(header.lower() for header in table.headers or ()),
         environments=frozenset(table.environments or ()),
+        region=table.region or "",
+        evidence=tuple(
+            evidence_of(each, place, tell)
+            for place, each in _below(EvidenceTable, table.evidence, path, "evidence", tell)
+        ),
+        keys=tuple(
+            key_of_provider(each) for _, each in _below(KeyTable, table.key, path, "key", tell)
+        ),
     )
+
+
+def _below(
+    model: type[T], tables: object, path: Path, name: str, tell: Tell
+) -> Iterator[tuple[Path, T]]:
+    """Yield the tables that are written below another one, such as ``[[provider.key]]``."""
+    expected = f"must be written as [[{path[0]}.{name}]] tables"
+    return _listed(model, tables, (*path, name), expected, tell)

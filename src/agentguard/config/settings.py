@@ -31,6 +31,20 @@ class Deployment:
     store: Path
 
 
+class LedgerPlace(StrEnum):
+    """Where budgets and the stop are kept."""
+
+    SQLITE = "sqlite"
+    POSTGRES = "postgres"
+
+
+class RatesPlace(StrEnum):
+    """Where rates are counted: in this process, or for many."""
+
+    MEMORY = "memory"
+    REDIS = "redis"
+
+
 class VaultPlace(StrEnum):
     """Where the vault is kept beyond the process."""
 

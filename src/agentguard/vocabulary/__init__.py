@@ -3,7 +3,7 @@
 """Which nouns does agentguard speak in?
 
 Every value that passes from one stage of a call to the next, as frozen dataclasses, in the order
-in which a call meets them: ``who``, ``calls``, ``circumstances``, ``content``, ``decisions``,
+in which a call meets them: ``who``, ``calls``, ``flow``, ``circumstances``, ``content``, ``decisions``,
 ``deciding``, ``spending``, ``approvals``, ``entries``, ``counts``. Import the nouns from here.
 They hold no behaviour beyond what can be read off the values themselves.
 
@@ -58,6 +58,7 @@ from agentguard.vocabulary.decisions import (
     RecordBeforeDispatch,
     ReferOnly,
     Shadow,
+    TellDoubts,
     WithoutTools,
 )
 from agentguard.vocabulary.entries import (
@@ -65,6 +66,13 @@ from agentguard.vocabulary.entries import (
     EntryType,
     Outcome,
     Position,
+)
+from agentguard.vocabulary.flow import (
+    Doubt,
+    Origins,
+    OriginWord,
+    Speaker,
+    Utterance,
 )
 from agentguard.vocabulary.spending import Account, Spending
 from agentguard.vocabulary.who import (
@@ -104,6 +112,7 @@ __all__ = [
     "DataClass",
     "Decision",
     "DecisionRequest",
+    "Doubt",
     "Effect",
     "EncodedText",
     "EntryType",
@@ -121,6 +130,8 @@ __all__ = [
     "Obligation",
     "OfferOnly",
     "OfferedTool",
+    "OriginWord",
+    "Origins",
     "Outcome",
     "Position",
     "Principal",
@@ -132,8 +143,11 @@ __all__ = [
     "ReferOnly",
     "Reference",
     "Shadow",
+    "Speaker",
     "Spending",
+    "TellDoubts",
     "ToolCall",
+    "Utterance",
     "Verdict",
     "Vote",
     "WithoutTools",

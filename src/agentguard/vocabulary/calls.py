@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from agentguard.canonical import Frozen
+from agentguard.vocabulary.flow import Utterance
 
 
 class Boundary(StrEnum):
@@ -149,6 +150,10 @@ class ModelCall:
         streams: whether the answer is asked for as a stream of events.
         answers: where the answer to the user stands in the response, as JSON pointers with
             ``*`` for any segment; only there are placeholders turned back.
+        utterances: who said which part of the payload; what no utterance covers was said by
+            nobody.
+        credential: the fingerprint of the API key that the request is sent with, None where it
+            cannot be known.
         instructions: the member of the payload in which the model is told how to go about it,
             None where the operation has no such place.
     """
@@ -173,6 +178,8 @@ class ModelCall:
     encoded: tuple[EncodedText, ...] = field(default=(), repr=False)
     streams: bool = False
     answers: tuple[str, ...] = ()
+    utterances: tuple[Utterance, ...] = ()
+    credential: str | None = field(default=None, repr=False)
     instructions: str | None = None
 
     @property

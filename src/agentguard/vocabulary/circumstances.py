@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
+from agentguard.vocabulary.flow import Origins
 from agentguard.vocabulary.who import Grant
 
 
@@ -26,6 +27,11 @@ class Circumstances:
         resources: the objects that the call is about, as ids without their kind; None where no
             hook said so.
         spent: what the session has used up of a limit, by the limit's key.
+        origins: for arguments of a tool call where the values in it come from, one for each text
+            and number at any depth; an argument that is left out comes from nowhere.
+        conversation: what has happened in the conversation so far, in the words of ``after``:
+            ``untrusted``, ``class:NAME``, ``family:NAME``, ``tool:NAME``, ``asked:TOOL``; None
+            where nobody looked, which is read as all of them but ``asked``.
     """
 
     now: datetime | None = None
@@ -34,3 +40,5 @@ class Circumstances:
     paths: Mapping[str, str | None] = field(default_factory=dict, repr=False)
     resources: tuple[str, ...] | None = field(default=None, repr=False)
     spent: Mapping[str, Decimal] = field(default_factory=dict)
+    origins: Mapping[str, tuple[Origins, ...]] = field(default_factory=dict, repr=False)
+    conversation: frozenset[str] | None = field(default=None)

@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from agentguard.vocabulary.calls import Reference
 from agentguard.vocabulary.content import DataClass
+from agentguard.vocabulary.flow import Doubt
 
 
 class Effect(StrEnum):
@@ -34,6 +35,16 @@ class Reason(StrEnum):
     RESOURCE_DENIED = "resource_denied"
     SECRET_STORE = "secret_store"  # noqa: S105 - the name of a reason
     DENIED_BY_DECIDER = "denied_by_decider"
+    ORIGIN_DENIED = "origin_denied"
+    FLOW_DENIED = "flow_denied"
+    OUT_OF_SCOPE = "out_of_scope"
+    PROVIDER_TIER = "provider_tier"
+    WRONG_KEY = "wrong_key"
+    ADDRESS_DENIED = "address_denied"
+    BUDGET_REACHED = "budget_reached"
+    RATE_REACHED = "rate_reached"
+    LOOP = "loop"
+    STOPPED = "stopped"
     UNKNOWN_PROVIDER = "unknown_provider"
     UNGUARDED_PATH = "unguarded_path"
     CLASS_BLOCKED = "class_blocked"
@@ -135,6 +146,13 @@ class ChargeLimits:
     charges: tuple[Charge, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TellDoubts:
+    """Obligation: whoever is asked is told where these arguments come from."""
+
+    doubts: tuple[Doubt, ...]
+
+
 Obligation = (
     HideClasses
     | OfferOnly
@@ -144,6 +162,7 @@ Obligation = (
     | AskApproval
     | RecordBeforeDispatch
     | ChargeLimits
+    | TellDoubts
 )
 
 

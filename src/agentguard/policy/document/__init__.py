@@ -6,6 +6,7 @@ The tables of a policy file as values: parsed, not yet compiled. ``whole`` holds
 ``forms`` says how they enter the digest.
 """
 
+from agentguard.policy.document.budgets import BudgetSpec, LoopsSpec, PriceSpec, RateSpec, Scope
 from agentguard.policy.document.classes import (
     ClassSource,
     DestinationSpec,
@@ -15,6 +16,14 @@ from agentguard.policy.document.classes import (
     RuleFileSpec,
     value_digest,
 )
+from agentguard.policy.document.egress import (
+    EgressSpec,
+    EvidenceSpec,
+    KeySpec,
+    Needed,
+    Tier,
+)
+from agentguard.policy.document.flow import FlowSpec, ProvenanceSpec, Remember, UserMessages
 from agentguard.policy.document.providers import ProviderSpec
 from agentguard.policy.document.rules import ArgumentSpec, DeciderSpec, RuleSpec
 from agentguard.policy.document.tools import (
@@ -51,23 +60,37 @@ __all__ = [
     "SURFACES",
     "TEXT_FAMILIES",
     "ArgumentSpec",
+    "BudgetSpec",
     "ClassSource",
     "DeciderSpec",
     "DestinationSpec",
     "DetectionSpec",
+    "EgressSpec",
+    "EvidenceSpec",
+    "FlowSpec",
     "HostedDenial",
     "Idempotency",
     "IdentitySpec",
     "IssuerKind",
     "IssuerSpec",
+    "KeySpec",
     "LabelsSpec",
     "LimitSpec",
+    "LoopsSpec",
+    "Needed",
     "PolicyDocument",
+    "PriceSpec",
+    "ProvenanceSpec",
     "ProviderSpec",
+    "RateSpec",
+    "Remember",
     "RuleFileFormat",
     "RuleFileSpec",
     "RuleSpec",
+    "Scope",
     "SecretStoreSpec",
+    "Tier",
     "ToolSpec",
+    "UserMessages",
     "value_digest",
 ]

@@ -7,15 +7,16 @@ INVARIANT: every field of a part enters (tests/policy/test_document.py).
 
 from collections.abc import Iterable
 
-from agentguard.canonical import Frozen, tagged
+from agentguard.canonical import Frozen, canonical_bytes, digest, tagged
 from agentguard.policy.document.classes import (
     ClassSource,
     DestinationSpec,
     DetectionSpec,
     LabelsSpec,
 )
+from agentguard.policy.document.flow_forms import evidence_form, key_form
 from agentguard.policy.document.providers import ProviderSpec
-from agentguard.policy.document.rules import DeciderSpec, RuleSpec
+from agentguard.policy.document.rules import ArgumentSpec, DeciderSpec, RuleSpec
 from agentguard.policy.document.tools import LimitSpec, SecretStoreSpec, ToolSpec
 from agentguard.policy.document.who import IdentitySpec, IssuerSpec
 from agentguard.vocabulary import ApprovalProfile, DataClass
@@ -37,6 +38,17 @@ def tool_form(tool: ToolSpec) -> Frozen:
         "environments": names_form(tool.environments),
         "schema": tagged(tool.schema),
         "resource": tool.resource,
+        "targets": names_form(tool.targets),
+        "outward": tool.outward,
+        "trusted": names_form(tool.trusted),
+        "returns": names_form(tool.returns),
+        "verbs": names_form(tool.verbs),
+        "http": names_form(tool.http),
+        "http_headers": names_form(tool.http_headers),
+        "private_hosts": names_form(tool.private_hosts),
+        "polls": tool.polls,
+        "within": None if tool.within is None else tool.within.total_seconds(),
+        "plan": tool.plan,
     }
 
 
@@ -48,10 +60,7 @@ def rule_form(rule: RuleSpec) -> Frozen:
         "for": names_form(rule.persons),
         "then": rule.effect.value,
         "tools": names_form(rule.tools),
-        "args": {
-            each.name: {**each.constraint.form(), "optional": each.optional}
-            for each in rule.arguments
-        },
+        "args": {each.name: _argument_form(each) for each in rule.arguments},
         "providers": names_form(rule.providers),
         "models": names_form(rule.models),
         "operations": None if operations is None else names_form(operations),
@@ -62,8 +71,19 @@ def rule_form(rule: RuleSpec) -> Frozen:
         "assurance": None if rule.assurance is None else rule.assurance.value,
         "limits": names_form(rule.limits),
         "resource": None if rule.resource is None else rule.resource.form(),
+        "classes": None if rule.classes is None else names_form(rule.classes),
         "shadow_until": None if rule.shadow_until is None else rule.shadow_until.isoformat(),
         "shadow_irreversible": rule.shadow_irreversible,
+    }
+
+
+def _argument_form(argument: ArgumentSpec) -> dict[str, Frozen]:
+    origins = argument.origins
+    return {
+        **argument.constraint.form(),
+        "optional": argument.optional,
+        "from": None if origins is None else names_form(origins),
+        "else": argument.otherwise.value,
     }
 
 
@@ -139,11 +159,15 @@ def source_form(source: ClassSource) -> Frozen:
 
 def provider_form(provider: ProviderSpec) -> Frozen:
     """Return a provider as it enters the digest."""
+    evidence = [evidence_form(each) for each in provider.evidence]
     return {
         "hosts": names_form(provider.hosts),
         "extra_fields": names_form(provider.extra_fields),
         "headers": names_form(provider.headers),
         "environments": names_form(provider.environments),
+        "region": provider.region,
+        "evidence": {digest(canonical_bytes(each)): each for each in evidence},
+        "keys": {each.fingerprint: key_form(each) for each in provider.keys},
     }
 
 

@@ -4,6 +4,7 @@
 
 from dataclasses import dataclass, field
 
+from agentguard.policy.document.egress import EvidenceSpec, KeySpec
 from agentguard.policy.origins import HostEntry, parse_host, parse_origin
 
 
@@ -17,6 +18,9 @@ class ProviderSpec:
         extra_fields: request fields beyond the documented ones that may be sent.
         headers: names of custom headers that may be sent, in lower case.
         environments: those that may call it; empty for every one.
+        region: where it processes what it is sent; empty where that is not known.
+        evidence: what shows how far it can be relied on.
+        keys: the API keys that may be used at it, and by whom; empty for any key.
     """
 
     id: str
@@ -24,6 +28,9 @@ class ProviderSpec:
     extra_fields: frozenset[str] = frozenset()
     headers: frozenset[str] = frozenset()
     environments: frozenset[str] = frozenset()
+    region: str = ""
+    evidence: tuple[EvidenceSpec, ...] = ()
+    keys: tuple[KeySpec, ...] = ()
     _entries: tuple[HostEntry, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -14,11 +14,22 @@ from agentguard.vocabulary import Assurance, Effect, Impact, Reference
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArgumentSpec:
-    """What one argument of a call may be, and whether it may be missing."""
+    """What one argument of a call may be, where it may come from, and whether it may be missing.
+
+    Attributes:
+        name: the argument's name.
+        constraint: what it may be.
+        optional: whether it may be missing.
+        origins: where every value in it must come from, in the words of rules; None for anywhere.
+        otherwise: what becomes of a call whose argument comes from elsewhere: it is denied, or
+            people are asked.
+    """
 
     name: str
     constraint: Constraint
     optional: bool = False
+    origins: frozenset[str] | None = None
+    otherwise: Effect = Effect.DENY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +57,8 @@ class RuleSpec:
         assurance: how surely everybody in the chain must be known, None for any way.
         limits: the limits that what it lets happen is counted under.
         resource: what the objects that a call is about must be; None for no condition.
+        classes: the classes and families of text that arguments may hold, of those that the tool
+            may receive; None for all of these.
         shadow_until: the last day, UTC, on which it is recorded instead of carried out.
         shadow_irreversible: whether that may be so for a tool that is irreversible.
     """
@@ -66,6 +79,7 @@ class RuleSpec:
     assurance: Assurance | None = None
     limits: tuple[str, ...] = ()
     resource: Constraint | None = None
+    classes: frozenset[str] | None = None
     shadow_until: date | None = None
     shadow_irreversible: bool = False
 

@@ -3,6 +3,7 @@
 """What is a tool, and how much may be done with it?"""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
 
@@ -40,6 +41,18 @@ class ToolSpec:
         schema: the JSON Schema of its arguments, None where the policy holds none.
         resource: what kind of object it acts on, such as ``order``; the host's hook says which
             ones a call is about. None where that is not checked.
+        targets: the arguments that say where an effect lands.
+        outward: whether it sends something out of the organisation.
+        trusted: the places of its results that may be relied on, as JSON pointers with ``*`` for
+            any one step; ``""`` is the whole result.
+        returns: the data classes and families that its results are of, whatever is found in them.
+        verbs: words with which people ask for it.
+        http: the methods of requests that it stands for; empty for a function.
+        http_headers: names of headers, in lower case, that may be sent and are not looked at.
+        private_hosts: hosts and networks with private addresses that its requests may go to.
+        polls: whether the same call may give the same result many times.
+        within: how long a call may take, None for as long as it does.
+        plan: whether an approved call of it is a plan, within which nobody is asked again.
     """
 
     name: str
@@ -51,6 +64,17 @@ class ToolSpec:
     environments: frozenset[str] = frozenset()
     schema: Frozen = None
     resource: str | None = None
+    targets: tuple[str, ...] = ()
+    outward: bool = False
+    trusted: tuple[str, ...] = ()
+    returns: frozenset[str] = frozenset()
+    verbs: tuple[str, ...] = ()
+    http: frozenset[str] = frozenset()
+    http_headers: frozenset[str] = frozenset()
+    private_hosts: frozenset[str] = frozenset()
+    polls: bool = False
+    within: timedelta | None = None
+    plan: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

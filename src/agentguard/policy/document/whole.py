@@ -12,11 +12,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from agentguard.canonical import canonical_bytes, digest
+from agentguard.policy.document.budgets import BudgetSpec, LoopsSpec, PriceSpec, RateSpec
 from agentguard.policy.document.classes import (
     ClassSource,
     DestinationSpec,
     DetectionSpec,
     LabelsSpec,
+)
+from agentguard.policy.document.egress import EgressSpec
+from agentguard.policy.document.flow import FlowSpec, ProvenanceSpec
+from agentguard.policy.document.flow_forms import (
+    budget_form,
+    egress_form,
+    flow_form,
+    loops_form,
+    price_form,
+    provenance_form,
+    rate_form,
 )
 from agentguard.policy.document.forms import (
     class_form,
@@ -53,7 +65,8 @@ class PolicyDocument:
 
     ``hosted_denial`` says what becomes of hosted tools that are not allowed, ``required_surfaces``
     which client libraries must be guarded for the guard to start, ``detection`` how data is looked
-    for, ``labels`` what labels from outside mean.
+    for, ``labels`` what labels from outside mean, ``provenance`` how origins are found out, ``egress``
+    what data needs of a provider and ``loops`` when calls are a loop, None for no such table.
     """
 
     name: str
@@ -76,6 +89,13 @@ class PolicyDocument:
     secret_stores: tuple[SecretStoreSpec, ...] = ()
     issuers: tuple[IssuerSpec, ...] = ()
     deciders: tuple[DeciderSpec, ...] = ()
+    flows: tuple[FlowSpec, ...] = ()
+    provenance: ProvenanceSpec = field(default_factory=ProvenanceSpec)
+    egress: EgressSpec | None = None
+    budgets: tuple[BudgetSpec, ...] = ()
+    prices: tuple[PriceSpec, ...] = ()
+    rates: tuple[RateSpec, ...] = ()
+    loops: LoopsSpec | None = None
 
     @property
     def digest(self) -> str:
@@ -108,6 +128,13 @@ class PolicyDocument:
                     },
                     "issuers": {each.name: issuer_form(each) for each in self.issuers},
                     "deciders": {each.name: decider_form(each) for each in self.deciders},
+                    "flows": {each.id: flow_form(each) for each in self.flows},
+                    "provenance": provenance_form(self.provenance),
+                    "egress": egress_form(self.egress),
+                    "budgets": {each.name: budget_form(each) for each in self.budgets},
+                    "prices": tuple(map(price_form, self.prices)),
+                    "rates": {each.name: rate_form(each) for each in self.rates},
+                    "loops": loops_form(self.loops),
                 }
             )
         )
