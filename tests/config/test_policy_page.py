@@ -15,7 +15,7 @@ from agentguard.vocabulary import Action, Impact, Kind, Profile, Reference
 
 PAGE = (Path(__file__).parents[2] / "docs" / "policy.md").read_text(encoding="utf-8")
 EXAMPLE = PAGE.split("```")[1].removeprefix("toml\n")
-WORDS = set(re.findall(r"`\[*([A-Za-z_.*-]+)\]*`", PAGE))
+WORDS = set(re.findall(r"`\[*([A-Za-z0-9_.*-]+)\]*`", PAGE))
 
 
 @pytest.mark.parametrize("table", Table.__subclasses__(), ids=lambda table: table.__name__)
