@@ -23,7 +23,16 @@ from agentguard.clients.several import together
 from agentguard.clients.shapes import EXTRA_FIELDS, MODEL_NAME, frozen_object
 from agentguard.errors import ContentRefused
 from agentguard.operations import Operation
-from agentguard.vocabulary import Attachment, HostedTool, Kind, ModelCall, OfferedTool, Reference
+from agentguard.vocabulary import (
+    Attachment,
+    HostedTool,
+    Kind,
+    ModelCall,
+    OfferedTool,
+    Reference,
+    Speaker,
+    Utterance,
+)
 
 # Members whose value is the caller's own data or a schema; nothing below them acts.
 DATA_MEMBERS = frozenset(
@@ -104,6 +113,8 @@ ANSWERS = (
     "/output/*/content/*/text",
     "/content/*/text",
 )
+# Nothing tells who said what, so that nobody is relied on.
+_SAID = (Utterance(pointer="", speaker=Speaker.TOOL),)
 # Sent as text, these would be parsed by the provider and not by the guard.
 STRUCTURED = frozenset({"session"})
 # What two parts of an upload share stands whole in neither, so that text is not inspectable there.
@@ -162,6 +173,7 @@ def model_call(
         encoded=() if form is None else form.encoded,
         streams=_asks_for_events(fields),
         answers=ANSWERS if operation.kind is Kind.INFERENCE and not operation.binary else (),
+        utterances=() if payload is None else _SAID,
     )
     return call if form is None else together(call, form.calls)
 

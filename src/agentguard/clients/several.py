@@ -37,6 +37,7 @@ def placed(call: ModelCall, prefix: str) -> ModelCall:
             replace(each, pointer=prefix + each.pointer) for each in call.attachments
         ),
         encoded=tuple(replace(each, pointer=prefix + each.pointer) for each in call.encoded),
+        utterances=tuple(replace(each, pointer=prefix + each.pointer) for each in call.utterances),
     )
 
 
@@ -65,6 +66,7 @@ def together(whole: ModelCall, inner: Sequence[ModelCall]) -> ModelCall:
         | {Reference.STORE for each in inner if _is_kept(each)},
         attachments=tuple(one for each in calls for one in each.attachments),
         encoded=tuple(one for each in calls for one in each.encoded),
+        utterances=tuple(one for each in calls for one in each.utterances),
     )
 
 

@@ -18,7 +18,14 @@ from typing import NamedTuple, TypeAlias
 
 from agentguard.canonical import Frozen, NotCanonical, escape, freeze
 from agentguard.errors import ContentRefused
-from agentguard.vocabulary import HostedTool, ModelCall, OfferedTool, Reference
+from agentguard.vocabulary import (
+    HostedTool,
+    ModelCall,
+    OfferedTool,
+    Reference,
+    Speaker,
+    Utterance,
+)
 
 # A name becomes part of a path at some providers, so that it holds no step upwards.
 MODEL_NAME = re.compile(r"(?!.*(?:\.\.|//|/\./))[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}")
@@ -59,6 +66,8 @@ class Reading:
         hosted: the tools that would run at the provider.
         forced: the function tool that the request makes the model use.
         expected: provider-side tools of which one must be among the hosted ones.
+        spoken: who said what, beside what the model wrote in an earlier turn.
+        asked: by the id of a call that the model made, the name of the tool.
     """
 
     def __init__(self, extra_fields: frozenset[str]) -> None:
@@ -69,6 +78,20 @@ class Reading:
         self.hosted: list[HostedTool] = []
         self.forced: str | None = None
         self.expected: list[frozenset[str]] = []
+        self.spoken: list[Utterance] = []
+        self.asked: dict[str, str] = {}
+
+    def says(self, speaker: Speaker, at: At, tool: str | None = None) -> None:
+        """Note who said what stands at a place."""
+        self.spoken.append(Utterance(pointer=at.pointer, speaker=speaker, tool=tool))
+
+    def include(self, inner: "Reading") -> None:
+        """Take in what was noted of a request inside this one, but for the tool it forces."""
+        self.authored += inner.authored
+        self.offered += inner.offered
+        self.hosted += inner.hosted
+        self.references |= inner.references
+        self.spoken += inner.spoken
 
     def settle_named(self) -> None:
         """Keep the provider-side tools that the request also names elsewhere from being removed.
@@ -102,6 +125,10 @@ class Reading:
             forced_tool=self.forced,
             hosted_tools=tuple(self.hosted),
             references=frozenset(self.references),
+            utterances=(
+                *self.spoken,
+                *(Utterance(pointer=at, speaker=Speaker.MODEL) for at in self.authored),
+            ),
         )
 
 
@@ -233,6 +260,54 @@ def each_value(shape: Shape) -> Shape:
             raise refusal(at, "is no object")
         for key, item in value.items():
             shape(reading, item, at.under_key(key))
+
+    return read
+
+
+def spoken(speaker: Speaker, shape: Shape) -> Shape:
+    """Return the shape of what somebody said; what was read inside it may say otherwise."""
+
+    def read(reading: Reading, value: Frozen, at: At) -> None:
+        shape(reading, value, at)
+        reading.says(speaker, at)
+
+    return read
+
+
+def asking(shape: Shape, name: Callable[[Mapping[str, Frozen]], Frozen], id_: str) -> Shape:
+    """Return the shape of a call that the model made, so that its result finds its tool.
+
+    Args:
+        shape: of the call.
+        name: gives the name of the tool.
+        id_: the member with the id of the call.
+    """
+
+    def read(reading: Reading, value: Frozen, at: At) -> None:
+        shape(reading, value, at)
+        if isinstance(value, Mapping):
+            tool, call = name(value), value.get(id_)
+            if isinstance(tool, str) and isinstance(call, str):
+                reading.asked[call] = tool
+
+    return read
+
+
+def answering(shape: Shape, member: str, id_: str) -> Shape:
+    """Return the shape of what a tool returned.
+
+    Args:
+        shape: of the whole.
+        member: where it stands.
+        id_: the member with the id of the call that it answers.
+    """
+
+    def read(reading: Reading, value: Frozen, at: At) -> None:
+        shape(reading, value, at)
+        if isinstance(value, Mapping) and member in value:
+            call = value.get(id_)
+            tool = reading.asked.get(call) if isinstance(call, str) else None
+            reading.says(Speaker.TOOL, at.below(member), tool)
 
     return read
 

@@ -89,4 +89,5 @@ def _moved(call: ModelCall) -> ModelCall:
         ),
         attachments=tuple(replace(each, pointer=moved(each.pointer)) for each in call.attachments),
         encoded=tuple(replace(each, pointer=moved(each.pointer)) for each in call.encoded),
+        utterances=tuple(replace(each, pointer=moved(each.pointer)) for each in call.utterances),
     )

@@ -74,6 +74,11 @@ def removed(call: ModelCall, pointers: frozenset[str]) -> ModelCall:
             for each in call.encoded
             if not _lies_below(each.pointer, pointers)
         ),
+        utterances=tuple(
+            replace(each, pointer=moved(each.pointer))
+            for each in call.utterances
+            if each.pointer not in pointers and not _lies_below(each.pointer, pointers)
+        ),
     )
 
 

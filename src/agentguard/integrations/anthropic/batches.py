@@ -107,10 +107,7 @@ class _Batch:
         self._models.add(model_name(value))
         if inner.forced is not None:
             self._forced.add(inner.forced)
-        reading.authored += inner.authored
-        reading.offered += inner.offered
-        reading.hosted += inner.hosted
-        reading.references |= inner.references
+        reading.include(inner)
 
     def model(self) -> str:
         """Return the model of all requests."""

@@ -17,17 +17,20 @@ from agentguard.clients.shapes import (
     At,
     Reading,
     Shape,
+    answering,
     anything,
+    asking,
     by_type,
     each,
     fetched,
     members,
     plain,
     refers,
+    spoken,
     text_or,
 )
 from agentguard.integrations.anthropic.tools import CACHE, definition
-from agentguard.vocabulary import Reference
+from agentguard.vocabulary import Reference, Speaker
 
 # Blocks in which the model itself wrote, when the message is the assistant's.
 WRITTEN = frozenset(
@@ -36,6 +39,10 @@ WRITTEN = frozenset(
         "tool_use",
     }
 )  # fmt: skip
+
+# With these the model calls a tool.
+CALLING = frozenset({"mcp_tool_use", "server_tool_use", "tool_use"})
+RESULT = "tool_result"
 
 Members = Mapping[str, Shape]
 
@@ -84,7 +91,7 @@ _citations = each(
 _TEXT: Members = {
     **_plains("text"),
     "cache_control": CACHE,
-    "citations": _citations,
+    "citations": spoken(Speaker.TOOL, _citations),
     # What a helper of the SDK read out of the text.
     "parsed_output": anything,
 }
@@ -296,7 +303,7 @@ _BLOCKS: Mapping[str, Members] = {
     "server_tool_use": _use(),
     "text": _TEXT,
     "thinking": _plains("signature", "thinking"),
-    "tool_result": _result(
+    RESULT: _result(
         text_or(
             each(
                 _typed(
@@ -318,25 +325,35 @@ _BLOCKS: Mapping[str, Members] = {
 }
 
 
-def _blocks(written: frozenset[str]) -> Shape:
-    shapes = {
-        kind: members(known, authored=("*",) if kind in written else ())
-        for kind, known in _BLOCKS.items()
-    }
-    return by_type({**shapes, "tool_addition": _addition, "tool_removal": _removal})
+def _by(speaker: Speaker, shapes: Mapping[str, Shape]) -> Shape:
+    """Return the shape of what somebody says, as one text or in blocks."""
+    said_in = {**shapes, "text": members({**_TEXT, "text": spoken(speaker, plain)})}
+    many = each(by_type(said_in if speaker is not Speaker.MODEL else shapes))
+
+    def read(reading: Reading, value: Frozen, at: At) -> None:
+        if isinstance(value, str):
+            reading.says(speaker, at)
+        else:
+            many(reading, value, at)
+
+    return read
 
 
-given = text_or(each(_blocks(frozenset())))
-said = text_or(each(_blocks(WRITTEN)))
-texts = text_or(each(_typed({"text": _TEXT})))
-instructions = text_or(
-    each(
-        by_type(
-            {
-                "text": members(_TEXT),
-                "tool_addition": _addition,
-                "tool_removal": _removal,
-            }
-        )
-    )
-)
+def _block(kind: str, *, written: bool) -> Shape:
+    """Return the shape of a block; what the model did not write, a tool returned."""
+    shape = members(_BLOCKS[kind], authored=("*",) if written else ())
+    if kind in CALLING and written:
+        return asking(shape, lambda call: call.get("name"), "id")
+    if kind == RESULT or kind in _HOSTED_RESULTS:
+        return answering(shape, "content", "tool_use_id")
+    return shape if written else spoken(Speaker.TOOL, shape)
+
+
+_CHANGES: Mapping[str, Shape] = {"tool_addition": _addition, "tool_removal": _removal}
+_GIVEN = {kind: _block(kind, written=False) for kind in _BLOCKS}
+_SAID = {kind: _block(kind, written=kind in WRITTEN) for kind in _BLOCKS}
+
+given = _by(Speaker.USER, {**_GIVEN, **_CHANGES})
+said = _by(Speaker.MODEL, {**_SAID, **_CHANGES})
+texts = _by(Speaker.SYSTEM, {})
+instructions = _by(Speaker.SYSTEM, _CHANGES)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What does a request for a chat completion hold, and where in it?
 
-Turns a request body into a ``ModelCall``: which parts the model wrote, which tools are offered,
+Turns a request body into a ``ModelCall``: who said which part, which tools are offered,
 what the provider would use or keep, where the answer will stand. Whatever it cannot inspect, and
 every field that it does not know, is refused. It decides nothing about identities, classes or
 models. Images, recordings and documents stay in the payload; they are lifted out of it later.
@@ -21,7 +21,9 @@ from agentguard.clients.shapes import (
     At,
     Reading,
     Shape,
+    answering,
     anything,
+    asking,
     asks_for_stream,
     by_type,
     each,
@@ -32,12 +34,13 @@ from agentguard.clients.shapes import (
     plain,
     refers,
     refusal,
+    spoken,
     switch,
     text_or,
 )
 from agentguard.errors import ContentRefused
 from agentguard.integrations.openai import tools
-from agentguard.vocabulary import ModelCall, Reference
+from agentguard.vocabulary import ModelCall, Reference, Speaker
 
 PATH = "/chat/completions"
 
@@ -46,7 +49,6 @@ REFUSED_FIELDS = {
     "audio": "asks for a spoken answer, which cannot be checked; ask for text",
 }
 
-ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 ANSWERS = (
     "/choices/*/message/content",
     "/choices/*/message/refusal",
@@ -58,19 +60,30 @@ ANSWERS = (
 SEARCHING_MODEL = re.compile(r".*-search-(preview|api)(-.*)?")
 
 _called = members({"arguments": plain, "name": plain, "parsed_arguments": anything})
-_tool_call = by_type(
-    {
-        "function": members({"function": _called, "id": plain, "index": plain, "type": plain}),
-        "custom": members(
-            {
-                "custom": members({"input": plain, "name": plain}),
-                "id": plain,
-                "index": plain,
-                "type": plain,
-            }
-        ),
-    },
-    remedy="a call of a function or a custom tool can stand there",
+
+
+def _tool_called(call: Mapping[str, Frozen]) -> Frozen:
+    called = call.get("function", call.get("custom"))
+    return called.get("name") if isinstance(called, Mapping) else None
+
+
+_tool_call = asking(
+    by_type(
+        {
+            "function": members({"function": _called, "id": plain, "index": plain, "type": plain}),
+            "custom": members(
+                {
+                    "custom": members({"input": plain, "name": plain}),
+                    "id": plain,
+                    "index": plain,
+                    "type": plain,
+                }
+            ),
+        },
+        remedy="a call of a function or a custom tool can stand there",
+    ),
+    _tool_called,
+    "id",
 )
 
 
@@ -78,23 +91,53 @@ def _part(**content: Shape) -> Shape:
     return members({"prompt_cache_breakpoint": anything, "type": plain, **content})
 
 
-PART = by_type(
-    {
-        "text": _part(text=plain),
-        "refusal": _part(refusal=plain),
-        "image_url": _part(image_url=members({"detail": plain, "url": fetched})),
-        "input_audio": _part(input_audio=members({"data": plain, "format": plain})),
-        "file": _part(
-            file=members({"file_data": plain, "file_id": refers(Reference.FILE), "filename": plain})
-        ),
-    },
-    remedy="send text, images, audio or files in the form of the API",
-)
+def _part_by(speaker: Speaker) -> Shape:
+    """Return the shape of a part of a message; only its text is what the speaker says."""
+    return by_type(
+        {
+            "text": _part(text=spoken(speaker, plain)),
+            "refusal": _part(refusal=spoken(speaker, plain)),
+            "image_url": spoken(
+                Speaker.TOOL, _part(image_url=members({"detail": plain, "url": fetched}))
+            ),
+            "input_audio": spoken(
+                Speaker.TOOL, _part(input_audio=members({"data": plain, "format": plain}))
+            ),
+            "file": spoken(
+                Speaker.TOOL,
+                _part(
+                    file=members(
+                        {
+                            "file_data": plain,
+                            "file_id": refers(Reference.FILE),
+                            "filename": plain,
+                        }
+                    )
+                ),
+            ),
+        },
+        remedy="send text, images, audio or files in the form of the API",
+    )
+
+
+def _content_by(speaker: Speaker) -> Shape:
+    many = each(_part_by(speaker))
+
+    def read(reading: Reading, value: Frozen, at: At) -> None:
+        if isinstance(value, str):
+            reading.says(speaker, at)
+        else:
+            many(reading, value, at)
+
+    return read
+
+
 TEXT_PART = by_type({"text": _part(text=plain)}, remedy="send text")
 
 MESSAGE: Mapping[str, Shape] = {
-    "annotations": anything,
-    "content": text_or(each(PART)),
+    # What was found in the web, or in files.
+    "annotations": spoken(Speaker.TOOL, anything),
+    "content": text_or(each(_part_by(Speaker.TOOL))),
     "function_call": _called,
     "name": plain,
     "parsed": anything,
@@ -103,17 +146,39 @@ MESSAGE: Mapping[str, Shape] = {
     "tool_call_id": plain,
     "tool_calls": each(_tool_call),
 }
-_message_of = {
-    True: members(MESSAGE, authored="*", refused={"audio": "refers to an earlier recording"}),
-    False: members(MESSAGE, refused={"audio": "refers to an earlier recording"}),
+
+
+def _message_by(speaker: Speaker) -> Shape:
+    written = speaker is Speaker.MODEL
+    return members(
+        MESSAGE if speaker is Speaker.TOOL else {**MESSAGE, "content": _content_by(speaker)},
+        authored="*" if written else (),
+        refused={"audio": "refers to an earlier recording"},
+    )
+
+
+def _function_result(reading: Reading, value: Frozen, at: At) -> None:
+    """Read what a function returned, in the old form, which names it."""
+    _message_by(Speaker.TOOL)(reading, value, at)
+    name = value.get("name") if isinstance(value, Mapping) else None
+    reading.says(Speaker.TOOL, at.below("content"), name if isinstance(name, str) else None)
+
+
+_message_of: Mapping[str, Shape] = {
+    "assistant": _message_by(Speaker.MODEL),
+    "developer": _message_by(Speaker.SYSTEM),
+    "function": _function_result,
+    "system": _message_by(Speaker.SYSTEM),
+    "tool": answering(_message_by(Speaker.TOOL), "content", "tool_call_id"),
+    "user": _message_by(Speaker.USER),
 }
 
 
 def _message(reading: Reading, value: Frozen, at: At) -> None:
     role = value.get("role") if isinstance(value, Mapping) else None
-    if not isinstance(role, str) or role not in ROLES:
+    if not isinstance(role, str) or role not in _message_of:
         raise refusal(at, "has a role that the guard does not know")
-    _message_of[role == "assistant"](reading, value, at)
+    _message_of[role](reading, value, at)
 
 
 def _modalities(_reading: Reading, value: Frozen, at: At) -> None:
@@ -136,8 +201,10 @@ BODY: Mapping[str, Shape] = {
     "moderation": anything,
     "n": plain,
     "parallel_tool_calls": plain,
-    "prediction": by_type(
-        {"content": members({"content": text_or(each(TEXT_PART)), "type": plain})}
+    # What the answer may look like; the program took it from anywhere.
+    "prediction": spoken(
+        Speaker.TOOL,
+        by_type({"content": members({"content": text_or(each(TEXT_PART)), "type": plain})}),
     ),
     "presence_penalty": plain,
     "prompt_cache_key": plain,

@@ -30,12 +30,13 @@ from agentguard.clients.shapes import (
     model_name,
     plain,
     refers,
+    spoken,
     switch,
     text_or,
 )
 from agentguard.integrations.openai import tools
 from agentguard.integrations.openai.responses_items import PART, item
-from agentguard.vocabulary import ModelCall, Reference
+from agentguard.vocabulary import ModelCall, Reference, Speaker
 
 PATH = "/responses"
 COUNT = "/responses/input_tokens"
@@ -59,17 +60,26 @@ def _cache_options(reading: Reading, value: Frozen, at: At) -> None:
     members(known)(reading, value, at)
 
 
-_input = text_or(each(item))
+_items = each(item)
+
+
+def given(reading: Reading, value: Frozen, at: At) -> None:
+    """Read the input of a response: what the user says, or a list of items."""
+    if isinstance(value, str):
+        reading.says(Speaker.USER, at)
+    else:
+        _items(reading, value, at)
+
+
 _conversation = refers(Reference.CONVERSATION, text_or(members({"id": plain})))
-_prompt = refers(
-    Reference.PROMPT,
-    members({"id": plain, "variables": each_value(text_or(PART)), "version": plain}),
-)
+# Whose words are filled into a prompt that the provider keeps, nothing says.
+_variables = spoken(Speaker.TOOL, each_value(text_or(PART)))
+prompt = refers(Reference.PROMPT, members({"id": plain, "variables": _variables, "version": plain}))
 
 # What every request that takes the input of a response may hold.
 _SHARED: Mapping[str, Shape] = {
-    "input": _input,
-    "instructions": plain,
+    "input": given,
+    "instructions": spoken(Speaker.SYSTEM, plain),
     "model": plain,
     "previous_response_id": refers(Reference.STORED_RESPONSE),
 }
@@ -103,7 +113,7 @@ BODIES: Mapping[str, Mapping[str, Shape]] = {
         "max_tool_calls": plain,
         "metadata": anything,
         "moderation": anything,
-        "prompt": _prompt,
+        "prompt": prompt,
         "safety_identifier": plain,
         "store": switch(Reference.STORE),
         "stream": plain,

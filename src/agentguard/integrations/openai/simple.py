@@ -30,10 +30,11 @@ from agentguard.clients.shapes import (
     model_name,
     plain,
     refusal,
+    spoken,
     text_or,
 )
 from agentguard.errors import ContentRefused
-from agentguard.vocabulary import ModelCall
+from agentguard.vocabulary import ModelCall, Speaker
 
 EMBEDDINGS = "/embeddings"
 COMPLETIONS = "/completions"
@@ -102,12 +103,13 @@ OPERATIONS: Mapping[str, _Operation] = {
             "model": plain,
             "n": plain,
             "presence_penalty": plain,
-            "prompt": texts,
+            # One text holds what the user, the program and tools said; nothing tells them apart.
+            "prompt": spoken(Speaker.TOOL, texts),
             "seed": plain,
             "stop": plain,
             "stream": plain,
             "stream_options": anything,
-            "suffix": plain,
+            "suffix": spoken(Speaker.TOOL, plain),
             "temperature": plain,
             "top_p": plain,
             "user": plain,

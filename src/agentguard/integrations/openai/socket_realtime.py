@@ -21,30 +21,39 @@ from agentguard.clients.shapes import (
     anything,
     by_type,
     each,
-    each_value,
     fetched,
     members,
     plain,
     refers,
+    spoken,
     text_or,
 )
 from agentguard.integrations.openai import tools
-from agentguard.integrations.openai.responses_items import PART
+from agentguard.integrations.openai.responses import prompt
 from agentguard.integrations.openai.socket_messages import Messages
-from agentguard.vocabulary import Reference
+from agentguard.vocabulary import Reference, Speaker
 
 THIS_CONVERSATION = frozenset({"auto", "none"})
 
-_part = members(
-    {
-        "audio": plain,
-        "detail": plain,
-        "image_url": fetched,
-        "text": plain,
-        "transcript": plain,
-        "type": plain,
-    }
-)
+
+def _part_by(speaker: Speaker) -> Shape:
+    """Return the shape of a part of a message; only its text is what the speaker says."""
+    # A model writes down what it hears.
+    sounds = Speaker.MODEL if speaker is Speaker.MODEL else Speaker.TOOL
+    return members(
+        {
+            "audio": spoken(sounds, plain),
+            "detail": plain,
+            "image_url": spoken(Speaker.TOOL, fetched),
+            "text": spoken(speaker, plain),
+            "transcript": spoken(sounds, plain),
+            "type": plain,
+        }
+    )
+
+
+_SPEAKERS = {"assistant": Speaker.MODEL, "system": Speaker.SYSTEM, "user": Speaker.USER}
+_parts = {speaker: each(_part_by(speaker)) for speaker in Speaker}
 _COMMON: Mapping[str, Shape] = {"id": plain, "object": plain, "status": plain, "type": plain}
 
 
@@ -53,32 +62,38 @@ def _item(*authored: str, **content: Shape) -> Shape:
 
 
 def _message(reading: Reading, value: Frozen, at: At) -> None:
-    said = isinstance(value, Mapping) and value.get("role") == "assistant"
-    _item(*(["*"] if said else []), content=each(_part), role=plain)(reading, value, at)
+    role = value.get("role") if isinstance(value, Mapping) else None
+    speaker = _SPEAKERS.get(role, Speaker.TOOL) if isinstance(role, str) else Speaker.TOOL
+    authored = ["*"] if speaker is Speaker.MODEL else []
+    _item(*authored, content=_parts[speaker], role=plain)(reading, value, at)
+
+
+def _returned(shape: Shape) -> Shape:
+    return spoken(Speaker.TOOL, shape)
 
 
 def _approval(reading: Reading, value: Frozen, at: At) -> None:
     """Read an answer to a provider that asks whether a tool may run; it makes the tool run."""
-    _item(approval_request_id=plain, approve=plain, reason=plain)(reading, value, at)
+    _item(approval_request_id=plain, approve=plain, reason=_returned(plain))(reading, value, at)
     tools.hosted_member("mcp_approval_response")(reading, value, at)
 
 
 ITEMS: Mapping[str, Shape] = {
     "message": _message,
     "function_call": _item("*", arguments=plain, call_id=plain, name=plain),
-    "function_call_output": _item(call_id=plain, output=plain),
+    "function_call_output": _item(call_id=plain, output=_returned(plain)),
     "mcp_approval_request": _item("arguments", arguments=plain, name=plain, server_label=plain),
     "mcp_approval_response": _approval,
     "mcp_call": _item(
         "arguments",
         approval_request_id=plain,
         arguments=plain,
-        error=anything,
+        error=_returned(anything),
         name=plain,
-        output=plain,
+        output=_returned(plain),
         server_label=plain,
     ),
-    "mcp_list_tools": _item(server_label=plain, tools=anything),
+    "mcp_list_tools": _item(server_label=plain, tools=_returned(anything)),
     "item_reference": members(_COMMON),
 }
 item = by_type(ITEMS)
@@ -113,18 +128,14 @@ _heard = members(
 )
 _spoken = members({"format": _format, "speed": plain, "voice": _voice})
 _audio = members({"input": _heard, "output": _spoken})
-_prompt = refers(
-    Reference.PROMPT,
-    members({"id": plain, "variables": each_value(text_or(PART)), "version": plain}),
-)
 # What a session and one response in it have in common.
 _TURN: Mapping[str, Shape] = {
     "audio": _audio,
-    "instructions": plain,
+    "instructions": spoken(Speaker.SYSTEM, plain),
     "max_output_tokens": plain,
     "output_modalities": plain,
     "parallel_tool_calls": plain,
-    "prompt": _prompt,
+    "prompt": prompt,
     "reasoning": anything,
     "tool_choice": tools.choice,
     "tools": tools.tools,
@@ -153,7 +164,7 @@ MESSAGES: Mapping[str, Mapping[str, Shape]] = {
     "conversation.item.delete": _ITEM,
     "conversation.item.retrieve": _ITEM,
     "conversation.item.truncate": {**_ITEM, "audio_end_ms": plain, "content_index": plain},
-    "input_audio_buffer.append": {**_NAMED, "audio": plain},
+    "input_audio_buffer.append": {**_NAMED, "audio": _returned(plain)},
     "input_audio_buffer.clear": _NAMED,
     "input_audio_buffer.commit": _NAMED,
     "output_audio_buffer.clear": _NAMED,
@@ -172,7 +183,7 @@ _translated = members(
 )
 TRANSLATION_MESSAGES: Mapping[str, Mapping[str, Shape]] = {
     "session.close": _NAMED,
-    "session.input_audio_buffer.append": {**_NAMED, "audio": plain},
+    "session.input_audio_buffer.append": {**_NAMED, "audio": _returned(plain)},
     "session.update": {**_NAMED, "session": _translated},
 }
 CONVERSATION = Messages(

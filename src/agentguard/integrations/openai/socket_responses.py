@@ -15,10 +15,9 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from agentguard.canonical import Frozen
-from agentguard.clients.shapes import TOP, Reading, Shape, each, members, plain, refers, text_or
+from agentguard.clients.shapes import TOP, Reading, Shape, members, plain, refers
 from agentguard.clients.socket_frames import members_of
 from agentguard.integrations.openai import responses
-from agentguard.integrations.openai.responses_items import item
 from agentguard.integrations.openai.socket_messages import Messages
 from agentguard.vocabulary import ModelCall, Reference
 
@@ -31,11 +30,13 @@ BESIDE: Mapping[str, Shape] = {
     "type": plain,
 }
 _beside = members(BESIDE)
-_input = text_or(each(item))
 # Messages that add to a response which is being made.
 ADDING: Mapping[str, Mapping[str, Shape]] = {
-    "response.steer": {"input": _input, "previous_response_id": refers(Reference.STORED_RESPONSE)},
-    "response.inject": {"input": _input, "response_id": refers(Reference.STORED_RESPONSE)},
+    "response.steer": {
+        "input": responses.given,
+        "previous_response_id": refers(Reference.STORED_RESPONSE),
+    },
+    "response.inject": {"input": responses.given, "response_id": refers(Reference.STORED_RESPONSE)},
 }
 _adding = Messages(
     path=responses.PATH,
