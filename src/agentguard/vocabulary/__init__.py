@@ -4,7 +4,7 @@
 
 Every value that passes from one stage of a call to the next, as frozen dataclasses, in the order
 in which a call meets them: ``who``, ``calls``, ``flow``, ``circumstances``, ``content``, ``decisions``,
-``deciding``, ``spending``, ``approvals``, ``entries``, ``counts``. Import the nouns from here.
+``deciding``, ``spending``, ``budgets``, ``approvals``, ``entries``, ``counts``. Import the nouns from here.
 They hold no behaviour beyond what can be read off the values themselves.
 
 INVARIANT: fields that hold payload do not appear in a repr (tests/test_vocabulary.py).
@@ -18,6 +18,16 @@ from agentguard.vocabulary.approvals import (
     ApprovalState,
     Approver,
     Vote,
+)
+from agentguard.vocabulary.budgets import (
+    LARGEST_AMOUNT,
+    MONEY_UNIT,
+    Hold,
+    Line,
+    Measure,
+    Pot,
+    RateLine,
+    Used,
 )
 from agentguard.vocabulary.calls import (
     Attachment,
@@ -70,6 +80,7 @@ from agentguard.vocabulary.entries import (
 from agentguard.vocabulary.flow import (
     Doubt,
     Origins,
+    Remember,
     OriginWord,
     Speaker,
     Utterance,
@@ -87,6 +98,8 @@ from agentguard.vocabulary.who import (
 )
 
 __all__ = [
+    "LARGEST_AMOUNT",
+    "MONEY_UNIT",
     "Account",
     "Action",
     "Answer",
@@ -120,11 +133,14 @@ __all__ = [
     "Finding",
     "Grant",
     "HideClasses",
+    "Hold",
     "HostedTool",
     "Impact",
     "Kind",
     "KnownValue",
     "Lifetime",
+    "Line",
+    "Measure",
     "ModelCall",
     "Nearest",
     "Obligation",
@@ -134,19 +150,23 @@ __all__ = [
     "Origins",
     "Outcome",
     "Position",
+    "Pot",
     "Principal",
     "PrincipalKind",
     "Profile",
+    "RateLine",
     "Reason",
     "ReceiveOnly",
     "RecordBeforeDispatch",
     "ReferOnly",
     "Reference",
+    "Remember",
     "Shadow",
     "Speaker",
     "Spending",
     "TellDoubts",
     "ToolCall",
+    "Used",
     "Utterance",
     "Verdict",
     "Vote",

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from agentguard.vocabulary.calls import Reference
 from agentguard.vocabulary.content import DataClass
-from agentguard.vocabulary.flow import Doubt
+from agentguard.vocabulary.flow import Doubt, Remember
 
 
 class Effect(StrEnum):
@@ -148,9 +148,15 @@ class ChargeLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TellDoubts:
-    """Obligation: whoever is asked is told where these arguments come from."""
+    """Obligation: whoever is asked is told where these arguments come from.
+
+    Attributes:
+        doubts: what is told, one for each argument.
+        remember: what an approval counts for later in the conversation.
+    """
 
     doubts: tuple[Doubt, ...]
+    remember: Remember = Remember.VALUE
 
 
 Obligation = (

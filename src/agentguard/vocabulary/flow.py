@@ -56,12 +56,24 @@ class Origins:
     sources: tuple[str, ...] = ()
 
 
+class Remember(StrEnum):
+    """What a person's approval of a call counts for, beyond this call, in its conversation.
+
+    ``value``: the values in doubt, in the same arguments of the same tool. ``source``: what the
+    values in doubt came from.
+    """
+
+    NOTHING = "nothing"
+    VALUE = "value"
+    SOURCE = "source"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Doubt:
     """Why somebody is asked about an argument: where its value comes from, for people to read.
 
     Attributes:
-        argument: the argument's name in the policy.
+        argument: the argument's name in the policy; empty for the call as a whole.
         told: where its value was seen and where it was not, in words that hold no payload.
     """
 

@@ -23,7 +23,7 @@ from agentguard.policy.document.egress import (
     Needed,
     Tier,
 )
-from agentguard.policy.document.flow import FlowSpec, ProvenanceSpec, Remember, UserMessages
+from agentguard.policy.document.flow import FlowSpec, ProvenanceSpec, UserMessages
 from agentguard.policy.document.providers import ProviderSpec
 from agentguard.policy.document.rules import ArgumentSpec, DeciderSpec, RuleSpec
 from agentguard.policy.document.tools import (
@@ -83,7 +83,6 @@ __all__ = [
     "ProvenanceSpec",
     "ProviderSpec",
     "RateSpec",
-    "Remember",
     "RuleFileFormat",
     "RuleFileSpec",
     "RuleSpec",

@@ -5,19 +5,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from agentguard.vocabulary import Effect, Impact
-
-
-class Remember(StrEnum):
-    """What a person's approval of a call counts for, beyond this call, in its conversation.
-
-    ``value``: the values in doubt, in the same arguments of the same tool. ``source``: what the
-    values in doubt came from.
-    """
-
-    NOTHING = "nothing"
-    VALUE = "value"
-    SOURCE = "source"
+from agentguard.vocabulary import Effect, Impact, Remember
 
 
 class UserMessages(StrEnum):
