@@ -13,6 +13,7 @@ from agentguard.vocabulary import (
     ApprovalRequest,
     ApprovalState,
     Caller,
+    Doubt,
     Impact,
     ToolCall,
 )
@@ -34,6 +35,7 @@ def test_the_request_says_who_asked_for_what(
     assert "bob@" not in repr(request_)
 
 
+UNSURE = Doubt(argument="to", told="only seen in the result of read_email (call 3)")
 OTHER: dict[type, object] = {
     str: "else",
     tuple: ("user:else",),
@@ -52,6 +54,8 @@ def test_every_field_that_was_asked_changes_the_binding(
     """Changing any field of the question changes what approvers sign."""
     value = getattr(request_, name)
     other = value + timedelta(seconds=1) if isinstance(value, datetime) else OTHER[type(value)]
+    if name == "doubts":
+        other = (UNSURE,)
     assert value != other
     assert binding(replace(request_, **{name: other})) != binding(request_)  # type: ignore[arg-type]  # fields by name
 
@@ -90,6 +94,31 @@ def test_the_same_call_matches(request_: ApprovalRequest, call: ToolCall, caller
     assert _is_same(request_, call, caller)
     turned = dict(reversed(list(call.resolved.items())))
     assert _is_same(request_, call, caller, resolved=turned)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(UNSURE, told="only seen in the result of read_page (call 1)"),
+        replace(UNSURE, argument="body"),
+    ],
+)
+def test_each_word_of_a_doubt_is_signed(request_: ApprovalRequest, other: Doubt) -> None:
+    """Another argument and other words about it are another question."""
+    told = replace(request_, doubts=(UNSURE,))
+    assert binding(told) != binding(replace(request_, doubts=(other,)))
+
+
+def test_an_answer_counts_for_the_doubts_that_were_told(
+    request_: ApprovalRequest, call: ToolCall, caller: Caller
+) -> None:
+    """A call with an argument in doubt of which approvers were not told is another question."""
+    told = replace(request_, doubts=(UNSURE,))
+    seen_again = replace(UNSURE, told="only seen in the results of two calls")
+    assert _is_same(told, call, caller, doubts=(seen_again,))
+    assert _is_same(told, call, caller, doubts=())
+    assert not _is_same(told, call, caller, doubts=(UNSURE, replace(UNSURE, argument="body")))
+    assert not _is_same(request_, call, caller, doubts=(UNSURE,))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import pytest
 
 from agentguard.stores.failures import StoreFailure
 from agentguard.stores.rows import question_of, request_of, standing_of, vote_of, vote_row
-from agentguard.vocabulary import Answer, ApprovalRequest, ApprovalState, Vote
+from agentguard.vocabulary import Answer, ApprovalRequest, ApprovalState, Doubt, Vote
 
 Question = Callable[..., ApprovalRequest]
 AT = datetime(2026, 11, 22, 9, 1, 2, 3, tzinfo=UTC)
@@ -37,6 +37,22 @@ def test_a_request_reads_back_as_it_was_written(question: Question) -> None:
         )
         assert _back(request) == request
     assert _back(question("r")) == question("r")
+
+
+def test_doubts_read_back_as_they_were_written(question: Question) -> None:
+    """What approvers are told of arguments survives the store; a row from before has none."""
+    doubts = (Doubt(argument="to", told="said only by the model"), Doubt(argument="b", told="x"))
+    assert _back(question("r", doubts=doubts)).doubts == doubts
+    assert b"doubts" not in question_of(question("r"))
+
+
+@pytest.mark.parametrize("doubts", [["to"], [["to"]], [["to", 1]], [1], 1, [["a", "b", "c"]]])
+def test_what_is_no_doubt_is_no_request(question: Question, doubts: object) -> None:
+    """A row whose doubts cannot be read is refused."""
+    request = question("r")
+    asked = json.loads(question_of(request)) | {"doubts": doubts}
+    with pytest.raises(StoreFailure):
+        request_of((request.id, json.dumps(asked).encode(), *standing_of(request)), ())
 
 
 def test_a_time_in_another_zone_is_the_same_time(question: Question) -> None:

@@ -28,6 +28,7 @@ from agentguard.vocabulary import (
     ApprovalProfile,
     ApprovalRequest,
     Caller,
+    Doubt,
     Impact,
     ToolCall,
 )
@@ -37,7 +38,7 @@ VERSION = 1
 
 def binding(request: ApprovalRequest) -> str:
     """Return the digest of everything in a request that an approver agrees to."""
-    bound = {
+    bound: dict[str, object] = {
         "v": VERSION,
         "id": request.id,
         "nonce": request.nonce,
@@ -59,6 +60,8 @@ def binding(request: ApprovalRequest) -> str:
         "execute_within": request.execute_within // timedelta(microseconds=1),
         "need": request.need,
     }
+    if request.doubts:
+        bound["doubts"] = [[each.argument, each.told] for each in request.doubts]
     return digest(canonical_bytes(freeze(bound)))
 
 
@@ -75,6 +78,7 @@ def new_request(  # noqa: PLR0913 - the question is made of these, and every one
     policy: str,
     profile: ApprovalProfile,
     shown: str,
+    doubts: tuple[Doubt, ...] = (),
     now: datetime,
 ) -> ApprovalRequest:
     """Return the question to people that a call raises.
@@ -92,6 +96,7 @@ def new_request(  # noqa: PLR0913 - the question is made of these, and every one
         policy: the digest of the policy.
         profile: who answers.
         shown: the arguments as an approver may see them, canonical JSON.
+        doubts: what approvers are told of where arguments come from.
         now: the time of the question.
 
     Raises:
@@ -122,6 +127,7 @@ def new_request(  # noqa: PLR0913 - the question is made of these, and every one
         decide_by=now + profile.decide_within,
         execute_within=profile.execute_within,
         need=profile.need,
+        doubts=doubts,
     )
 
 
@@ -135,10 +141,12 @@ def matches(  # noqa: PLR0913 - a call is compared by all of these, and every on
     chain_ids: tuple[str, ...],
     session_key: str,
     policy: str,
+    doubts: tuple[Doubt, ...] = (),
 ) -> bool:
     """Say whether a request was made for exactly this call, under this policy.
 
-    Both commitments are computed anew from the arguments at hand.
+    Both commitments are computed anew from the arguments at hand. Whoever answered must have been
+    told of every argument that is in doubt; where it was seen may be more by now.
     """
     named = (tool, definition, tuple(chain_ids), session_key, policy)
     if named != (
@@ -148,6 +156,8 @@ def matches(  # noqa: PLR0913 - a call is compared by all of these, and every on
         request.session_key,
         request.policy,
     ):
+        return False
+    if not {each.argument for each in doubts} <= {each.argument for each in request.doubts}:
         return False
     salt = bytes.fromhex(request.salt)
     return (request.received, request.resolved) == (

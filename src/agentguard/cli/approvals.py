@@ -91,6 +91,8 @@ def _list(options: argparse.Namespace) -> int:
     for request in requests:
         state = _state(request, at)
         line = f"{request.id}  {state:<9}  {request.tool:<20}  {' > '.join(request.chain)}"
+        if request.doubts:
+            line += f"  in doubt: {', '.join(each.argument for each in request.doubts)}"
         print(visible(line))
     return 0
 
@@ -216,6 +218,7 @@ def _plain(request: ApprovalRequest, at: datetime) -> dict[str, Any]:
         "tool": request.tool,
         "impact": request.impact.value,
         "arguments": json.loads(request.shown),
+        "doubts": [{"argument": each.argument, "told": each.told} for each in request.doubts],
         "chain": list(request.chain),
         "rule": request.rule,
         "policy": request.policy,
@@ -242,6 +245,10 @@ def _print(request: ApprovalRequest) -> None:
     print("arguments")
     for name, value in plain["arguments"].items():
         print(f"  {visible(name)} = {visible(json.dumps(value, ensure_ascii=False))}")
+    if request.doubts:
+        print("in doubt")
+    for doubt in request.doubts:
+        print(f"  {visible(doubt.argument)}: {visible(doubt.told)}")
     for vote in request.votes:
         print(
             f"vote       {vote.answer.value} by {visible(vote.approver)} at {vote.at.isoformat()}"

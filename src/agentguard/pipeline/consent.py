@@ -50,9 +50,11 @@ from agentguard.vocabulary import (
     AskApproval,
     Call,
     Caller,
+    Doubt,
     EntryType,
     ModelCall,
     Reason,
+    TellDoubts,
     ToolCall,
 )
 
@@ -87,6 +89,12 @@ def consent(
     return _claimed(progress, request, profile)
 
 
+def doubts_of(progress: Progress) -> tuple[Doubt, ...]:
+    """Return what approvers of a call must be told of where its arguments come from."""
+    told = obligation(progress, TellDoubts)
+    return () if told is None else told.doubts
+
+
 def _asked(
     progress: Progress, caller: Caller, call: ToolCall, profile: ApprovalProfile, shown: str
 ) -> Flow[ApprovalRequest]:
@@ -119,6 +127,7 @@ def _current(
             chain_ids=caller.chain.ids,
             session_key=caller.session_key,
             policy=progress.core.policy.digest,
+            doubts=doubts_of(progress),
         ):
             continue
         if request.state is ApprovalState.EXECUTING:
@@ -157,6 +166,7 @@ def _opened(
         caller=caller,
         requesters=core.policy.requesters(caller.chain),
         shown=shown,
+        doubts=doubts_of(progress),
         now=core.now(),
     )
     progress.approval = request

@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from agentguard.canonical import canonical_bytes, freeze, instant, parse_instant
 from agentguard.stores.failures import StoreFailure
-from agentguard.vocabulary import Answer, ApprovalRequest, ApprovalState, Impact, Vote
+from agentguard.vocabulary import Answer, ApprovalRequest, ApprovalState, Doubt, Impact, Vote
 
 Row = tuple[object, ...]
 
@@ -51,6 +51,8 @@ def question_of(request: ApprovalRequest) -> bytes:
         "execute_within": request.execute_within // _MICROSECOND,
         "need": request.need,
     }
+    if request.doubts:
+        question["doubts"] = [[each.argument, each.told] for each in request.doubts]
     return canonical_bytes(freeze(question))
 
 
@@ -108,6 +110,7 @@ def request_of(row: Row, votes: Iterable[Vote]) -> ApprovalRequest:
             decide_by=parse_instant(asked["decide_by"]),
             execute_within=asked["execute_within"] * _MICROSECOND,
             need=asked["need"],
+            doubts=tuple(_doubt(each) for each in asked.get("doubts", ())),
             state=ApprovalState(str(state)),
             version=version,  # type: ignore[arg-type]  # an integer column
             decided_at=_read(decided_at),
@@ -127,6 +130,13 @@ def _text(asked: Mapping[str, object], name: str) -> str:
     if not isinstance(value, str):
         raise TypeError(name)
     return value
+
+
+def _doubt(doubt: object) -> Doubt:
+    if not isinstance(doubt, list) or not all(isinstance(each, str) for each in doubt):
+        raise TypeError("doubts")
+    argument, told = doubt
+    return Doubt(argument=argument, told=told)
 
 
 def _written(at: datetime | None) -> str | None:

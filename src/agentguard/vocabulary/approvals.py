@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from agentguard.vocabulary.calls import Impact
+from agentguard.vocabulary.flow import Doubt
 
 
 class ApprovalState(StrEnum):
@@ -96,6 +97,7 @@ class ApprovalRequest:
         created_at, decide_by: when the question was asked and when it closes.
         execute_within: how long after the last approval the call may be made.
         need: how many different approvers must approve.
+        doubts: what is not known to come from where it may, in words without payload.
         state, version: where it stands; every change adds one to the version.
         decided_at: when the last needed vote came.
         claimed_by: the audit stream that executes it.
@@ -123,6 +125,7 @@ class ApprovalRequest:
     decide_by: datetime
     execute_within: timedelta
     need: int
+    doubts: tuple[Doubt, ...] = ()
     state: ApprovalState = ApprovalState.PENDING
     version: int = 0
     decided_at: datetime | None = None
