@@ -22,6 +22,7 @@ from agentguard.errors import (
     IdentityRequired,
     TokenRefused,
     UnguardedPath,
+    WrongKey,
 )
 from agentguard.guard import Guard
 
@@ -42,4 +43,5 @@ __all__ = [
     "IdentityRequired",
     "TokenRefused",
     "UnguardedPath",
+    "WrongKey",
 ]

@@ -6,6 +6,7 @@
     ├─ ConfigError               only at start and decoration; every problem with file, key and line
     ├─ CallRefused               the guard said no before dispatch
     │  ├─ DeniedByPolicy         the rule, or the nearest rule and its first failing constraint
+    │  │  └─ WrongKey            an API key that is somebody else's, or another provider's
     │  ├─ ContentRefused         the data classes, never the text
     │  ├─ IdentityRequired       nobody, or more than one, stands behind the call
     │  │  └─ TokenRefused        a token does not say who calls; ``problem`` says why
@@ -108,6 +109,10 @@ class DeniedByPolicy(CallRefused):
         super().__init__(message, call_id=call_id, remedy=remedy)
         self.rule = rule
         self.nearest = nearest
+
+
+class WrongKey(DeniedByPolicy):
+    """The request would sign in with an API key that it may not be sent with."""
 
 
 class ContentRefused(CallRefused):

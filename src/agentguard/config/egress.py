@@ -4,19 +4,16 @@
 
 from datetime import date, timedelta
 
-from agentguard.config.document import Tell
-from agentguard.config.flow_document import EgressTable, EvidenceTable, KeyTable
+from agentguard.config.document import Tell, read_table
+from agentguard.config.flow_document import EgressTable, EvidenceTable, KeyTable, TermsTable
 from agentguard.config.identities import span_of
-from agentguard.policy import EgressSpec, EvidenceSpec, KeySpec, Needed, Path, Tier
+from agentguard.policy import EgressSpec, EvidenceSpec, KeySpec, Needed, Path, TermsSpec, Tier
 
 _BOTH = "+"
 
 
 def evidence_of(table: EvidenceTable, path: Path, tell: Tell) -> EvidenceSpec:
     """Return the evidence that a table describes."""
-    notice = table.breach_notice
-    if notice is not None:
-        span_of(notice, timedelta(), (*path, "breach_notice"), tell)
     return EvidenceSpec(
         tier=table.tier or Tier.NONE,
         kind=table.kind or "",
@@ -28,7 +25,7 @@ def evidence_of(table: EvidenceTable, path: Path, tell: Tell) -> EvidenceSpec:
         retention_days=table.retention_days,
         training=table.training,
         sub_processors=None if table.sub_processors is None else tuple(table.sub_processors),
-        breach_notice=None if notice is None else span_of(notice, timedelta(), (), lambda *_: None),
+        breach_notice=_span(table.breach_notice, (*path, "breach_notice"), tell),
     )
 
 
@@ -48,7 +45,28 @@ def egress_of(table: EgressTable, path: Path, tell: Tell) -> EgressSpec:
         if table.unlabelled is None
         else _needed(table.unlabelled, (*path, "unlabelled"), tell),
         regions={name: tuple(regions) for name, regions in (table.regions or {}).items()},
+        terms={
+            name: _terms(
+                read_table(TermsTable, each, (*path, "terms", name), tell),
+                (*path, "terms", name),
+                tell,
+            )
+            for name, each in (table.terms or {}).items()
+        },
     )
+
+
+def _terms(table: TermsTable, path: Path, tell: Tell) -> TermsSpec:
+    return TermsSpec(
+        retention_days=table.retention_days,
+        training=table.training,
+        sub_processors=None if table.sub_processors is None else tuple(table.sub_processors),
+        breach_notice=_span(table.breach_notice, (*path, "breach_notice"), tell),
+    )
+
+
+def _span(text: str | None, path: Path, tell: Tell) -> timedelta | None:
+    return None if text is None else span_of(text, timedelta(), path, tell)
 
 
 def _needed(text: str, path: Path, tell: Tell) -> Needed:

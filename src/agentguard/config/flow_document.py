@@ -68,12 +68,22 @@ class KeyTable(Table):
     who: OneOrMany | None = None
 
 
+class TermsTable(Table):
+    """One line of ``[egress.terms]``."""
+
+    retention_days: int | None = None
+    training: bool | None = None
+    sub_processors: Names | None = None
+    breach_notice: Name | None = None
+
+
 class EgressTable(Table):
-    """``[egress]``."""
+    """``[egress]``; each line of terms is read on its own."""
 
     needs: dict[Name, Name] | None = None
     unlabelled: Name | None = None
     regions: dict[Name, OneOrMany] | None = None
+    terms: dict[Name, Any] | None = None
 
 
 class BudgetTable(Table):

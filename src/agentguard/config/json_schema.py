@@ -49,6 +49,7 @@ from agentguard.config.flow_document import (
     PriceTable,
     ProvenanceTable,
     RateTable,
+    TermsTable,
 )
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -119,6 +120,10 @@ def _nested(properties: dict[str, Any], definitions: dict[str, Any]) -> None:
     provider = properties["provider"]["items"]["properties"]
     for key, model in (("evidence", EvidenceTable), ("key", KeyTable)):
         provider[key] = {"type": "array", "items": _schema(model, definitions)}
+    egress = properties["egress"]["properties"]
+    terms = _schema(TermsTable, definitions)
+    for key, each in (("regions", _ONE_OR_NAMES), ("terms", terms)):
+        egress[key] = {"type": "object", "additionalProperties": each}
     properties["version"] = {"const": 1}
 
 

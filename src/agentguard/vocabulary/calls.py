@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is being called, and with what?"""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -122,6 +122,25 @@ class EncodedText:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Keys:
+    """Which API keys a request may be sent with, by their fingerprints.
+
+    Attributes:
+        only: those with which it may be; None for any but the others.
+        never: those that belong to other providers alone.
+    """
+
+    only: frozenset[str] | None = None
+    never: frozenset[str] = frozenset()
+
+    def admit(self, presented: Collection[str]) -> bool:
+        """Say whether a request may be sent that signs in with these keys."""
+        if not self.never.isdisjoint(presented):
+            return False
+        return self.only is None or (bool(presented) and self.only.issuperset(presented))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCall:
     """One request to a model provider.
 
@@ -153,7 +172,8 @@ class ModelCall:
         utterances: who said which part of the payload; what no utterance covers was said by
             nobody.
         credential: the fingerprint of the API key that the request is sent with, None where it
-            cannot be known.
+            cannot be known before it is sent.
+        keys: the API keys that it may be sent with, once that was decided; None for any.
         instructions: the member of the payload in which the model is told how to go about it,
             None where the operation has no such place.
     """
@@ -180,6 +200,7 @@ class ModelCall:
     answers: tuple[str, ...] = ()
     utterances: tuple[Utterance, ...] = ()
     credential: str | None = field(default=None, repr=False)
+    keys: Keys | None = field(default=None, repr=False)
     instructions: str | None = None
 
     @property

@@ -99,6 +99,10 @@ class Facts:
 
     Attributes:
         counts: how many findings of each class.
+        in_address: the classes found in what cannot be hidden: paths, queries and headers.
+        empty: whether the call has no content beside its address.
     """
 
     counts: Mapping[str, int] = field(default_factory=dict)
+    in_address: frozenset[str] = frozenset()
+    empty: bool = False

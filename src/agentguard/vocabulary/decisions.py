@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 
-from agentguard.vocabulary.calls import Reference
+from agentguard.vocabulary.calls import Keys, Reference
 from agentguard.vocabulary.content import DataClass
 from agentguard.vocabulary.flow import Doubt, Remember
 
@@ -159,6 +159,20 @@ class TellDoubts:
     remember: Remember = Remember.VALUE
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeetNeeds:
+    """Obligation: refuse a request whose data needs more than this provider has shown."""
+
+    provider: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignWith:
+    """Obligation: send the request with an API key that it may be sent with, or refuse."""
+
+    keys: Keys
+
+
 Obligation = (
     HideClasses
     | OfferOnly
@@ -169,6 +183,8 @@ Obligation = (
     | RecordBeforeDispatch
     | ChargeLimits
     | TellDoubts
+    | MeetNeeds
+    | SignWith
 )
 
 

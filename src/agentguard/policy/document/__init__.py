@@ -21,6 +21,7 @@ from agentguard.policy.document.egress import (
     EvidenceSpec,
     KeySpec,
     Needed,
+    TermsSpec,
     Tier,
 )
 from agentguard.policy.document.flow import FlowSpec, ProvenanceSpec, UserMessages
@@ -88,6 +89,7 @@ __all__ = [
     "RuleSpec",
     "Scope",
     "SecretStoreSpec",
+    "TermsSpec",
     "Tier",
     "ToolSpec",
     "UserMessages",

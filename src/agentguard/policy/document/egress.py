@@ -68,16 +68,38 @@ class KeySpec:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TermsSpec:
+    """What a provider must have promised; evidence that does not say so does not promise it.
+
+    Attributes:
+        retention_days: how long it may keep content; None for as long as it does.
+        training: False where it must not train on content; None where it may.
+        sub_processors: to whom it may pass content on, at most; None for anybody.
+        breach_notice: within what time it must tell of a breach; None for any.
+    """
+
+    retention_days: int | None = None
+    training: bool | None = None
+    sub_processors: tuple[str, ...] | None = None
+    breach_notice: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class EgressSpec:
     """What data that leaves in clear needs of the provider that it goes to.
 
+    A class, and text in which nothing was found, that is named nowhere here falls to the strict
+    side: it needs the most that anything needs, all regions and all terms.
+
     Attributes:
-        needs: for a class or a family what evidence is needed; a class that is not named here,
-            and whose family is not, needs the most that anything needs.
+        needs: for a class or a family what evidence is needed.
         unlabelled: what text in which nothing was found needs; None for the most.
-        regions: for a class or a family the regions in which the provider must be.
+        regions: for a class, a family or ``unlabelled`` the regions in which the provider must
+            be; ``*`` is any.
+        terms: for a class, a family or ``unlabelled`` what the provider must have promised.
     """
 
     needs: Mapping[str, Needed] = field(default_factory=dict)
     unlabelled: Needed | None = None
     regions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    terms: Mapping[str, TermsSpec] = field(default_factory=dict)

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 from agentguard.canonical import Frozen
 from agentguard.policy.document.budgets import BudgetSpec, LoopsSpec, PriceSpec, RateSpec
-from agentguard.policy.document.egress import EgressSpec, EvidenceSpec, KeySpec, Needed
+from agentguard.policy.document.egress import EgressSpec, EvidenceSpec, KeySpec, Needed, TermsSpec
 from agentguard.policy.document.flow import FlowSpec, ProvenanceSpec
 
 
@@ -83,6 +83,17 @@ def egress_form(egress: EgressSpec | None) -> Frozen:
         "needs": {name: _needed(needed) for name, needed in egress.needs.items()},
         "unlabelled": _needed(egress.unlabelled),
         "regions": {name: _names(regions) for name, regions in egress.regions.items()},
+        "terms": {name: _terms(terms) for name, terms in egress.terms.items()},
+    }
+
+
+def _terms(terms: TermsSpec) -> Frozen:
+    notice = terms.breach_notice
+    return {
+        "retention_days": terms.retention_days,
+        "training": terms.training,
+        "sub_processors": _maybe(terms.sub_processors),
+        "breach_notice": None if notice is None else notice.total_seconds(),
     }
 
 
