@@ -15,6 +15,7 @@ from agentguard.policy.consistency import flaws_of
 from agentguard.policy.decision import Policy
 from agentguard.policy.document import PolicyDocument, ProviderSpec
 from agentguard.policy.flaws import key_of
+from agentguard.policy.provider_gate import ProviderGate
 from agentguard.policy.rules import CompiledRule, compile_rules
 from agentguard.policy.secret_stores import SecretStores
 from agentguard.policy.standing import finding_standing
@@ -72,6 +73,7 @@ def compile_policy(document: PolicyDocument, *, is_checked: bool = False) -> Pol
         _hide=_hiding(document),
         _serving=_serving(document.providers),
         _secrets=SecretStores(document.secret_stores),
+        gate=ProviderGate(document),
     )
 
 

@@ -37,6 +37,8 @@ from agentguard.policy.nearest import (
     nearest_for_tool,
     remedy_for_model,
 )
+from agentguard.policy.provider_gate import ProviderGate
+from agentguard.policy.provider_keys import Misused
 from agentguard.policy.rules import CompiledRule, asked
 from agentguard.policy.secret_stores import SecretStores
 from agentguard.policy.standing import Standing, View
@@ -101,6 +103,7 @@ class Policy:
         detection: how sensitive data is looked for.
         labels: what labels from outside mean.
         document: the policy as written.
+        gate: what stands between an allowed call and its provider.
     """
 
     name: str
@@ -128,6 +131,7 @@ class Policy:
     _hide: Mapping[str, HideClasses]
     _serving: Callable[[str], ProviderSpec | None]
     _secrets: SecretStores
+    gate: ProviderGate
 
     def __repr__(self) -> str:
         return f"Policy(name={self.name!r}, digest={self.digest!r}, rules={len(self.rules)})"
@@ -187,6 +191,9 @@ class Policy:
                     ),
                     _letting_pass(data_class, here),
                 )
+        unmet = self.gate.unmet(decision, facts, classes, circumstances.now)
+        if unmet is not None:
+            return self._deny(Reason.PROVIDER_TIER, unmet.nearest, unmet.hint)
         return decision
 
     def offered_tools(
@@ -302,7 +309,7 @@ class Policy:
 
     def _decide_models(self, view: View, call: ModelCall, context: Context) -> Decision:
         """Decide a request, and each request that the provider would make of it."""
-        decision = self._decide_model(view, call, context)
+        decision = self._gated(self._decide_model(view, call, context), call, context)
         for inner in call.inner:
             if decision.effect is Effect.DENY:
                 break
@@ -318,6 +325,16 @@ class Policy:
                 return self._exceeded(of_inner, charges)
             decision = _charged(_both(decision, of_inner), charges)
         return decision
+
+    def _gated(self, decision: Decision, call: ModelCall, context: Context) -> Decision:
+        """Return a decision with what the register of providers lays on the call."""
+        provider = self._serving(call.origin)
+        if decision.effect is Effect.DENY or provider is None:
+            return decision
+        duties = self.gate.duties(provider.id, call, context.chain.actor.id)
+        if isinstance(duties, Misused):
+            return self._deny(Reason.WRONG_KEY, duties.nearest, duties.hint)
+        return replace(decision, obligations=(*decision.obligations, *duties)) if duties else decision
 
     def _decide_model(self, view: View, call: ModelCall, context: Context) -> Decision:
         provider = self._serving(call.origin)
