@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from datetime import date
 
 from agentguard.policy.document import TEXT_FAMILIES, PolicyDocument
+from agentguard.policy.egress_flaws import egress_doubts
 from agentguard.policy.flaws import Flaw
 from agentguard.policy.hosted_types import KNOWN_TYPES
 from agentguard.policy.issuer_flaws import issuer_doubts
@@ -37,6 +38,7 @@ def doubts_about(document: PolicyDocument, today: date | None = None) -> tuple[F
     doubts += _quiet_detection(document)
     doubts += _passing_classes(document)
     doubts += issuer_doubts(document)
+    doubts += egress_doubts(document, today)
     return tuple(doubts)
 
 

@@ -18,6 +18,7 @@ from agentguard.policy.document import (
     PolicyDocument,
     ToolSpec,
 )
+from agentguard.policy.egress_flaws import egress_flaws
 from agentguard.policy.environment_flaws import environment_flaws
 from agentguard.policy.flaws import (
     IDENTITY,
@@ -56,6 +57,7 @@ def flaws_of(document: PolicyDocument) -> tuple[Flaw, ...]:
         _profiles,
         class_flaws,
         _providers,
+        egress_flaws,
         _surfaces,
         issuer_flaws,
         secret_store_flaws,

@@ -26,7 +26,7 @@ from agentguard.policy.document.forms import provider_form
 
 _RANK = {tier: rank for rank, tier in enumerate(Tier)}
 # What a provider only publishes binds it to nothing.
-_BINDING = frozenset({Tier.CONTRACTED, Tier.ASSURED})
+BINDING = frozenset({Tier.CONTRACTED, Tier.ASSURED})
 
 
 def day_of(now: datetime | None) -> date | None:
@@ -84,7 +84,7 @@ class Shown:
 
     def lacks(self, terms: TermsSpec) -> str | None:
         """Return the first of these terms that no binding evidence promises, None if all are."""
-        binding = [each for each in self.counting if each.tier in _BINDING]
+        binding = [each for each in self.counting if each.tier in BINDING]
         for name in ("retention_days", "training", "sub_processors", "breach_notice"):
             wanted = getattr(terms, name)
             if wanted is not None and not any(
