@@ -186,7 +186,7 @@ def test_a_key_cannot_write_to_a_terminal() -> None:
         (rules(tools=("x",)), "rule[0].tool", "tool 'x' is not declared"),
         (rules(models=("m",)), "rule[0].model", "belongs to a rule that names a provider"),
         (rules(effect=Effect.APPROVE), "rule[0].approval", "is needed"),
-        (rules(approval="leads"), "rule[0].approval", "belongs to then = 'approve' only"),
+        (rules(approval="leads"), "rule[0].approval", "belongs to then = 'approve'"),
         (
             rules(effect=Effect.APPROVE, approval="x"),
             "rule[0].approval",

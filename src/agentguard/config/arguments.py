@@ -42,6 +42,7 @@ from agentguard.policy import (
 )
 from agentguard.vocabulary import Effect
 
+_AS_A_WHOLE = "stands beside an argument as a whole, not inside one"
 _QUOTED = 'args."filters.allowed_domains"'
 _BESIDE_LENGTH = ("match", "prefix", "path", "url", "email")
 _OWNERS: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -97,7 +98,7 @@ def read_constraint(name: str, value: object, path: Path, tell: Tell) -> Constra
             tell((*path, key), f"does not apply: {name!r} is always there")
     for key in ("from", "else"):
         if isinstance(value, Mapping) and key in value:
-            tell((*path, key), "stands beside an argument as a whole, not inside one")
+            tell((*path, key), _AS_A_WHOLE)
     table = _table(value, path, tell)
     return Anything() if table is None else _read(value, table, path, tell)
 
@@ -125,6 +126,8 @@ def _read(value: object, table: ArgumentTable, path: Path, tell: Tell) -> Constr
     if not isinstance(value, Mapping):
         return Anything()
     kinds = [kind for kind in ArgumentTable.kinds if kind in value]
+    if not kinds and table.origins is not None:
+        kinds = ["any"]
     beside = "length" in kinds and any(kind in kinds for kind in _BESIDE_LENGTH)
     if len(kinds) != 1 + beside:
         expected = ", ".join(map(repr, ArgumentTable.kinds))
@@ -287,6 +290,10 @@ def _members(table: ArgumentTable, path: Path, tell: Tell) -> Constraint:
     if table.members is None:
         return Anything()
     members = [argument(name, value, (*path, name), tell) for name, value in table.members.items()]
+    for name, value in table.members.items():
+        for key in ("from", "else"):
+            if isinstance(value, Mapping) and key in value:
+                tell((*path, name, key), _AS_A_WHOLE)
     try:
         return Members(
             members=tuple((each.name, each.constraint, each.optional) for each in members)

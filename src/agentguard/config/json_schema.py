@@ -166,7 +166,7 @@ def _constraint() -> dict[str, Any]:
         "type": "object",
         "properties": properties,
         "additionalProperties": False,
-        "anyOf": [{"required": [kind]} for kind in kinds],
+        "anyOf": [{"required": [kind]} for kind in (*kinds, "from")],
     }
 
 
@@ -196,4 +196,6 @@ _KINDS: Mapping[str, Any] = {
     "any": {"const": True},
     "forbidden": {"const": True},
     "optional": {"type": "boolean"},
+    "from": _ONE_OR_NAMES,
+    "else": {"enum": ["approve", "deny"]},
 }

@@ -16,7 +16,9 @@ from agentguard.policy.decision import Policy
 from agentguard.policy.document import PolicyDocument, ProviderSpec
 from agentguard.policy.flaws import key_of
 from agentguard.policy.provider_gate import ProviderGate
-from agentguard.policy.rules import CompiledRule, compile_rules
+from agentguard.policy.flows import compile_flows
+from agentguard.policy.inquiries import inquiries_of
+from agentguard.policy.rules import CompiledRule, compile_rules, with_doubtful
 from agentguard.policy.secret_stores import SecretStores
 from agentguard.policy.standing import finding_standing
 from agentguard.policy.table import received_by, rows_of
@@ -43,6 +45,8 @@ def compile_policy(document: PolicyDocument, *, is_checked: bool = False) -> Pol
         )
     digest = document.digest
     rules = compile_rules(document)
+    deciding = with_doubtful(rules, document)
+    flows = compile_flows(document, digest)
     return Policy(
         name=document.name,
         digest=digest,
@@ -63,7 +67,7 @@ def compile_policy(document: PolicyDocument, *, is_checked: bool = False) -> Pol
         labels=document.labels,
         document=document,
         _compiled=rules,
-        _standing=finding_standing(document, rows_of(document, rules, digest), digest),
+        _standing=finding_standing(document, rows_of(document, deciding, digest), flows),
         _tied={each.id: each.environments for each in document.identities if each.environments},
         _dormant=_dormant(rules),
         _hosted_types={name: tool for tool in document.tools for name in tool.hosted},
@@ -74,6 +78,8 @@ def compile_policy(document: PolicyDocument, *, is_checked: bool = False) -> Pol
         _serving=_serving(document.providers),
         _secrets=SecretStores(document.secret_stores),
         gate=ProviderGate(document),
+        _flows=flows,
+        _inquiries=inquiries_of(document),
     )
 
 

@@ -28,14 +28,19 @@ from agentguard.policy.document import (
     RuleSpec,
     ToolSpec,
 )
+from agentguard.policy.doubting import doubt_about, telling
+from agentguard.policy.flows import Flows
 from agentguard.policy.grants import charges_of, covered_tools, grant_problem
+from agentguard.policy.inquiries import Inquiries
 from agentguard.policy.limits import Exceeded, charges_for, together
 from agentguard.policy.matching import Found, match_model, match_tool
 from agentguard.policy.nearest import (
+    is_about_origin,
     nearest_dormant,
     nearest_for_model,
     nearest_for_tool,
     remedy_for_model,
+    remedy_for_origin,
 )
 from agentguard.policy.provider_gate import ProviderGate
 from agentguard.policy.provider_keys import Misused
@@ -52,6 +57,7 @@ from agentguard.vocabulary import (
     Circumstances,
     DataClass,
     Decision,
+    Doubt,
     Effect,
     Facts,
     HideClasses,
@@ -132,6 +138,8 @@ class Policy:
     _serving: Callable[[str], ProviderSpec | None]
     _secrets: SecretStores
     gate: ProviderGate
+    _flows: Flows
+    _inquiries: Inquiries
 
     def __repr__(self) -> str:
         return f"Policy(name={self.name!r}, digest={self.digest!r}, rules={len(self.rules)})"
@@ -207,6 +215,19 @@ class Policy:
         view = standing.tightened_by or standing.view
         return self._offered(view, context)
 
+    @property
+    def asks_provenance(self) -> bool:
+        """Whether any decision depends on what was said before in a conversation."""
+        return bool(self._inquiries)
+
+    def asks_origins(self, call: ToolCall) -> frozenset[str]:
+        """Return the arguments of a call of which it must be known where they come from."""
+        return self._inquiries.origins(call)
+
+    def asks_conversation(self, call: Call) -> bool:
+        """Say whether it must be known what has happened in the conversation before a call."""
+        return self._inquiries.asks_conversation(call)
+
     def may_receive(self, tool: str, data_class: str) -> bool:
         """Say whether a tool may receive values of a class."""
         return data_class in self._received.get(tool, frozenset())
@@ -246,6 +267,7 @@ class Policy:
         """Decide by the rules of one view."""
         if isinstance(call, ToolCall):
             decision = self._decide_tool(view, call, context)
+            decision = self._flows.tightened(decision, call, self.tools, context)
         else:
             decision = self._decide_models(view, call, context)
         if decision.effect is Effect.DENY or not context.circumstances.grants:
@@ -276,7 +298,8 @@ class Policy:
         if tool.resource is not None and not context.circumstances.resources:
             near = _resources_demanded(row.rule.spec.id, tool.resource)
             return self._deny(Reason.RESOURCE_DENIED, near)
-        return self._counted(row.decision, found, call.resolved, context)
+        decision = telling(_narrowed(row.decision, found.classes), _doubts(found, call, context))
+        return self._counted(decision, found, call.resolved, context)
 
     def _undecided_tool(
         self, view: View, call: ToolCall, found: Found, context: Context, *, pinned: bool
@@ -286,7 +309,8 @@ class Policy:
         if near is None:
             fallback = view.table.by_tool.get(call.tool)
             near = nearest_for_tool(rows, fallback, call.resolved, context, pinned=pinned)
-        return self._deny(_reason_of(near), near)
+        hint = remedy_for_origin(near) if near is not None and is_about_origin(near) else None
+        return self._deny(_reason_of(near), near, hint)
 
     def _counted(
         self,
@@ -334,7 +358,9 @@ class Policy:
         duties = self.gate.duties(provider.id, call, context.chain.actor.id)
         if isinstance(duties, Misused):
             return self._deny(Reason.WRONG_KEY, duties.nearest, duties.hint)
-        return replace(decision, obligations=(*decision.obligations, *duties)) if duties else decision
+        return (
+            replace(decision, obligations=(*decision.obligations, *duties)) if duties else decision
+        )
 
     def _decide_model(self, view: View, call: ModelCall, context: Context) -> Decision:
         provider = self._serving(call.origin)
@@ -433,7 +459,31 @@ def _charged(decision: Decision, charges: tuple[Charge, ...]) -> Decision:
     return replace(decision, obligations=(*kept, duty))
 
 
+def _narrowed(decision: Decision, classes: tuple[frozenset[str], ...]) -> Decision:
+    """Return a decision under which arguments hold no more than each rule lets them hold."""
+    if not classes:
+        return decision
+    least = frozenset.intersection(*classes)
+    obligations = tuple(
+        ReceiveOnly(classes=each.classes & least) if isinstance(each, ReceiveOnly) else each
+        for each in decision.obligations
+    )
+    return replace(decision, obligations=obligations)
+
+
+def _doubts(found: Found, call: ToolCall, context: Context) -> list[Doubt]:
+    origins = context.circumstances.origins
+    return [
+        doubt_about(unmet.argument, origins.get(unmet.argument, ()), unmet.accepted)
+        for rule in found.doubtful
+        if rule.conditions is not None
+        for unmet in rule.conditions.unmet(rule.conditions.asked_about, call.resolved, context)
+    ]
+
+
 def _reason_of(near: Nearest | None) -> Reason:
+    if near is not None and is_about_origin(near):
+        return Reason.ORIGIN_DENIED
     return Reason.NOT_ALLOWLISTED if near is None else _TOLD_BY.get(near.constraint, _NO_RULE)
 
 

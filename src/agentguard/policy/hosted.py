@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from agentguard.policy.conditions import Context
 from agentguard.policy.document import HostedDenial, PolicyDocument, ToolSpec
+from agentguard.policy.flows import Flows
 from agentguard.policy.hosted_types import KNOWN_TYPES, is_documented_member
 from agentguard.policy.matching import Found, match_tool
 from agentguard.policy.nearest import nearest_for_tool
@@ -48,7 +49,7 @@ class HostedTools:
     by_type: Mapping[str, ToolSpec]
     denial: HostedDenial
     by_tool: Mapping[str, CompiledRule]
-    digest: str
+    flows: Flows
     elsewhere: frozenset[str]
 
     def judge(
@@ -61,17 +62,19 @@ class HostedTools:
         writes = False
         for each in named:
             tool = self.by_type.get(each.type)
-            found = None
+            found, refusal = None, None
             if tool is not None and tool.name not in self.elsewhere:
                 found = match_tool(reach, tool.name, each.arguments, context)
                 row = found.deciding
                 if row is not None and not row.denies:
+                    refusal = self.flows.refusal(tool, context)
+                if row is not None and not row.denies and refusal is None:
                     writes = writes or tool.impact is not Impact.READ_ONLY
                     continue
             if each.removable and self.denial is HostedDenial.REMOVE:
                 removed.add(each.pointer)
                 continue
-            return Verdict(refusal=self._refusal(each, tool, found, context))
+            return Verdict(refusal=refusal or self._refusal(each, tool, found, context))
         return Verdict(removed=frozenset(removed), writes=writes)
 
     def _refusal(
@@ -99,21 +102,21 @@ class HostedTools:
     def _denied(self, **why: object) -> Decision:
         return Decision(
             effect=Effect.DENY,
-            policy=self.digest,
+            policy=self.flows.digest,
             reason=Reason.HOSTED_TOOL,
             **why,  # type: ignore[arg-type]  # rule, nearest or hint
         )
 
 
 def hosted_tools(
-    document: PolicyDocument, table: Table, digest: str, environment: str | None
+    document: PolicyDocument, table: Table, flows: Flows, environment: str | None
 ) -> HostedTools:
     """Return the hosted tools of a document in an environment, compiled."""
     return HostedTools(
         by_type={name: tool for tool in document.tools for name in tool.hosted},
         denial=document.hosted_denial,
         by_tool=table.by_tool,
-        digest=digest,
+        flows=flows,
         elsewhere=frozenset(
             tool.name
             for tool in document.tools

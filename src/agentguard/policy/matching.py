@@ -16,7 +16,7 @@ from typing import NamedTuple
 from agentguard.canonical import Frozen
 from agentguard.policy.conditions import Context
 from agentguard.policy.document import LimitSpec
-from agentguard.policy.rules import Asked
+from agentguard.policy.rules import Asked, CompiledRule
 from agentguard.policy.table import Reach, Row, Rows
 from agentguard.vocabulary import Reference
 
@@ -29,12 +29,17 @@ class Found(NamedTuple):
         unmatched: the first agent that no row applies to.
         references: for a model call, what every row that applies allows.
         limits: the limits of the rows that apply.
+        classes: for a tool, what each of the rows that apply lets its arguments hold, as far as
+            it says so.
+        doubtful: for a tool, those of these rows that ask where arguments come from.
     """
 
     strictest: Row | None
     unmatched: Reach | None
     references: frozenset[Reference] = frozenset()
     limits: tuple[LimitSpec, ...] = ()
+    classes: tuple[frozenset[str], ...] = ()
+    doubtful: tuple[CompiledRule, ...] = ()
 
     @property
     def deciding(self) -> Row | None:
@@ -64,15 +69,22 @@ def match_tool(
     strictest: Row | None = None
     unmatched: Reach | None = None
     limits: tuple[LimitSpec, ...] = ()
+    classes: tuple[frozenset[str], ...] = ()
+    doubtful: tuple[CompiledRule, ...] = ()
     for each in reach:
         for row in each.tools.get(tool, ()):
-            if row.rule.acts_for(context.person) and _applies(row, arguments, context, pinned):
+            rule = row.rule
+            if rule.acts_for(context.person) and _applies(row, arguments, context, pinned):
                 strictest = _stricter(strictest, row)
-                limits = _both(limits, row.rule.limits)
+                limits = _both(limits, rule.limits)
+                if rule.classes is not None:
+                    classes = (*classes, rule.classes)
+                if rule.conditions is not None and rule.conditions.asked_about:
+                    doubtful = (*doubtful, rule)
                 break
         else:
             unmatched = unmatched or each
-    return Found(strictest, unmatched, limits=limits)
+    return Found(strictest, unmatched, limits=limits, classes=classes, doubtful=doubtful)
 
 
 def match_model(

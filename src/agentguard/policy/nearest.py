@@ -13,17 +13,20 @@ from itertools import islice
 
 from agentguard.canonical import Frozen
 from agentguard.policy.conditions import Context
+from agentguard.policy.doubting import in_words
 from agentguard.policy.flaws import key_of
 from agentguard.policy.rules import PAIR_ONLY, Asked, CompiledRule
 from agentguard.policy.table import Rows
 from agentguard.vocabulary import ModelCall, Nearest
 
 MOST_RULES_COMPARED = 100
+ORIGIN = "from"
 _MOST_NAMES_SHOWN = 8
 _LONGEST_NAME_SHOWN = 64
 # More than any number of arguments: a rule whose arguments are all satisfied is nearer.
 _ALL_BUT_RESOURCE = 1_000_000
 _ALL_BUT_ASSURANCE = 1_000_001
+_ALL_BUT_ORIGINS = 1_000_002
 
 Failure = tuple[int, str, str]
 
@@ -58,7 +61,7 @@ def nearest_for_tool(
         if not pinned:
             return 1, "definition", "must be the one that the policy pins"
         found = _argument_failure(rule, arguments, context, repeats)
-        return found or _condition_failure(rule, context)
+        return found or _condition_failure(rule, arguments, context)
 
     return _closest(rows, fallback, failure)
 
@@ -75,7 +78,7 @@ def nearest_for_model(
             return 1, "operation", _one_of(rule.spec.effective_operations or ())
         if not rule.covers_model(call):
             return 2, "model", _model_demanded(rule)
-        return _condition_failure(rule, context)
+        return _condition_failure(rule, {}, context)
 
     return _closest(rows, fallback, failure)
 
@@ -106,6 +109,22 @@ def remedy_for_model(provider: str, call: ModelCall, near: Nearest | None) -> st
     if near.constraint == "operation":
         return f"add {name!r} to the operation of rule {near.rule!r}"
     return None
+
+
+def is_about_origin(near: Nearest) -> bool:
+    """Say whether the nearest rule does not apply because of where an argument comes from."""
+    # The key is a rule's: what else there is of an argument called "from" ends in no second one.
+    key = near.constraint
+    return key.startswith("args.") and key.endswith(f".{ORIGIN}") and key != f"args.{ORIGIN}"
+
+
+def remedy_for_origin(near: Nearest) -> str:
+    """Return the line of the policy under which people would be asked about such a call."""
+    argument = near.constraint.removesuffix(f".{ORIGIN}")
+    return (
+        f"let it be asked about: add else = 'approve' to {argument} of rule {near.rule!r},"
+        " and an 'approval' profile"
+    )
 
 
 def _closest(
@@ -151,17 +170,23 @@ def _argument_failure(
     return satisfied, place, "is not listed in the rule and must be absent"
 
 
-def _condition_failure(rule: CompiledRule, context: Context) -> Failure:
+def _condition_failure(
+    rule: CompiledRule, arguments: Mapping[str, Frozen], context: Context
+) -> Failure:
     """Return which condition failed of a rule whose arguments are satisfied."""
     conditions = rule.conditions
     if conditions is not None and not conditions.is_sure_of(context.chain):
         demand = f"must be {conditions.assurance!s} or surer, for everybody in the chain"
         return _ALL_BUT_ASSURANCE, "assurance", demand
-    if conditions is not None and conditions.resource is not None:
-        if not context.circumstances.resources:
+    if conditions is not None and not conditions.admits_resources(context):
+        if not context.circumstances.resources or conditions.resource is None:
             return _ALL_BUT_RESOURCE, "resource", "must be known: no hook named what it is about"
         resource = conditions.resource.in_context(context.chain, context.circumstances)
         return _ALL_BUT_RESOURCE, "resource", resource.demand
+    if conditions is not None:
+        for unmet in conditions.unmet(conditions.demands, arguments, context):
+            place = key_of(("args", unmet.argument, ORIGIN))
+            return _ALL_BUT_ORIGINS, place, f"must come from {in_words(unmet.accepted)}"
     return 0, "args", "could not be evaluated"
 
 

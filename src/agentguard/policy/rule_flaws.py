@@ -130,12 +130,19 @@ def _takes_a_model(operation: str) -> bool:
 
 def _approval(path: Path, rule: RuleSpec, profiles: frozenset[str]) -> Iterator[Flaw]:
     asks = rule.effect is Effect.APPROVE
+    may_ask = rule.effect is Effect.ALLOW and any(
+        each.origins is not None and each.otherwise is Effect.APPROVE for each in rule.arguments
+    )
     if asks and rule.providers:
         yield Flaw((*path, "then"), "must be 'allow' or 'deny' in a rule for model calls")
     if asks and rule.approval is None:
         yield Flaw((*path, "approval"), "is needed with then = 'approve'")
-    if not asks and rule.approval is not None:
-        yield Flaw((*path, "approval"), "belongs to then = 'approve' only")
+    if may_ask and rule.approval is None:
+        message = "is needed with else = 'approve': the profile of those who are asked"
+        yield Flaw((*path, "approval"), message)
+    if not (asks or may_ask) and rule.approval is not None:
+        message = "belongs to then = 'approve', or to else = 'approve' of an argument"
+        yield Flaw((*path, "approval"), message)
     if rule.approval is not None and rule.approval not in profiles:
         message = undeclared("approval profile", rule.approval, "approval")
         yield Flaw((*path, "approval"), message)

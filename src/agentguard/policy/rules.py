@@ -11,14 +11,22 @@ rule that denies is evaded by none of them (tests/policy/test_model_calls.py,
 tests/policy/test_specification.py).
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import NamedTuple, TypeAlias
 
 from agentguard.canonical import Frozen
 from agentguard.policy.conditions import Check, Conditions, Context, checks_of, conditions_of
 from agentguard.policy.constraints import Anything
-from agentguard.policy.document import ANYBODY, GROUP, LimitSpec, PolicyDocument, RuleSpec
+from agentguard.policy.document import (
+    ANYBODY,
+    EVERY_CLASS,
+    GROUP,
+    ArgumentSpec,
+    LimitSpec,
+    PolicyDocument,
+    RuleSpec,
+)
 from agentguard.policy.globs import Glob, is_glob
 from agentguard.policy.targets import finding_tools
 from agentguard.vocabulary import Effect, Kind, ModelCall, Reference
@@ -76,6 +84,8 @@ class CompiledRule:
         models: the models it names, globs apart.
         model_globs: the globs over models.
         references: what a call that it allows may make the provider use or keep.
+        classes: the classes that arguments may hold, of those that the tool may receive; None
+            for all of these.
     """
 
     spec: RuleSpec
@@ -91,6 +101,7 @@ class CompiledRule:
     models: frozenset[str]
     model_globs: tuple[Glob, ...]
     references: frozenset[Reference]
+    classes: frozenset[str] | None
 
     def acts_for(self, person: str | None) -> bool:
         """Say whether the rule is about calls made for this person; None is an autonomous call."""
@@ -129,7 +140,9 @@ class CompiledRule:
                 return False
             else:
                 seen += 1
-        return seen == len(arguments)
+        return seen == len(arguments) and (
+            self.conditions is None or self.conditions.admits_origins(arguments, context)
+        )
 
     def catches(self, arguments: Mapping[str, Frozen], context: Context) -> bool:
         """Say whether a deny rule applies: nothing about it is certainly unsatisfied.
@@ -141,6 +154,7 @@ class CompiledRule:
         if self.conditions is not None:
             checks = self.conditions.checks(context) or checks
             ruled_out = self.conditions.rules_out_resources(context)
+            ruled_out = self.conditions.rules_out_origins(arguments, context) or ruled_out
         for name, _, rules_out, _ in checks:
             if name in arguments and rules_out(arguments[name]):
                 ruled_out = True
@@ -199,8 +213,6 @@ def expand(names: Iterable[str], document: PolicyDocument) -> frozenset[str]:
 
 def compile_rules(document: PolicyDocument) -> tuple[CompiledRule, ...]:
     """Return the rules of a document, expanded, strictest first."""
-    needs = {profile.name: profile.need for profile in document.profiles}
-    limits = {limit.name: limit for limit in document.limits}
     tools_of = finding_tools(document)
     cache: dict[tuple[str, ...], frozenset[str]] = {}
 
@@ -209,17 +221,12 @@ def compile_rules(document: PolicyDocument) -> tuple[CompiledRule, ...]:
             cache[names] = expand(names, document)
         return cache[names]
 
+    order_of = _ordering(document)
+    limits = {limit.name: limit for limit in document.limits}
     rules = [
         CompiledRule(
             spec=spec,
-            order=(
-                _STRICTNESS[spec.effect],
-                -needs.get(spec.approval or "", 0),
-                spec.approval or "",
-                -len(set(spec.limits)),
-                len(set(spec.references)),
-                spec.id,
-            ),
+            order=order_of(spec),
             who=expanded(spec.who),
             persons=expanded(tuple(name for name in spec.persons if name != ANYBODY)),
             anybody=ANYBODY in spec.persons,
@@ -231,10 +238,61 @@ def compile_rules(document: PolicyDocument) -> tuple[CompiledRule, ...]:
             models=frozenset(name for name in spec.models if not is_glob(name)),
             model_globs=tuple(Glob(name) for name in spec.models if is_glob(name)),
             references=frozenset(spec.references),
+            classes=_classes(spec, document),
         )
         for spec in document.rules
     ]
     return tuple(sorted(rules, key=lambda rule: rule.order))
+
+
+def with_doubtful(
+    rules: Iterable[CompiledRule], document: PolicyDocument
+) -> tuple[CompiledRule, ...]:
+    """Return rules, and beside each that lets a call happen or else asks one that asks.
+
+    That one has the same id, and is about the calls of which an argument does not come from where
+    the rule wants it from, though everything else fits.
+    """
+    order_of = _ordering(document)
+    every = list(rules)
+    for rule in tuple(every):
+        spec = rule.spec
+        if spec.effect is Effect.ALLOW and any(map(_asks_otherwise, spec.arguments)):
+            asking = replace(spec, effect=Effect.APPROVE)
+            doubtful = conditions_of(asking, in_doubt=True)
+            every.append(replace(rule, spec=asking, order=order_of(asking), conditions=doubtful))
+    return tuple(sorted(every, key=lambda rule: rule.order))
+
+
+def _asks_otherwise(argument: ArgumentSpec) -> bool:
+    return argument.origins is not None and argument.otherwise is Effect.APPROVE
+
+
+def _ordering(document: PolicyDocument) -> Callable[[RuleSpec], Order]:
+    needs = {profile.name: profile.need for profile in document.profiles}
+
+    def order_of(spec: RuleSpec) -> Order:
+        return (
+            _STRICTNESS[spec.effect],
+            -needs.get(spec.approval or "", 0),
+            spec.approval or "",
+            -len(set(spec.limits)),
+            len(set(spec.references)),
+            spec.id,
+        )
+
+    return order_of
+
+
+def _classes(spec: RuleSpec, document: PolicyDocument) -> frozenset[str] | None:
+    if spec.classes is None:
+        return None
+    named = spec.classes
+    return frozenset(
+        each.name
+        for each in document.classes
+        if not named.isdisjoint({EVERY_CLASS, each.name, each.family})
+    )
 
 
 def _operations(spec: RuleSpec) -> frozenset[str] | None:

@@ -19,6 +19,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from agentguard.policy.document import PolicyDocument
+from agentguard.policy.flows import Flows
 from agentguard.policy.hosted import HostedTools, hosted_tools
 from agentguard.policy.table import Reach, Row, RuleRows, Table, build_table
 from agentguard.vocabulary import Effect
@@ -60,14 +61,14 @@ class Standing(NamedTuple):
 
 
 def finding_standing(
-    document: PolicyDocument, rows: tuple[RuleRows, ...], digest: str
+    document: PolicyDocument, rows: tuple[RuleRows, ...], flows: Flows
 ) -> Callable[[str | None, datetime | None], Standing]:
     """Return what finds the tables for an environment and a time."""
     ends = sorted({each.shadow_until for each in document.rules if each.shadow_until is not None})
 
     @lru_cache(maxsize=_VIEWS_REMEMBERED)
     def lay_out(environment: str | None, days_over: int) -> Standing:
-        view = _laying_out(document, digest, environment)
+        view = _laying_out(document, flows, environment)
         here = [each for each in rows if _is_here(each, environment)]
         if not ends:
             return Standing(view(here))
@@ -118,7 +119,7 @@ def _denies(each: RuleRows) -> bool:
 
 
 def _laying_out(
-    document: PolicyDocument, digest: str, environment: str | None
+    document: PolicyDocument, flows: Flows, environment: str | None
 ) -> Callable[[Iterable[RuleRows]], View]:
     elsewhere = frozenset(
         tool.name
@@ -131,7 +132,7 @@ def _laying_out(
         return View(
             reach=table.reach,
             table=table,
-            hosted=hosted_tools(document, table, digest, environment),
+            hosted=hosted_tools(document, table, flows, environment),
             offers=_offers(table, elsewhere),
         )
 
