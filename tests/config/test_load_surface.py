@@ -170,7 +170,7 @@ def test_a_list_holds_at_most_its_options_unless_more_is_said(write: Write) -> N
             'in_answers = "block"',
             'action = "redact"',
             "class[1].action",
-            "cannot be chosen: it is looked for in answers only",
+            "cannot be chosen: use 'in_answers'",
         ),
         (
             'in_answers = "block"',

@@ -110,7 +110,7 @@ def test_destinations_enter_the_digest_whatever_their_order() -> None:
         (at("api_key", "near", Action.LABEL), "must be one-way for a secret"),
         (at("api_key", "near", Action.TOKENISE), "must be one-way for a secret"),
         (at("image", "near", Action.REDACT), "must be 'block' or 'label'"),
-        (at("hidden_unicode", "near", Action.LABEL), "looked for in answers only"),
+        (at("hidden_unicode", "near", Action.LABEL), "in what models and tools say only"),
     ],
 )
 def test_a_destination_that_cannot_be_is_a_flaw(destination: DestinationSpec, message: str) -> None:

@@ -54,9 +54,13 @@ VIDEO = "video"
 PDF = "pdf"
 BINARY = "binary"
 
-# What an answer may hold to make its reader's program act or its reader be deceived.
+# What a model or a tool may say to make whoever reads it act or be deceived.
 HIDDEN_UNICODE = "hidden_unicode"
 REMOTE_IMAGE = "remote_image"
+DATA_LINK = "data_link"
+INSTRUCTIONS = "instructions"
+ECHOED_INSTRUCTIONS = "echoed_instructions"
+SAID = frozenset({HIDDEN_UNICODE, REMOTE_IMAGE, DATA_LINK, INSTRUCTIONS, ECHOED_INSTRUCTIONS})
 
 _REDACT, _TOKENISE, _BLOCK = Action.REDACT, Action.TOKENISE, Action.BLOCK
 
@@ -93,8 +97,17 @@ BUILT_IN_CLASSES: tuple[DataClass, ...] = (
     DataClass(name=VIDEO, family=MEDIA, action=_BLOCK),
     DataClass(name=PDF, family=MEDIA, action=_BLOCK),
     DataClass(name=BINARY, family=MEDIA, action=_BLOCK),
-    DataClass(name=HIDDEN_UNICODE, family=ANSWER, action=_REDACT, in_answers=_REDACT),
+    DataClass(
+        name=HIDDEN_UNICODE,
+        family=ANSWER,
+        action=_REDACT,
+        in_answers=_REDACT,
+        in_definitions=_BLOCK,
+    ),
     DataClass(name=REMOTE_IMAGE, family=ANSWER, action=_REDACT, in_answers=_REDACT),
+    DataClass(name=DATA_LINK, family=ANSWER, action=_REDACT),
+    DataClass(name=INSTRUCTIONS, family=ANSWER, action=_REDACT),
+    DataClass(name=ECHOED_INSTRUCTIONS, family=ANSWER, action=_REDACT, in_answers=_REDACT),
 )
 
 

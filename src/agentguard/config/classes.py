@@ -27,13 +27,15 @@ def classes_of(
             table.name, DataClass(name=table.name, family="organisation", action=Action.TOKENISE)
         )
         if base.family == ANSWER and table.action is not None:
-            message = "cannot be chosen: it is looked for in answers only; use 'in_answers'"
+            message = "cannot be chosen: use 'in_answers', 'in_results' and 'in_definitions'"
             tell(("class", index, "action"), message)
         see = base.approvers_see if table.approvers_see is None else table.approvers_see
         classes[table.name] = replace(
             base,
             action=table.action or base.action,
             in_answers=table.in_answers or base.in_answers,
+            in_results=table.in_results or base.in_results,
+            in_definitions=table.in_definitions or base.in_definitions,
             approvers_see=see,
             environments=frozenset(table.environments or ()),
         )

@@ -256,6 +256,8 @@ class ClassTable(Table):
     action: Action | None = _Spelled
     at: dict[Name, Annotated[Action, Field(strict=False)]] | None = None
     in_answers: Action | None = _Spelled
+    in_results: Action | None = _Spelled
+    in_definitions: Action | None = _Spelled
     approvers_see: bool | None = None
     labelled: bool = False
     patterns: Names | None = None

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Iterator
 
 from agentguard.policy.document import (
     ANSWER,
+    ECHOED_INSTRUCTIONS,
     EVERY_CLASS,
     FAMILIES,
+    INSTRUCTIONS,
     MEDIA,
     SECRET,
     TEXT_FAMILIES,
@@ -77,10 +79,33 @@ def _treatment(data_class: DataClass) -> Iterator[tuple[str, str]]:
         yield "action", problem
     if family == MEDIA and data_class.in_answers is not Action.LABEL:
         yield "in_answers", "must be 'label': answers are searched for text"
-    if data_class.in_answers not in _IN_ANSWERS:
-        yield "in_answers", "must be 'label', 'redact' or 'block'"
+    for key, treated in _where_said(data_class):
+        if treated not in _IN_ANSWERS:
+            yield key, "must be 'label', 'redact' or 'block'"
+    yield from _misplaced(data_class)
     if data_class.approvers_see and family not in TEXT_FAMILIES:
         yield "approvers_see", "does not apply: no tool receives it"
+
+
+def _where_said(data_class: DataClass) -> Iterator[tuple[str, Action]]:
+    yield "in_answers", data_class.in_answers
+    yield "in_results", data_class.in_results
+    yield "in_definitions", data_class.in_definitions
+
+
+def _misplaced(data_class: DataClass) -> Iterator[tuple[str, str]]:
+    """Find what a class is to be treated with where it is not looked for."""
+    name, family = data_class.name, data_class.family
+    if family == MEDIA and data_class.in_results is not Action.LABEL:
+        yield "in_results", "must be 'label': results are searched for text"
+    if family != ANSWER and data_class.in_definitions is not Action.LABEL:
+        yield "in_definitions", "must be 'label': definitions are treated by 'action'"
+    if name == INSTRUCTIONS and data_class.in_answers is not Action.LABEL:
+        yield "in_answers", "must be 'label': see 'echoed_instructions'"
+    if name == ECHOED_INSTRUCTIONS:
+        for key, treated in _where_said(data_class):
+            if key != "in_answers" and treated is not Action.LABEL:
+                yield key, "must be 'label': it is looked for in answers only"
 
 
 def _unfit(family: str, action: Action) -> str | None:
@@ -88,7 +113,7 @@ def _unfit(family: str, action: Action) -> str | None:
     if family == MEDIA and action not in _FOR_MEDIA:
         return "must be 'block' or 'label', since it is no text"
     if family == ANSWER and action is not Action.REDACT:
-        return "cannot be chosen: it is looked for in answers only; use in_answers"
+        return "cannot be chosen: use in_answers, in_results and in_definitions"
     if family == SECRET and action is Action.LABEL:
         return "cannot be 'label': no secret leaves as it is"
     return None
@@ -106,7 +131,7 @@ def _destinations(document: PolicyDocument) -> Iterator[Flaw]:
         if family is None:
             yield Flaw(path, f"{each.data_class!r} is not declared")
         elif family == ANSWER:
-            yield Flaw(path, "does not apply: it is looked for in answers only")
+            yield Flaw(path, "does not apply: it is looked for in what models and tools say only")
         elif family == SECRET and each.action not in _ONE_WAY:
             yield Flaw(path, "must be one-way for a secret: " + _listed(_ONE_WAY))
         elif problem := _unfit(family, each.action):

@@ -46,9 +46,12 @@ class DataClass:
     Attributes:
         name: such as ``email``; unique in a policy.
         family: ``secret``, ``pii`` or ``organisation``, of which a tool may receive a whole
-            family; ``media`` for content that is no text; ``answer`` for what only answers hold.
+            family; ``media`` for content that is no text; ``answer`` for what is only looked for
+            in what models and tools say.
         action: what happens to a finding of this class before anything leaves.
         in_answers: what happens to one in an answer of a model: label, redact or block.
+        in_results: the same for what a tool gave back.
+        in_definitions: the same for what describes a tool.
         approvers_see: whether an approver is shown the value itself.
         environments: those in which it may occur; empty for every one.
     """
@@ -57,6 +60,8 @@ class DataClass:
     family: str
     action: Action
     in_answers: Action = Action.LABEL
+    in_results: Action = Action.LABEL
+    in_definitions: Action = Action.LABEL
     approvers_see: bool = False
     environments: frozenset[str] = frozenset()
 

@@ -104,6 +104,8 @@ def class_form(data_class: DataClass) -> Frozen:
         "family": data_class.family,
         "action": data_class.action.value,
         "in_answers": data_class.in_answers.value,
+        "in_results": data_class.in_results.value,
+        "in_definitions": data_class.in_definitions.value,
         "approvers_see": data_class.approvers_see,
         "environments": names_form(data_class.environments),
     }

@@ -9,6 +9,9 @@ SECRET = "secret"  # noqa: S105 - the name of a family of classes
 TEXT_FAMILIES = frozenset({SECRET, "pii", "organisation"})
 MEDIA = "media"
 ANSWER = "answer"
+# Classes of this family that are looked for in some of what is said only.
+INSTRUCTIONS = "instructions"
+ECHOED_INSTRUCTIONS = "echoed_instructions"
 FAMILIES = TEXT_FAMILIES | {MEDIA, ANSWER}
 DEFAULT_OPERATIONS = ("chat",)
 SURFACES = frozenset({"openai", "anthropic"})

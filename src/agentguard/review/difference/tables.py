@@ -189,6 +189,8 @@ _LADDERS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("tool", "impact"): tuple(each.value for each in Impact),
     ("class", "action"): _ACTIONS,
     ("class", "in_answers"): ("label", "redact", "block"),
+    ("class", "in_results"): ("label", "redact", "block"),
+    ("class", "in_definitions"): ("label", "redact", "block"),
     ("hosted_tools", "denied"): _DENIALS,
 }
 
