@@ -46,6 +46,7 @@ DECISION_OUTCOME = f"{PREFIX}.decision.outcome"
 DECISION_REASON = f"{PREFIX}.decision.reason"
 DECISION_RULE = f"{PREFIX}.decision.rule.id"
 DECIDER = f"{PREFIX}.decider.name"
+PROVIDER_TIER = f"{PREFIX}.provider.tier"
 LIMITS = f"{PREFIX}.limit.names"
 SHADOW_OUTCOME = f"{PREFIX}.shadow.outcome"
 SHADOW_RULE = f"{PREFIX}.shadow.rule.id"
@@ -159,6 +160,7 @@ def _grounds(report: Report) -> dict[str, str | tuple[str, ...]]:
         DECISION_REASON: None if report.reason is None else report.reason.value,
         DECISION_RULE: report.rule,
         DECIDER: report.decider,
+        PROVIDER_TIER: report.provider_tier,
         LIMITS: report.limits or None,
         SHADOW_OUTCOME: None if shadow is None else shadow.effect.value,
         SHADOW_RULE: None if shadow is None else shadow.rule,

@@ -45,6 +45,7 @@ from agentguard.vocabulary import (
     ReceiveOnly,
     Reference,
     ReferOnly,
+    SignWith,
     ToolCall,
 )
 
@@ -131,17 +132,27 @@ def _cleaned_model_call(
             remedy="paths, queries and headers are sent as they are or not at all",
         )
     payload = _kept_here(progress, offered, hidden.payload)
-    ready = replace(offered, payload=payload)
+    signing = obligation(progress, SignWith)
+    ready = replace(offered, payload=payload, keys=None if signing is None else signing.keys)
     if progress.core.policy.detection.explain_placeholders:
         ready = explained(ready, session.vault)
-    return ready, Facts(counts=counts), ""
+    progress.found = Facts(
+        counts=counts,
+        in_address=frozenset(name for text in texts_of(call.address) for name in _in(text, find)),
+        empty=not (call.payload or call.attachments),
+    )
+    return ready, progress.found, ""
+
+
+def _in(text: str, find: Find) -> frozenset[str]:
+    return frozenset(
+        name for finding in find(text) for name in (finding.data_class, *finding.covers)
+    )
 
 
 def _to_hide(text: str, find: Find, actions: Mapping[str, DataClass]) -> frozenset[str]:
     """Return the classes found in a text that must not leave as they are."""
-    names = frozenset(
-        name for finding in find(text) for name in (finding.data_class, *finding.covers)
-    )
+    names = _in(text, find)
     passing = (each.name for each in actions.values() if each.action is Action.LABEL)
     return names.difference(passing) if names else names
 

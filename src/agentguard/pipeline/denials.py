@@ -13,7 +13,12 @@ from agentguard.vocabulary import Decision, ModelCall, Nearest, Reason
 AT_THE_PROVIDER = "a tool that runs at the provider"
 
 # What came closest is then no rule that lacks something, but what stands in the way.
-_IN_THE_WAY = frozenset({Reason.WRONG_ENVIRONMENT, Reason.GRANT_EXCEEDED, Reason.LIMIT_REACHED})
+_IN_THE_WAY = frozenset(
+    {
+        *(Reason.WRONG_ENVIRONMENT, Reason.GRANT_EXCEEDED, Reason.LIMIT_REACHED),
+        *(Reason.PROVIDER_TIER, Reason.WRONG_KEY),
+    }
+)
 
 _TOLD = {
     Reason.IDENTITY_EXPIRED: "is refused: what somebody in the chain is known by has expired",
@@ -22,6 +27,8 @@ _TOLD = {
     Reason.RESOURCE_DENIED: "is about an object that no rule admits",
     Reason.SECRET_STORE: "names a place of secrets, which no rule can allow",
     Reason.DENIED_BY_DECIDER: "is denied by an extra decider",
+    Reason.PROVIDER_TIER: "holds data that needs more than its provider has shown",
+    Reason.WRONG_KEY: "would be sent with an API key that may not be used for it",
 }
 _REMEDIES = {
     Reason.IDENTITY_EXPIRED: "verify a new token with guard.verify, and call in a block for it",
@@ -32,6 +39,8 @@ _REMEDIES = {
     Reason.SECRET_STORE: "take that place out of the call: see [[secret_store]] in the policy",
     Reason.GRANT_EXCEEDED: "hand out more with guard.grant, if the policy allows it",
     Reason.DENIED_BY_DECIDER: "ask those who run the decider: no rule can overrule it",
+    Reason.PROVIDER_TIER: "see [egress] and [[provider.evidence]] in the policy",
+    Reason.WRONG_KEY: "use the key that is listed for the caller: see [[provider.key]]",
 }
 
 

@@ -24,8 +24,10 @@ from agentguard.errors import (
     DeniedByPolicy,
     GuardFailure,
     UnguardedPath,
+    WrongKey,
 )
 from agentguard.pipeline.charging import charges_of, limits_near, spendings_of
+from agentguard.pipeline.destinations import TIER, told_of_provider
 from agentguard.pipeline.denials import AT_THE_PROVIDER, denial, nearest_shown, remedy_for
 from agentguard.pipeline.facts import facts_of, facts_of_refusal
 from agentguard.pipeline.steps import (
@@ -67,6 +69,7 @@ _REASONS: tuple[tuple[type[BaseException], Reason], ...] = (
     (ApprovalExpired, Reason.APPROVAL_TIMEOUT),
     (ContentRefused, Reason.CONTENT_UNINSPECTABLE),
     (UnguardedPath, Reason.UNGUARDED_PATH),
+    (WrongKey, Reason.WRONG_KEY),
     (GuardFailure, Reason.GUARD_ERROR),
 )
 
@@ -113,7 +116,7 @@ def entry(
 
 def _details(progress: Progress) -> Mapping[str, str]:
     """Return what a decision rested on, as far as it is not the usual; names alone."""
-    told = dict(progress.notes)
+    told = {**progress.notes, **told_of_provider(progress)}
     caller, decision = progress.attempt.caller, progress.decision
     if caller is not None:
         if caller.environment is not None:
@@ -163,6 +166,8 @@ def refuse_if_denied(progress: Progress) -> None:
         what = AT_THE_PROVIDER if decision.reason is Reason.HOSTED_TOOL else "the call"
         raise DeniedByPolicy(f"rule {decision.rule!r} denies {what}", rule=decision.rule)
     near = None if decision.nearest is None else nearest_shown(decision, decision.nearest)
+    if decision.reason is Reason.WRONG_KEY:
+        raise WrongKey(denial(progress), nearest=near, remedy=remedy)
     raise DeniedByPolicy(denial(progress), nearest=near, remedy=remedy)
 
 
@@ -338,4 +343,5 @@ def report(
         shadow=None if decision is None else decision.shadow,
         limits=tuple(sorted({each.key for each in charges})) if charges else (),
         decider=progress.notes.get("decider"),
+        provider_tier=told_of_provider(progress).get(TIER),
     )

@@ -34,6 +34,7 @@ from agentguard.vocabulary import (
     DecisionRequest,
     Effect,
     EntryType,
+    Facts,
     Outcome,
     Position,
     Principal,
@@ -268,6 +269,7 @@ class Report:
     shadow: Shadow | None = None
     limits: tuple[str, ...] = ()
     decider: str | None = None
+    provider_tier: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,6 +327,7 @@ class Progress:
     call: Call | None = None
     decided: tuple[Call, Circumstances, Decision] | None = None
     decision: Decision | None = None
+    found: Facts | None = None
     reason: Reason | None = None
     classes: Mapping[str, int] = field(default_factory=dict)
     answered: Mapping[str, int] = field(default_factory=dict)
