@@ -12,8 +12,9 @@
     │  │  └─ TokenRefused        a token does not say who calls; ``problem`` says why
     │  ├─ ApprovalRejected       request id, approver
     │  ├─ ApprovalExpired        request id
-    │  ├─ BudgetExceeded         the limits, by their names in the policy
-    │  └─ UnguardedPath          a way to the provider that the guard does not know
+    │  ├─ BudgetExceeded         the limits, budgets and rates, by their names in the policy
+    │  ├─ UnguardedPath          a way to the provider that the guard does not know
+    │  └─ AddressRefused         a network address that no request of the tool may go to
     ├─ ApprovalPending           not a refusal: come back with this request id
     ├─ GuardFailure              a part of the guard failed; ``part`` names it
     └─ AuditVerificationError    the audit log is not what was written
@@ -25,6 +26,7 @@ No error here derives from an HTTP or SDK error, so that no SDK retries or wraps
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 
 
 class AgentGuardError(Exception):
@@ -168,7 +170,13 @@ class ApprovalExpired(CallRefused):
 
 
 class BudgetExceeded(CallRefused):
-    """The call would use up more than a limit lets happen; ``limits`` names those, sorted."""
+    """The call would use up more than a limit, a budget or a rate lets happen.
+
+    Attributes:
+        limits: those, sorted, such as ``limit:refunds``, ``budget:daily`` or ``rate:mails``.
+        begins_anew: when there is something of every one of them again, None where that is not
+            known or never.
+    """
 
     default_safe_message = "this call would go over a limit"
 
@@ -177,15 +185,21 @@ class BudgetExceeded(CallRefused):
         message: str,
         *,
         limits: Iterable[str] = (),
+        begins_anew: datetime | None = None,
         call_id: str | None = None,
         remedy: str | None = None,
     ) -> None:
         super().__init__(message, call_id=call_id, remedy=remedy)
         self.limits = tuple(sorted(limits))
+        self.begins_anew = begins_anew
 
 
 class UnguardedPath(CallRefused):
     """Something tried to reach the provider on a way that the guard does not decide."""
+
+
+class AddressRefused(CallRefused):
+    """A request would go to an address that its tool may not reach."""
 
 
 class ApprovalPending(AgentGuardError):

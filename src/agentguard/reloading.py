@@ -183,12 +183,13 @@ def _require_same_deployment(old: Settings, new: Settings) -> None:
     """Refuse what a running guard cannot change.
 
     Raises:
-        ConfigError: the store, the vault or the facts are to be kept elsewhere or otherwise.
+        ConfigError: the store, the vault, the facts or the ledger are to be kept elsewhere or otherwise.
     """
     changed = {
         "deployment": old.deployment != new.deployment,
         "vault": old.vault != new.vault,
         "facts": old.facts != new.facts,
+        "ledger": old.ledger != new.ledger,
     }
     problems = [
         Problem(

@@ -48,6 +48,7 @@ DECISION_RULE = f"{PREFIX}.decision.rule.id"
 DECIDER = f"{PREFIX}.decider.name"
 PROVIDER_TIER = f"{PREFIX}.provider.tier"
 LIMITS = f"{PREFIX}.limit.names"
+BUDGETS = f"{PREFIX}.budget.names"
 SHADOW_OUTCOME = f"{PREFIX}.shadow.outcome"
 SHADOW_RULE = f"{PREFIX}.shadow.rule.id"
 REDACTION_COUNT = f"{PREFIX}.redaction.count"
@@ -162,6 +163,7 @@ def _grounds(report: Report) -> dict[str, str | tuple[str, ...]]:
         DECIDER: report.decider,
         PROVIDER_TIER: report.provider_tier,
         LIMITS: report.limits or None,
+        BUDGETS: report.budgets or None,
         SHADOW_OUTCOME: None if shadow is None else shadow.effect.value,
         SHADOW_RULE: None if shadow is None else shadow.rule,
         APPROVAL_ID: report.approval_id,

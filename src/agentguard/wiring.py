@@ -20,7 +20,7 @@ from opentelemetry.trace import TracerProvider
 from agentguard.classification import Classifier, build_classifier
 from agentguard.classification.engine import Engine
 from agentguard.classification.names import NAME_CLASSES, Names
-from agentguard.config import FactsSettings, Settings, VaultSettings
+from agentguard.config import FactsSettings, LedgerSettings, Settings, VaultSettings
 from agentguard.enforcement import Backing, Consulted, Enforcer
 from agentguard.errors import ConfigError, Problem
 from agentguard.identity import Declaration, Declarations, Identities
@@ -33,6 +33,10 @@ from agentguard.stores import (
     FactsKeeper,
     Journal,
     KeyRing,
+    LazyLedger,
+    LedgerStore,
+    Rates,
+    SqliteLedger,
     SqliteStore,
     SqliteVaultStore,
     StoreFailure,
@@ -58,6 +62,7 @@ class Parts:
     journal: Journal
     store: SqliteStore
     keeper: VaultKeeper | None
+    ledger: LazyLedger | None
     issuers: Issuers
 
     def close(self) -> str | None:
@@ -72,6 +77,8 @@ class Parts:
             self.store.close()
             if self.keeper is not None:
                 self.keeper.close()
+            if self.ledger is not None:
+                self.ledger.close()
         return problem
 
 
@@ -246,6 +253,7 @@ def assemble(
     )
     store = SqliteStore(settings.deployment.store)
     keeper = None if settings.vault is None else vault_keeper(settings.vault)
+    ledger = lazy_ledger(settings)
     journal = Journal(store, now)
     telemetry = Telemetry(
         policy_name=settings.policy.name,
@@ -260,6 +268,8 @@ def assemble(
         keeper=keeper,
         deciders=made.deciders,
         facts=None if settings.facts is None else facts_keeper(settings.facts),
+        ledger=ledger,
+        rates=None if settings.ledger is None else Rates(settings.ledger.rates),
     )
     enforcer = Enforcer(core=made.core, identities=identities, backing=backing, new_call_id=new_id)
     return Parts(
@@ -268,6 +278,7 @@ def assemble(
         journal=journal,
         store=store,
         keeper=keeper,
+        ledger=ledger,
         issuers=made.issuers,
     )
 
@@ -317,6 +328,38 @@ def vault_keeper(vault: VaultSettings) -> VaultKeeper:
         expire_after=vault.expire_after,
         now=now,
     )
+
+
+def lazy_ledger(settings: Settings) -> LazyLedger | None:
+    """Return the ledger; it is open already where the policy has budgets.
+
+    Raises:
+        StoreFailure: it must be open, and cannot be opened.
+    """
+    kept = settings.ledger
+    if kept is None:
+        return None
+    ledger = LazyLedger(lambda: open_ledger(kept))
+    if settings.policy.document.budgets:
+        ledger.opened()
+    return ledger
+
+
+def open_ledger(kept: LedgerSettings) -> LedgerStore:
+    """Open the ledger.
+
+    Raises:
+        StoreFailure: it cannot be opened.
+    """
+    if kept.file is not None:
+        return SqliteLedger(kept.file)
+    try:
+        from agentguard.stores.ledger_postgres import PostgresLedger
+    except ImportError:
+        problem = "store = 'postgres' needs psycopg: pip install 'agentguard[postgres]'"
+    else:
+        return PostgresLedger(kept.address or "")
+    raise StoreFailure(problem)
 
 
 def _vault_store(vault: VaultSettings) -> VaultStore:

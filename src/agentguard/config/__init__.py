@@ -6,10 +6,19 @@
 a first policy. Nothing here builds a guard.
 """
 
-from agentguard.config.load import check, load, load_document, load_facts, load_policy, load_vault
+from agentguard.config.load import (
+    check,
+    load,
+    load_document,
+    load_facts,
+    load_ledger,
+    load_policy,
+    load_vault,
+)
 from agentguard.config.settings import (
     Deployment,
     FactsSettings,
+    LedgerSettings,
     Remark,
     Settings,
     Severity,
@@ -28,6 +37,7 @@ __all__ = [
     "TRUSTED_VARIABLE",
     "Deployment",
     "FactsSettings",
+    "LedgerSettings",
     "Remark",
     "Settings",
     "Severity",
@@ -37,6 +47,7 @@ __all__ = [
     "load",
     "load_document",
     "load_facts",
+    "load_ledger",
     "load_policy",
     "load_vault",
     "require_signature",

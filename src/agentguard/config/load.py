@@ -24,6 +24,7 @@ from agentguard.config.report import Report
 from agentguard.config.settings import (
     Deployment,
     FactsSettings,
+    LedgerSettings,
     Remark,
     Settings,
     Severity,
@@ -62,6 +63,7 @@ class _Examined:
     store: str = DEFAULT_STORE
     vault: VaultSettings | None = None
     facts: FactsSettings | None = None
+    ledger: LedgerSettings | None = None
     offers: tuple[EntryPoint, ...] = ()
     rules: tuple[Rule, ...] = ()
 
@@ -105,6 +107,7 @@ def load(
         issuers=document.issuers,
         signed_by=signed_by,
         facts=examined.facts,
+        ledger=examined.ledger,
     )
 
 
@@ -169,6 +172,25 @@ def load_facts(
     examined = _examine(Path(path), None, facts_env=os.environ if env is None else env)
     _sound(examined)
     return examined.facts, Deployment(store=Path(path).absolute().parent / examined.store)
+
+
+def load_ledger(
+    path: str | os.PathLike[str], env: Mapping[str, str] | None = None
+) -> tuple[LedgerSettings | None, PolicyDocument]:
+    """Read where budgets are kept and which ones there are, and nothing else.
+
+    For operators, whose machines do not hold the values of classes.
+
+    Args:
+        path: the file.
+        env: the environment that addresses are read from, by default this process's.
+
+    Raises:
+        ConfigError: the file cannot be used; it lists a syntax error, or else every problem.
+    """
+    examined = _examine(Path(path), None, ledger_env=os.environ if env is None else env)
+    document = _sound(examined)
+    return examined.ledger, document
 
 
 def check(
@@ -254,29 +276,27 @@ def _examine(
     vault_env: Mapping[str, str] | None = None,
     *,
     facts_env: Mapping[str, str] | None = None,
+    ledger_env: Mapping[str, str] | None = None,
 ) -> _Examined:
     # Deferred: the models bring pydantic, which importing agentguard must not.
-    from agentguard.config.facts import facts_of
     from agentguard.config.names import check_names
     from agentguard.config.reading import read
     from agentguard.config.sources import check_written
-    from agentguard.config.vaults import vault_of
 
     text, tables, problem = parsed(path)
     if problem is not None:
         return _Examined(problems=(problem,))
     report = Report(str(path), Positions(text), tables)
     reading = read(tables, BUILT_IN_CLASSES, report.add)
-    vault: VaultSettings | None = None
     folder, store = path.absolute().parent, reading.store or DEFAULT_STORE
-    vault_env = env if vault_env is None else vault_env
-    if vault_env is not None and reading.vault is not None:
-        vault = vault_of(reading.vault, folder, folder / store, vault_env, report.add)
-    facts_env = env if facts_env is None else facts_env
-    facts: FactsSettings | None = None
-    if facts_env is not None and reading.facts is not None:
-        tenant = None if reading.vault is None else reading.vault.tenant
-        facts = facts_of(reading.facts, folder, facts_env, report.add, tenant=tenant)
+    vault, facts, ledger = _kept(
+        reading,
+        folder,
+        report,
+        vault_env=env if vault_env is None else vault_env,
+        facts_env=env if facts_env is None else facts_env,
+        ledger_env=env if ledger_env is None else ledger_env,
+    )
     if env is None:
         check_written(reading.classes, BUILT_IN_CLASSES, report.add)
     own, known, offers = ((), (), ()) if env is None else _at_hand(reading, folder, env, report)
@@ -292,9 +312,39 @@ def _examine(
         store=store,
         vault=vault,
         facts=facts,
+        ledger=ledger,
         offers=offers,
         rules=rules,
     )
+
+
+def _kept(
+    reading: "Reading",
+    folder: Path,
+    report: Report,
+    *,
+    vault_env: Mapping[str, str] | None,
+    facts_env: Mapping[str, str] | None,
+    ledger_env: Mapping[str, str] | None,
+) -> tuple[VaultSettings | None, FactsSettings | None, LedgerSettings | None]:
+    """Return how the vault, facts and the ledger are kept, as far as an environment is given."""
+    from agentguard.config.facts import facts_of
+    from agentguard.config.ledgers import ledger_of
+    from agentguard.config.vaults import vault_of
+
+    store = folder / (reading.store or DEFAULT_STORE)
+    vault: VaultSettings | None = None
+    if vault_env is not None and reading.vault is not None:
+        vault = vault_of(reading.vault, folder, store, vault_env, report.add)
+    facts: FactsSettings | None = None
+    if facts_env is not None and reading.facts is not None:
+        tenant = None if reading.vault is None else reading.vault.tenant
+        facts = facts_of(reading.facts, folder, facts_env, report.add, tenant=tenant)
+    ledger: LedgerSettings | None = None
+    if ledger_env is not None:
+        others = (store, *(() if vault is None or vault.file is None else (vault.file,)))
+        ledger = ledger_of(reading.ledger, folder, others, ledger_env, report.add)
+    return vault, facts, ledger
 
 
 def _with_files(

@@ -45,6 +45,21 @@ class RatesPlace(StrEnum):
     REDIS = "redis"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerSettings:
+    """Where budgets, rates and the stop are kept; no part of the policy's digest.
+
+    Attributes:
+        file: the SQLite file, absolute; None for a server.
+        address: where the PostgreSQL server is; None for a file.
+        rates: where the Redis server is that counts rates; None for this process.
+    """
+
+    file: Path | None
+    address: str | None = field(default=None, repr=False)
+    rates: str | None = field(default=None, repr=False)
+
+
 class VaultPlace(StrEnum):
     """Where the vault is kept beyond the process."""
 
@@ -111,6 +126,7 @@ class Settings:
         signed_by: the public key of who signed the policy, None where nobody need.
         facts: how the facts of decisions are kept, None for not at all.
         issuers: whose tokens say who is calling.
+        ledger: where budgets, rates and the stop are kept.
     """
 
     policy: Policy
@@ -126,6 +142,7 @@ class Settings:
     signed_by: str | None = None
     facts: FactsSettings | None = None
     issuers: tuple[IssuerSpec, ...] = ()
+    ledger: LedgerSettings | None = None
 
 
 class Severity(StrEnum):

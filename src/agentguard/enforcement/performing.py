@@ -24,6 +24,7 @@ from agentguard.errors import GuardFailure
 from agentguard.pipeline import (
     AskDecider,
     AwaitAnswer,
+    BudgetFull,
     ClaimLost,
     Conclude,
     Core,
@@ -31,15 +32,24 @@ from agentguard.pipeline import (
     KeepVault,
     LimitLost,
     OpenSession,
+    RateFull,
     ReadSpent,
     Record,
+    Release,
+    Reserve,
     ResolvePaths,
+    Settle,
     Step,
 )
 from agentguard.stores import (
     ChangeLost,
     FactsKeeper,
+    LazyLedger,
+    LedgerStore,
     LimitPassed,
+    PotsFull,
+    RateReached,
+    Rates,
     SealedFacts,
     StoreFailure,
     VaultKeeper,
@@ -56,6 +66,9 @@ from agentguard.vocabulary import (
 )
 
 T = TypeVar("T")
+
+# Steps that may wait for a disk or a server.
+_WAITING = FindApprovals | ReadSpent | ResolvePaths | Record | Reserve | Settle | Release
 
 SHORTEST_POLL, LONGEST_POLL = 0.02, 0.5
 
@@ -78,6 +91,8 @@ class Backing:
         keeper: keeps what was hidden beyond this process, None for not at all.
         deciders: those that the policy names, ready to be asked.
         facts: seals what decisions rested on, None where that is not kept.
+        ledger: keeps what is held and used up of budgets.
+        rates: counts how often calls are made.
     """
 
     journal: Journal
@@ -86,6 +101,8 @@ class Backing:
     keeper: VaultKeeper | None = None
     deciders: tuple[Consulted, ...] = ()
     facts: FactsKeeper | None = None
+    ledger: LazyLedger | None = None
+    rates: Rates | None = None
 
 
 class Performer:
@@ -99,6 +116,8 @@ class Performer:
         self._core = core
         self._approvals = backing.approvals
         self._facts = backing.facts
+        self._ledger = backing.ledger
+        self._rates = backing.rates
         self._consultation = Consultation(backing.deciders)
         self._sessions = Sessions(core.random, keeper=backing.keeper, now=core.now)
 
@@ -139,7 +158,7 @@ class Performer:
         """Say whether a step may wait for a disk or a server."""
         if isinstance(step, OpenSession | KeepVault):
             return self._sessions.may_wait(step.caller)
-        return isinstance(step, FindApprovals | ReadSpent | ResolvePaths | Record)
+        return isinstance(step, _WAITING)
 
     def _perform_local(self, step: Step[Any], span: GuardSpan) -> Any:
         """Perform a step that is the same in both drivers."""
@@ -164,7 +183,44 @@ class Performer:
             return self._spent(step)
         if isinstance(step, ResolvePaths):
             return resolve_paths(step.texts)
+        return self._count(step)
+
+    def _count(self, step: Step[Any]) -> None:
+        """Perform a step that counts what is used up."""
+        if isinstance(step, Reserve):
+            return self._reserve(step)
+        if isinstance(step, Settle):
+            return self._in_ledger(lambda ledger: ledger.settle(step.call_id, step.used))
+        if isinstance(step, Release):
+            return self._in_ledger(lambda ledger: ledger.release(step.call_id))
         raise TypeError(f"no driver performs {type(step).__name__}")
+
+    def _reserve(self, step: Reserve) -> None:
+        failure = "rates cannot be counted"
+        try:
+            if step.rates:
+                _there(self._rates).count(step.rates)
+        except RateReached as reached:
+            raise RateFull(reached.line) from None
+        except StoreFailure as error:
+            failure = f"{failure}: {error}"
+        else:
+            if step.hold.lines:
+                self._in_ledger(lambda ledger: ledger.reserve(step.hold))
+            return
+        raise GuardFailure(failure, part="budgets")
+
+    def _in_ledger(self, work: Callable[[LedgerStore], None]) -> None:
+        failure = "the ledger of budgets cannot be written"
+        try:
+            work(_there(self._ledger).opened())
+        except PotsFull as full:
+            raise BudgetFull(full.lines) from None
+        except StoreFailure as error:
+            failure = f"{failure}: {error}"
+        else:
+            return
+        raise GuardFailure(failure, part="budgets")
 
     def _record(self, step: Record) -> Position | None:
         return self._written(
@@ -265,3 +321,9 @@ class Performer:
                 latest = await in_thread(lambda: self._latest(step.request))
             waiting.answered(latest)
             return latest
+
+
+def _there(part: T | None) -> T:
+    if part is None:
+        raise StoreFailure("the guard was made without it")
+    return part

@@ -14,6 +14,7 @@ from types import MappingProxyType
 
 from agentguard.canonical import texts_in
 from agentguard.policy import DeciderSpec, Policy, PolicyDocument, RuleSpec
+from agentguard.policy.budgets import Budgets, budgets_of
 from agentguard.policy.constraints import roots_in
 from agentguard.policy.limits import key_of_limit
 from agentguard.policy.secret_stores import as_opened
@@ -38,6 +39,7 @@ class Needs:
         deciders: of each tool the extra deciders that are asked about it.
         model_deciders: those that are asked about model calls.
         hosted: by the provider's type the tools that run at a provider and have a decider.
+        budgets: the budgets, rates and prices of the policy.
     """
 
     limits: Mapping[str, tuple[str, ...]]
@@ -47,6 +49,7 @@ class Needs:
     deciders: Mapping[str, tuple[DeciderSpec, ...]]
     model_deciders: tuple[DeciderSpec, ...]
     hosted: Mapping[str, str]
+    budgets: Budgets
 
     def limits_of(self, call: Call) -> tuple[str, ...]:
         """Return the keys of the limits that a call may be counted under."""
@@ -110,6 +113,7 @@ def needs_of(policy: Policy) -> Needs:
                 if tool.name in deciders
             }
         ),
+        budgets=budgets_of(document),
     )
 
 

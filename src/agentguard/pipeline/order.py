@@ -13,11 +13,19 @@ INVARIANT: an error of a part is replaced, not chained, since its text may hold 
 
 from typing import Any
 
-from agentguard.errors import AgentGuardError, CallRefused, GuardFailure, IdentityRequired
+from agentguard.budgets import usage_of
+from agentguard.errors import (
+    AddressRefused,
+    AgentGuardError,
+    CallRefused,
+    GuardFailure,
+    IdentityRequired,
+)
 from agentguard.pipeline.circumstances import found_out
 from agentguard.pipeline.consent import consent
 from agentguard.pipeline.consulting import check_access, consult
 from agentguard.pipeline.content import checked, cleaned, observable, resolved
+from agentguard.pipeline.metering import reserve, settle
 from agentguard.pipeline.record import ended_badly, intent, outcome, refuse_if_denied, report
 from agentguard.pipeline.steps import (
     Attempt,
@@ -89,6 +97,9 @@ def _steps(progress: Progress) -> Flow[Any]:
     claim = yield from consent(progress, caller, call, shown)
     if progress.waited:
         yield from _permitted_still(progress, caller, call, facts)
+    # What is used up of budgets is taken before, so that nobody else uses it meanwhile.
+    progress.stage = Stage.BUDGETS
+    yield from reserve(progress, caller, call, session)
     # 6 write down that it is about to happen
     progress.stage = Stage.INTENT
     yield from intent(progress, call, claim)
@@ -96,6 +107,7 @@ def _steps(progress: Progress) -> Flow[Any]:
     progress.stage = Stage.DISPATCH
     progress.dispatched = True
     response = yield from perform(Dispatch(call, observable(progress, call, session)))
+    progress.usage = usage_of(response.content)
     # 8 what came back? A stream is checked event by event, and released while it comes.
     result = None
     if response.form is None:
@@ -104,7 +116,9 @@ def _steps(progress: Progress) -> Flow[Any]:
         yield from keep_vault(progress, session)
     else:
         yield from streamed(progress, response.form, session)
-    # 9 write down what happened
+    # 9 count what it used up, and write down what happened
+    progress.stage = Stage.BUDGETS
+    yield from settle(progress, Outcome.COMPLETED)
     progress.stage = Stage.OUTCOME
     yield from outcome(progress, Outcome.COMPLETED)
     yield from perform(Conclude(report(progress, outcome=Outcome.COMPLETED)))
@@ -170,6 +184,8 @@ def _ending(error: BaseException, progress: Progress) -> BaseException:
     if progress.stage is Stage.DISPATCH and _is_withheld(error, progress):
         progress.stage = Stage.RESULT
     if progress.stage is Stage.DISPATCH:
+        if isinstance(error, AddressRefused) and error.call_id == progress.attempt.id:
+            progress.dispatched = False  # no connection was opened
         if isinstance(error, AgentGuardError) and error.call_id != progress.attempt.id:
             error.dispatched = True  # a call inside this one was refused; this one did happen
         return error

@@ -15,6 +15,7 @@ from dataclasses import replace
 from agentguard.approvals import finish
 from agentguard.canonical import commitment
 from agentguard.errors import (
+    AddressRefused,
     ApprovalExpired,
     ApprovalPending,
     ApprovalRejected,
@@ -30,6 +31,7 @@ from agentguard.pipeline.charging import charges_of, limits_near, spendings_of
 from agentguard.pipeline.destinations import TIER, told_of_provider
 from agentguard.pipeline.denials import AT_THE_PROVIDER, denial, nearest_shown, remedy_for
 from agentguard.pipeline.facts import facts_of, facts_of_refusal
+from agentguard.pipeline.metering import settle
 from agentguard.pipeline.steps import (
     ClaimLost,
     Conclude,
@@ -70,6 +72,7 @@ _REASONS: tuple[tuple[type[BaseException], Reason], ...] = (
     (ContentRefused, Reason.CONTENT_UNINSPECTABLE),
     (UnguardedPath, Reason.UNGUARDED_PATH),
     (WrongKey, Reason.WRONG_KEY),
+    (AddressRefused, Reason.ADDRESS_DENIED),
     (GuardFailure, Reason.GUARD_ERROR),
 )
 
@@ -131,6 +134,8 @@ def _details(progress: Progress) -> Mapping[str, str]:
             told["shadow_rule"] = rule
     if charges := charges_of(progress):
         told["limits"] = " ".join(sorted({each.key for each in charges}))
+    if progress.budgets:
+        told["budgets"] = " ".join(progress.budgets)
     return told
 
 
@@ -236,8 +241,7 @@ def outcome(progress: Progress, how: Outcome, error: str | None = None) -> Flow[
     """
     durable = obligation(progress, RecordBeforeDispatch) is not None
     written = entry(progress, EntryType.OUTCOME, outcome=how, error=error)
-    if progress.interrupted is not None:
-        written = replace(written, details={"interrupted": progress.interrupted.value})
+    written = replace(written, details=_ending_details(progress))
     change = None
     if progress.claimed and progress.approval is not None:
         state = _approval_end(progress, how)
@@ -252,6 +256,16 @@ def outcome(progress: Progress, how: Outcome, error: str | None = None) -> Flow[
         progress.interrupted = progress.interrupted or EntryType.OUTCOME
         raise
     progress.concluded = True
+
+
+def _ending_details(progress: Progress) -> Mapping[str, str]:
+    """Return what is known of a call only at its end; numbers and words of the guard alone."""
+    told: dict[str, str] = {}
+    if progress.used:
+        told["used"] = " ".join(f"{key}={amount}" for key, amount in sorted(progress.used.items()))
+    if progress.interrupted is not None:
+        told["interrupted"] = progress.interrupted.value
+    return told
 
 
 def _recorded(progress: Progress, step: Record) -> Flow[None]:
@@ -288,22 +302,35 @@ def ended_badly(progress: Progress, ending: BaseException) -> Flow[BaseException
     progress.reason = progress.reason or _reason(ending)
     told = ending
     how = _how(progress, ending)
+    told = yield from _tried(progress, settle(progress, how, ending), told, Stage.BUDGETS)
+    told = yield from _tried(progress, _ended(progress, how, ending), told, Stage.OUTCOME)
+    yield from perform(Conclude(report(progress, outcome=how, ending=told)))
+    return told
+
+
+def _ended(progress: Progress, how: Outcome, ending: BaseException) -> Flow[None]:
+    if progress.intended and not progress.concluded:
+        yield from outcome(progress, how, error=type(ending).__name__)
+    elif not progress.intended:
+        refused = entry(progress, EntryType.REFUSED)
+        facts = facts_of_refusal(progress)
+        yield from perform(Record(entry=refused, durable=False, facts=facts))
+
+
+def _tried(
+    progress: Progress, work: Flow[None], told: BaseException, stage: Stage
+) -> Flow[BaseException]:
+    """Do work at a bad ending; the first ending reaches the caller, unless the call happened."""
     try:
-        if progress.intended and not progress.concluded:
-            yield from outcome(progress, how, error=type(ending).__name__)
-        elif not progress.intended:
-            refused = entry(progress, EntryType.REFUSED)
-            facts = facts_of_refusal(progress)
-            yield from perform(Record(entry=refused, durable=False, facts=facts))
-    except Exception as error:  # noqa: BLE001 - the first ending must reach the caller
+        yield from work
+    except Exception as error:  # noqa: BLE001 - what failed says its name alone
         if progress.dispatched:
-            told = GuardFailure(
-                f"audit record failed with {type(error).__name__}",
-                part=Stage.OUTCOME.value,
+            return GuardFailure(
+                f"{stage.value} failed with {type(error).__name__}",
+                part=stage.value,
                 call_id=progress.attempt.id,
                 dispatched=True,
             )
-    yield from perform(Conclude(report(progress, outcome=how, ending=told)))
     return told
 
 
@@ -342,6 +369,7 @@ def report(
         error=None if ending is None else type(ending).__name__,
         shadow=None if decision is None else decision.shadow,
         limits=tuple(sorted({each.key for each in charges})) if charges else (),
+        budgets=progress.budgets,
         decider=progress.notes.get("decider"),
         provider_tier=told_of_provider(progress).get(TIER),
     )

@@ -13,6 +13,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, Generic, TypeAlias, TypeVar
 
+from agentguard.budgets import NOT_KNOWN, Usage
 from agentguard.classification import Classifier
 from agentguard.errors import GuardFailure, IdentityRequired
 from agentguard.pipeline.needs import Needs, needs_of
@@ -35,9 +36,12 @@ from agentguard.vocabulary import (
     Effect,
     EntryType,
     Facts,
+    Hold,
+    Line,
     Outcome,
     Position,
     Principal,
+    RateLine,
     Reason,
     Shadow,
     Spending,
@@ -223,6 +227,29 @@ class Record(Step[Position | None]):
 
 
 @dataclass(frozen=True, slots=True)
+class Reserve(Step[None]):
+    """Count a call under its rates, and take what it needs of its budgets, all or nothing."""
+
+    hold: Hold
+    rates: tuple[RateLine, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Settle(Step[None]):
+    """Count what a call used up, by what is counted; what is not named counts as held."""
+
+    call_id: str
+    used: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Release(Step[None]):
+    """Give back what a call holds that did not happen."""
+
+    call_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Dispatch(Step[Response]):
     """Let the call happen.
 
@@ -268,6 +295,7 @@ class Report:
     error: str | None = None
     shadow: Shadow | None = None
     limits: tuple[str, ...] = ()
+    budgets: tuple[str, ...] = ()
     decider: str | None = None
     provider_tier: str | None = None
 
@@ -291,6 +319,22 @@ class LimitLost(Exception):
         self.key = key
 
 
+class BudgetFull(Exception):
+    """A call needs more than there is left of budgets; ``lines`` says of what."""
+
+    def __init__(self, lines: tuple[Line, ...]) -> None:
+        super().__init__("a budget does not hold the call")
+        self.lines = lines
+
+
+class RateFull(Exception):
+    """There were as many calls as a rate lets; ``line`` says which."""
+
+    def __init__(self, line: RateLine) -> None:
+        super().__init__("a rate is reached")
+        self.line = line
+
+
 class NoAnswer(Exception):
     """An extra decider gave no answer; ``problem`` says why, and holds nothing of what it said."""
 
@@ -310,6 +354,7 @@ class Stage(Enum):
     CONTENT = "classification"
     VAULT = "vault"
     CONSENT = "approvals"
+    BUDGETS = "budgets"
     INTENT = "audit"
     DISPATCH = "dispatch"
     RESULT = "result"
@@ -334,6 +379,11 @@ class Progress:
     approval: ApprovalRequest | None = None
     notes: dict[str, str] = field(default_factory=dict)
     charged: tuple[Spending, ...] = ()
+    budgets: tuple[str, ...] = ()
+    held: Hold | None = None
+    usage: Usage = NOT_KNOWN
+    used: Mapping[str, int] = field(default_factory=dict)
+    streams: bool = False
     waited: bool = False
     claimed: bool = False
     intended: bool = False

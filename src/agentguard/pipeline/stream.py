@@ -8,6 +8,7 @@ was checked. What stands in an event is read by ``redaction``.
 INVARIANT: nothing is released that was not checked (tests/pipeline/test_stream.py).
 """
 
+from agentguard.budgets import joined, usage_of
 from agentguard.errors import ContentRefused, GuardFailure
 from agentguard.pipeline.steps import (
     Emit,
@@ -47,7 +48,7 @@ def streamed(progress: Progress, form: StreamForm, session: Session) -> Flow[Non
         ahead=classifier.reach(handled),
         openings=classifier.openings(handled),
     )
-    ended = False
+    ended, progress.streams = False, True
     while not ended:
         progress.stage = Stage.DISPATCH
         try:
@@ -57,6 +58,8 @@ def streamed(progress: Progress, form: StreamForm, session: Session) -> Flow[Non
             raise
         progress.stage = Stage.RESULT
         ended = event is None
+        if event is not None and progress.held is not None:
+            progress.usage = joined(progress.usage, usage_of(event.content))
         released: list[Released] = []
         refusal: ContentRefused | None = None
         try:

@@ -15,6 +15,9 @@ from agentguard.stores.facts_sealing import FactsKeeper
 from agentguard.stores.failures import ChangeLost, LimitPassed, StillLogged, StoreFailure
 from agentguard.stores.forking import watch
 from agentguard.stores.journal import Journal
+from agentguard.stores.ledger import LazyLedger, LedgerStore, PotsFull
+from agentguard.stores.ledger_sqlite import SqliteLedger
+from agentguard.stores.rates import RateReached, Rates
 from agentguard.stores.reading import SqliteReader, StreamRecord, may_live
 from agentguard.stores.sqlite import Append, Head, SqliteStore
 from agentguard.stores.vault import ClassAge, SealedRow, Selection, Shelf, VaultStore
@@ -34,13 +37,19 @@ __all__ = [
     "Journal",
     "Kept",
     "KeyRing",
+    "LazyLedger",
+    "LedgerStore",
     "LimitPassed",
     "Place",
+    "PotsFull",
+    "RateReached",
+    "Rates",
     "RecordedCall",
     "SealedFacts",
     "SealedRow",
     "Selection",
     "Shelf",
+    "SqliteLedger",
     "SqliteReader",
     "SqliteStore",
     "SqliteVaultStore",
