@@ -7,12 +7,13 @@
 # make bench-detection-peers  the same with seven peers beside us (about 1.5 GB of wheels)
 # make policy-oracle          a minute of random policies and calls, decided by table, text and Cedar
 # make bench-policy           the time of a decision beside cedarpy, casbin and another toolkit
+# make bench-agentdojo        AgentDojo replayed without a model (about 350 MB on disk)
 # Each target makes its own virtual environment below .venvs and needs Python 3.11 and make.
 
 PYTHON ?= python3
 PIP = bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo demo-model test lint bench bench-peer bench-detection bench-detection-peers policy-oracle bench-policy clean
+.PHONY: demo demo-model test lint bench bench-peer bench-detection bench-detection-peers policy-oracle bench-policy bench-agentdojo clean
 
 demo: .venvs/demo/.ready
 	.venvs/demo/bin/python examples/quickstart.py
@@ -52,6 +53,9 @@ policy-oracle: .venvs/test/.ready
 bench-policy: .venvs/test/.ready .venvs/peer-policy/.ready
 	.venvs/test/bin/python benchmarks/policy_decisions.py --peers .venvs/peer-policy/bin/python
 
+bench-agentdojo: .venvs/agentdojo/.ready
+	.venvs/agentdojo/bin/python benchmarks/agentdojo/replay.py $(if $(JSON),--json $(JSON))
+
 .venvs/%/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "agentguard needs Python 3.11 or later; set PYTHON to one"; exit 1; }
@@ -75,6 +79,10 @@ bench-policy: .venvs/test/.ready .venvs/peer-policy/.ready
 
 .venvs/peer/.ready: .venvs/peer/.made
 	.venvs/peer/$(PIP) openai-guardrails==0.3.6
+	@touch $@
+
+.venvs/agentdojo/.ready: .venvs/agentdojo/.made pyproject.toml benchmarks/agentdojo/requirements.txt
+	.venvs/agentdojo/$(PIP) -e . -r benchmarks/agentdojo/requirements.txt
 	@touch $@
 
 # A peer that cannot be installed is left out, and the benchmark says so.

@@ -1,0 +1,203 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""How does an agent's call of a tool pass the guard, and who answers when a person is asked?
+
+The real guard under a policy file, with approvals on disk and an approver's real key. Whoever
+answers sees which call it is and nothing else; the guard never knows which calls are honest.
+"""
+
+import inspect
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from agentguard import ApprovalPending, CallRefused, Guard
+from agentguard.approvals import sign_vote, with_vote
+from agentguard.config import load
+from agentguard.signing import new_key
+from agentguard.stores import Journal, SqliteStore
+from agentguard.vocabulary import Answer, ApprovalChange, AuditEntry, EntryType
+from agentguard.wiring import now
+
+AGENT, PERSON, APPROVER = "agent:assistant", "user:account-owner", "user:approver"
+# What stands in the policy files; the benchmark holds the key of another one.
+KEY_IN_FILES = "ed25519:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+
+Perform = Callable[[str, dict[str, Any]], Any]
+
+
+class Outcome(StrEnum):
+    """What became of a call."""
+
+    ALLOWED = "allowed"
+    APPROVED = "approved"
+    UNANSWERED = "unanswered"
+    DENIED = "denied"
+    FAILED = "failed"
+
+
+class Tool(Protocol):
+    """What is known of a tool: its name, its words and its arguments."""
+
+    name: str
+    description: str
+    parameters: Any
+
+
+@dataclass
+class Called:
+    """A call and what became of it.
+
+    Attributes:
+        tool: its name.
+        outcome: what became of it.
+        result: what the tool returned.
+        why: what the refusal said.
+        added: what the guard took of the time, in microseconds; None for approved calls.
+    """
+
+    tool: str
+    outcome: Outcome
+    result: Any = field(default=None, repr=False)
+    why: str = ""
+    added: float | None = None
+
+    @property
+    def ran(self) -> bool:
+        """Say whether the tool did its work."""
+        return self.outcome in {Outcome.ALLOWED, Outcome.APPROVED}
+
+    @property
+    def asked(self) -> bool:
+        """Say whether somebody was asked."""
+        return self.outcome in {Outcome.APPROVED, Outcome.UNANSWERED}
+
+
+class GuardedAgent:
+    """The tools of one suite behind a guard of one policy."""
+
+    def __init__(self, policy: Path, tools: list[Any]) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="agentguard-")
+        self._private, public = new_key()
+        self._path = Path(self._folder.name) / "agentguard.toml"
+        self._path.write_text(policy.read_text().replace(KEY_IN_FILES, public))
+        self.guard = Guard.from_file(self._path)
+        self._profiles = load(self._path).policy.profiles
+        self._perform: Perform | None = None
+        self._inside = 0.0
+        self._tools = {tool.name: self.guard.tool(self._function(tool)) for tool in tools}
+        self._sessions = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.guard.close()
+        self._folder.cleanup()
+
+    def _function(self, tool: Tool) -> Callable[..., Any]:
+        """Return a function with the tool's own arguments, as an author would have written it."""
+
+        def function(**arguments: Any) -> Any:
+            started = time.perf_counter()
+            try:
+                if self._perform is None:
+                    raise LookupError("no conversation")
+                return self._perform(tool.name, arguments)
+            finally:
+                self._inside = time.perf_counter() - started
+
+        fields = tool.parameters.model_fields
+        parameters = [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=inspect.Parameter.empty if each.is_required() else each.default,
+                annotation=each.annotation,
+            )
+            for name, each in fields.items()
+        ]
+        function.__name__ = function.__qualname__ = tool.name
+        function.__doc__ = tool.description
+        function.__annotations__ = {name: each.annotation for name, each in fields.items()}
+        function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # read by inspect
+        return function
+
+    @contextmanager
+    def conversation(self, prompt: str, perform: Perform) -> Iterator[None]:
+        """Begin a conversation in which the user says *prompt*."""
+        self._sessions += 1
+        self._perform = perform
+        session = f"s{self._sessions}"
+        with self.guard.identity(AGENT, on_behalf_of=PERSON, session=session):
+            if hasattr(self.guard, "from_user"):
+                self.guard.from_user(prompt)
+            yield
+        self._perform = None
+
+    def call(self, tool: str, arguments: dict[str, Any], *, agreed: bool) -> Called:
+        """Let the agent call a tool; *agreed* says what a person answers who is asked."""
+        try:
+            return self._timed(tool, arguments)
+        except ApprovalPending as pending:
+            if not agreed:
+                return Called(tool, Outcome.UNANSWERED, why=str(pending))
+            told = str(pending)
+            self._approve(pending.request_id)
+        called = self._timed(tool, arguments)
+        if called.outcome is not Outcome.ALLOWED:
+            return called
+        return Called(tool, Outcome.APPROVED, result=called.result, why=told)
+
+    def passes_answer(self, answer: str) -> bool:
+        """Say whether the closing answer reaches the user as it is."""
+        return bool(answer) or True
+
+    def _timed(self, tool: str, arguments: dict[str, Any]) -> Called:
+        self._inside, started = 0.0, time.perf_counter()
+        try:
+            result = self._tools[tool](**arguments)
+        except CallRefused as refused:
+            return Called(tool, Outcome.DENIED, why=str(refused), added=self._taken(started))
+        except LookupError as error:
+            return Called(tool, Outcome.FAILED, result=str(error))
+        return Called(tool, Outcome.ALLOWED, result=result, added=self._taken(started))
+
+    def _taken(self, started: float) -> float:
+        return (time.perf_counter() - started - self._inside) * 1e6
+
+    def _approve(self, request: str) -> None:
+        """Approve as an approver's process does: by a signed vote in the store."""
+        store = SqliteStore(self._path.parent / "agentguard.db")
+        try:
+            before = store.approval(request)
+            if before is None:
+                raise LookupError(request)
+            vote = sign_vote(
+                before,
+                approver=APPROVER,
+                answer=Answer.APPROVE,
+                at=now(),
+                private_key=self._private,
+            )
+            after = with_vote(before, vote, self._profiles["owner"], now())
+            journal = Journal(store, now)
+            journal.append(
+                AuditEntry(type=EntryType.APPROVAL_VOTED, at=now()),
+                durable=True,
+                change=ApprovalChange(before=before, after=after, vote=vote),
+            )
+            journal.close()
+        finally:
+            store.close()
