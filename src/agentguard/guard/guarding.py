@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 from agentguard.coverage import Coverage
 from agentguard.errors import ConfigError, GuardFailure
 from agentguard.guard.acting import Acting
-from agentguard.guard.surfaces import surface_of
+from agentguard.guard.surfaces import requests_guard_of, surface_of
 from agentguard.vocabulary import Impact, Principal
 
 if TYPE_CHECKING:
@@ -85,19 +85,37 @@ class Guard(Acting):
             return cls(parts, Reloading(parts, settings, trusted_keys, environment))
         raise ConfigError(problem)
 
-    def wrap(self, target: T, *, identity: str | Principal | None = None) -> T:
-        """Guard a model client or a tool.
+    def wrap(
+        self,
+        target: T,
+        *,
+        identity: str | Principal | None = None,
+        tools: Iterable[str] | None = None,
+    ) -> T:
+        """Guard a model client, an HTTP client or a tool.
 
         Args:
-            target: a client of the OpenAI or the Anthropic SDK, guarded in place and returned;
-                or a function, or a list of functions, for which a new object is returned.
+            target: a client of the OpenAI or the Anthropic SDK, or of httpx, httpx2 or requests,
+                guarded in place and returned; or a function, or a list of functions, for which a
+                new object is returned.
             identity: who the client acts as when no block says so; it starts a session.
+            tools: the tools of the policy that the requests of an HTTP client are calls of, no two
+                of them for the same method.
 
         Raises:
             TypeError: the guard does not know how to guard this type, so it refuses it.
-            ConfigError: the policy does not know the tool, or another guard has the client.
+            ConfigError: the policy does not know the tool, another guard has the client, or an
+                HTTP client could send something past the guard.
             IdentityRequired: the identity is malformed, or contradicts the block around.
         """
+        guard_requests = requests_guard_of(target)
+        if guard_requests is not None:
+            carried = None if identity is None else self._parts.identities.narrowed(identity)
+            return cast(
+                "T", guard_requests(target, self._parts.enforcer, tuple(tools or ()), carried)
+            )
+        if tools is not None:
+            raise TypeError("tools= goes with a client of httpx, httpx2 or requests")
         surface = surface_of(target)
         if surface is not None:
             from agentguard.clients import guard_client
@@ -105,7 +123,7 @@ class Guard(Acting):
             carried = None if identity is None else self._parts.identities.narrowed(identity)
             return guard_client(target, surface, self._parts.enforcer, carried)
         if identity is not None:
-            raise TypeError("identity= goes with a model client; tools follow the running code")
+            raise TypeError("identity= goes with a client; tools follow the running code")
         if isinstance(target, list):
             return cast("T", [self.wrap(item) for item in target])
         if inspect.isroutine(target):

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which SDK is an object a client of?"""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from agentguard.clients import Surface
@@ -21,3 +22,14 @@ def surface_of(target: object) -> "Surface | None":
 
         surface = anthropic.SURFACE
     return surface if surface is not None and surface.is_client(target) else None
+
+
+def requests_guard_of(target: object) -> Callable[..., Any] | None:
+    """Return what guards an HTTP client whose requests are calls of tools, None for others."""
+    roots = {base.__module__.partition(".")[0] for base in type(target).__mro__}
+    if roots & {"httpx", "httpx2"}:
+        from agentguard.integrations import httpx_clients
+
+        if httpx_clients.library_of(target) is not None:
+            return httpx_clients.guard_http_client
+    return None

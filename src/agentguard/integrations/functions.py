@@ -184,6 +184,11 @@ def _check_against_policy(
             f"the policy says that tool {tool!r} runs at the provider: take 'hosted' out of its"
             " [[tool]] table, or give the function another name"
         )
+    if known.http:
+        raise ConfigError(
+            f"the policy says that tool {tool!r} stands for requests: take 'http' out of its"
+            " [[tool]] table, or give the function another name"
+        )
     _check_impact(enforcer, tool, impact)
     if known.definition is not None and known.definition != definition:
         raise ConfigError(

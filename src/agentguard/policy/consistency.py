@@ -30,6 +30,7 @@ from agentguard.policy.flaws import (
     is_person,
     undeclared,
 )
+from agentguard.policy.http_flaws import http_flaws
 from agentguard.policy.issuer_flaws import issuer_flaws
 from agentguard.policy.limit_flaws import limit_flaws
 from agentguard.policy.origins import parse_host
@@ -49,6 +50,7 @@ def flaws_of(document: PolicyDocument) -> tuple[Flaw, ...]:
         _identities,
         _groups,
         _tools,
+        http_flaws,
         limit_flaws,
         rule_flaws,
         tool_rule_flaws,
