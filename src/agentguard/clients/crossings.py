@@ -26,7 +26,7 @@ from agentguard.clients.state import state_of
 from agentguard.clients.streams import checked_response
 from agentguard.clients.surface import Surface
 from agentguard.enforcement import Crossing, OpenStream
-from agentguard.errors import GuardFailure, UnguardedPath
+from agentguard.errors import CallRefused, GuardFailure, UnguardedPath
 from agentguard.telemetry import GEN_AI_PROVIDER, SERVER_ADDRESS, SERVER_PORT
 from agentguard.vocabulary import Boundary, Call, ModelCall
 
@@ -148,7 +148,7 @@ def ticket_for(client: Any, call: Call, passage: Passage, landing: Landing) -> T
     )
 
 
-def refusal_behind(error: Exception, ticket: Ticket) -> UnguardedPath | None:
+def refusal_behind(error: Exception, ticket: Ticket) -> CallRefused | None:
     """Return the seal's refusal behind what the SDK raised, if there is one."""
     refusal = ticket.refusal or (error if isinstance(error, UnguardedPath) else None)
     if refusal is not None:

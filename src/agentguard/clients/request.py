@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl
 
 from agentguard.canonical import Frozen, thaw
 from agentguard.clients import attachments, generic
+from agentguard.clients.credentials import known_credential
 from agentguard.clients.destination import Destination, destination_of
 from agentguard.clients.jsonl import ReadRequest
 from agentguard.clients.multipart import Form, read_form, written_form
@@ -118,6 +119,8 @@ class Passage:
         address: Frozen = (*there.segments, *match.segments, *words, *headers)
         call = self._read(call_id, operation, origin, extra, address)
         call = self._deployed(call, there)
+        if self._policy.gate.keys:
+            call = replace(call, credential=known_credential(self._client, options))
         if stream and not call.streams:
             call = replace(call, streams=True)
         if call.streams and surface.form(call) is None:

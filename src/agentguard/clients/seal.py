@@ -20,8 +20,10 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qsl
 
-from agentguard.errors import UnguardedPath
+from agentguard.clients.credentials import refuse_other_keys
+from agentguard.errors import CallRefused, UnguardedPath, WrongKey
 from agentguard.vocabulary import ModelCall
 
 EXTENSION = "agentguard_ticket"
@@ -79,7 +81,7 @@ class Ticket:
     headers: list[tuple[bytes, bytes]] = field(default_factory=list, repr=False)
     valid: bool = True
     sent: bool = False
-    refusal: UnguardedPath | None = None
+    refusal: CallRefused | None = None
     landing: Any = field(default=None, repr=False)
 
     def is_for(self, options: Any) -> bool:
@@ -159,6 +161,7 @@ def check(request: Any, report: Report) -> Ticket:
     Raises:
         UnguardedPath: no valid ticket travels with it, it goes to another origin, or it is not
             what was built.
+        WrongKey: it is signed with another API key than it may be sent with.
     """
     ticket = request.extensions.get(EXTENSION)
     if not isinstance(ticket, Ticket) or not ticket.valid:
@@ -179,7 +182,20 @@ def check(request: Any, report: Report) -> Ticket:
         raise _stopped("a request was changed after it had been built, so it is refused", ticket)
     if request.headers.raw != ticket.headers:
         _refuse_headers(request, ticket)
+    if ticket.call.keys is not None:
+        _refuse_keys(request, ticket)
     return ticket
+
+
+def _refuse_keys(request: Any, ticket: Ticket) -> None:
+    """Refuse a request that signs in with another key than the one decided."""
+    query = parse_qsl(request.url.query.decode("ascii"), keep_blank_values=True)
+    try:
+        refuse_other_keys(ticket.call.keys, pairs(request.headers), query, ticket.listed)
+    except WrongKey as error:
+        error.dispatched = ticket.sent
+        ticket.refusal = error
+        raise
 
 
 def _refuse_headers(request: Any, ticket: Ticket) -> None:

@@ -19,13 +19,14 @@ from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from agentguard.canonical import Frozen
+from agentguard.clients.credentials import known_credential, refuse_other_keys
 from agentguard.clients.request import matched, own_headers
 from agentguard.clients.shapes import MODEL_NAME
 from agentguard.clients.socket_frames import Line
 from agentguard.clients.state import State
 from agentguard.errors import ContentRefused, UnguardedPath
 from agentguard.operations import Match
-from agentguard.vocabulary import ModelCall, Reference
+from agentguard.vocabulary import Keys, ModelCall, Reference
 
 HTTP_SCHEMES = {"ws": "http", "wss": "https", "http": "http", "https": "https"}
 PORTS = {"http": 80, "https": 443}
@@ -46,6 +47,7 @@ class Pass:
         options: where the SDK would connect to, and the headers that the caller chose.
         admitted: whether the guard has decided on them.
         listed: lower-case names of the headers that the policy lets through.
+        keys: the API keys that it may be opened with; None for any.
         line: what may pass on the connection.
         made: the connection that was made under it.
         valid: whether the SDK still works under it.
@@ -55,6 +57,7 @@ class Pass:
     options: Any = field(default=None, repr=False)
     admitted: bool = False
     listed: frozenset[str] = frozenset()
+    keys: Keys | None = field(default=None, repr=False)
     line: Line | None = None
     made: Any = field(default=None, repr=False)
     valid: bool = True
@@ -148,6 +151,9 @@ def described(client: Any, state: State, options: Any, call_id: str) -> ModelCal
         address=_address(match, query, headers),
         references=_references(match, query),
         streams=True,
+        credential=known_credential(client, options)
+        if state.enforcer.core.policy.gate.keys
+        else None,
     )
 
 
@@ -199,6 +205,7 @@ def refuse_deviations(
 
     Raises:
         UnguardedPath: another address, or a header that neither the SDK nor the policy knows.
+        WrongKey: another API key than the one decided.
     """
     admitted = urlsplit(str(given.options.url))
     path, _, query = str(uri.resource_name).partition("?")
@@ -220,6 +227,9 @@ def refuse_deviations(
             "a header that the policy does not list was put on a websocket's handshake",
             remedy="list its name under the provider's headers",
         )
+    both = headers.items() if isinstance(headers, Mapping) else headers or ()
+    said = [(str(name).lower(), str(value)) for name, value in both]
+    refuse_other_keys(given.keys, said, _pairs(query), given.listed)
 
 
 def _agents(headers: Any) -> list[str]:

@@ -239,6 +239,7 @@ class _Opening:
             options=self._asked.options,
             admitted=True,
             listed=frozenset() if provider is None else provider.headers,
+            keys=call.keys,
             line=Line(self.state, call, caller, kind),
         )
 

@@ -28,8 +28,8 @@ from agentguard.errors import (
     WrongKey,
 )
 from agentguard.pipeline.charging import charges_of, limits_near, spendings_of
-from agentguard.pipeline.destinations import TIER, told_of_provider
 from agentguard.pipeline.denials import AT_THE_PROVIDER, denial, nearest_shown, remedy_for
+from agentguard.pipeline.destinations import TIER, told_of_provider
 from agentguard.pipeline.facts import facts_of, facts_of_refusal
 from agentguard.pipeline.metering import settle
 from agentguard.pipeline.steps import (
