@@ -27,12 +27,12 @@ from agentguard.vocabulary import Keys
 SIGNS_IN = frozenset({"api-key", "authorization", "x-api-key", "x-goog-api-key"})
 _DOMAIN = b"agentguard api key\x00"
 _DIGITS = 32
-# What tells a server that a retry is one is named like a key, and is none.
-_NO_CREDENTIAL = "idempotency-key"
+# Named like credentials, and none.
+_NO_CREDENTIALS = frozenset({"connection", "idempotency-key"})
 # Whoever is asked for a credential at each request, or whatever makes one of it.
 _ASKED = (
     *("_api_key_provider", "_azure_ad_token", "_azure_ad_token_provider", "workload_identity"),
-    *("_provider_runtime", "credentials", "_custom_auth", "admin_api_key"),
+    *("_provider_runtime", "credentials", "custom_auth", "admin_api_key"),
 )
 # How a request of AWS is signed: only who signs is said, and that is the same in each.
 _AWS = re.compile(r"AWS4-[A-Z0-9-]+ +Credential=([^/,\s]+)/.*", re.DOTALL)
@@ -75,7 +75,7 @@ def _sets_one(client: Any, options: Any) -> bool:
 
 def signs_in(name: str) -> bool:
     """Say whether a header, by its lower-case name, is there to carry a credential."""
-    return name in SIGNS_IN or (name != _NO_CREDENTIAL and names_a_credential(name))
+    return name in SIGNS_IN or (name not in _NO_CREDENTIALS and names_a_credential(name))
 
 
 def refuse_other_keys(
