@@ -19,6 +19,7 @@ from agentguard.policy import (
     Const,
     Constraint,
     EqualsClaim,
+    FlowSpec,
     Holder,
     HostedDenial,
     IdentitySpec,
@@ -51,6 +52,7 @@ from agentguard.vocabulary import (
     Impact,
     Kind,
     ModelCall,
+    Origins,
     Principal,
     PrincipalKind,
     Reference,
@@ -189,6 +191,24 @@ SELECTIONS: tuple[tuple[str, ...], ...] = (
     *(("pay",), ("read",), ("act",), ("pay", "act"), ("group:money",), ("*",), ("a*",)),
     ("search",),
 )
+PROFILES = ("leads", "both", "also")
+CLASSES: tuple[frozenset[str] | None, ...] = (
+    *(None,) * 6,
+    frozenset({"pii"}),
+    frozenset({"api_key", "email"}),
+)
+ACCEPTED: tuple[frozenset[str] | None, ...] = (
+    *(None,) * 5,
+    frozenset({"user"}),
+    frozenset({"user", "tool:read"}),
+    frozenset({"host"}),
+)
+CONVERSATIONS: tuple[frozenset[str], ...] = (
+    *(frozenset[str](),) * 4,
+    frozenset({"untrusted"}),
+    frozenset({"untrusted", "class:email", "family:pii", "asked:pay"}),
+    frozenset({"untrusted", "tool:read", "asked:act"}),
+)
 WRITING = (Impact.IRREVERSIBLE, Impact.REVERSIBLE)
 LIMITS: tuple[tuple[str, ...], ...] = ((), (), ("few",), ("sum",), ("sum", "few"))
 DATES = (date(2026, 6, 14), date(2026, 6, 15), date(2026, 7, 1))
@@ -228,23 +248,72 @@ class Draw(random.Random):
                 limits=self.choice([(), ("few",)]) if lets else (),
                 references=self.choice([(), (Reference.FILE,)]) if lets else (),
             )
-        return replace(
+        rule = replace(
             rule,
             tools=self.choice(SELECTIONS),
             impacts=self.choice([(), (), (), WRITING]),
-            arguments=self.arguments(),
-            approval=self.choice(["leads", "both", "also"]) if effect is Effect.APPROVE else None,
+            arguments=self.arguments(effect),
             limits=self.choice(LIMITS) if lets else (),
             resource=self.choice(RESOURCES),
+            classes=self.choice(CLASSES) if lets else None,
         )
+        if effect is Effect.APPROVE or any(map(asks_otherwise, rule.arguments)):
+            return replace(rule, approval=self.choice(PROFILES))
+        return rule
 
-    def arguments(self) -> tuple[ArgumentSpec, ...]:
+    def arguments(self, effect: Effect) -> tuple[ArgumentSpec, ...]:
         """What a rule says of arguments."""
+        otherwise = (Effect.DENY,) if effect is Effect.DENY else (Effect.APPROVE, Effect.DENY)
         return tuple(
             ArgumentSpec(
-                name=name, constraint=self.choice(CONSTRAINTS), optional=self.random() < 0.4
+                name=name,
+                constraint=self.choice(CONSTRAINTS),
+                optional=self.random() < 0.4,
+                origins=self.choice(ACCEPTED),
+                otherwise=self.choice(otherwise),
             )
             for name in self.choice([(), ("x",), ("x",), ("x", "y")])
+        )
+
+    def flow(self) -> FlowSpec:
+        """A flow; it may be flawed."""
+        effect = self.choice([Effect.APPROVE, Effect.DENY])
+        return FlowSpec(
+            id="f",
+            who=self.choice([(), (), ("agent:b",), ("group:bots",)]),
+            tools=self.choice([(), *SELECTIONS]),
+            impacts=self.choice([(), (), WRITING]),
+            outward=self.random() < 0.2,
+            after=self.choice([(), ("untrusted",), ("untrusted", "family:pii"), ("tool:read",)]),
+            targets_from=self.words(),
+            addresses_from=self.words(),
+            arguments_from=self.words(),
+            unless_asked=self.random() < 0.3,
+            effect=effect,
+            approval=self.choice(PROFILES) if effect is Effect.APPROVE else None,
+        )
+
+    def words(self) -> tuple[str, ...] | None:
+        """The words that a condition of a flow accepts; most often there is none."""
+        accepted = self.choice(ACCEPTED)
+        return None if accepted is None else tuple(sorted(accepted))
+
+    def origins(self, call: Call) -> dict[str, tuple[Origins, ...]]:
+        """Where the arguments of a call come from, as far as that is known."""
+        names = tuple(call.resolved) if isinstance(call, ToolCall) else ()
+        return {
+            name: tuple(self.origin() for _ in range(self.choice([0, 1, 1, 1, 2])))
+            for name in names
+            if self.random() < 0.9
+        }
+
+    def origin(self) -> Origins:
+        """Where one value comes from."""
+        return Origins(
+            words=frozenset(self.choice([(), ("user",), ("tool:read",), ("user", "host")])),
+            untrusted=self.random() < 0.5,
+            carries=self.random() < 0.3,
+            sources=self.choice([(), ("the result of read (call 2)",)]),
         )
 
     def document(self) -> PolicyDocument:
@@ -262,12 +331,26 @@ class Draw(random.Random):
             ),
             tools=(
                 ToolSpec(
-                    name="read", impact=Impact.READ_ONLY, environments=self.tied(environments)
+                    name="read",
+                    impact=Impact.READ_ONLY,
+                    environments=self.tied(environments),
+                    trusted=("",),
                 ),
                 ToolSpec(
-                    name="pay", impact=Impact.IRREVERSIBLE, definition=self.choice([None, PINNED])
+                    name="pay",
+                    impact=Impact.IRREVERSIBLE,
+                    definition=self.choice([None, PINNED]),
+                    targets=self.choice([("x",), ("x", "y"), ()]),
+                    outward=True,
+                    verbs=("pay",),
                 ),
-                ToolSpec(name="act", impact=Impact.REVERSIBLE, resource="order"),
+                ToolSpec(
+                    name="act",
+                    impact=Impact.REVERSIBLE,
+                    resource="order",
+                    targets=self.choice([("x",), ()]),
+                    verbs=("act",),
+                ),
                 ToolSpec(
                     name="search",
                     impact=Impact.READ_ONLY,
@@ -283,8 +366,12 @@ class Draw(random.Random):
         )
         for index in range(self.randint(1, 9)):
             document = with_rule(document, replace(self.rule(environments), id=f"r{index}"))
+        for index in range(self.choice([0, 0, 0, 1, 1, 2])):
+            more = (*document.flows, replace(self.flow(), id=f"f{index}"))
+            if not flaws_of(replace(document, rules=(), flows=more)):
+                document = replace(document, flows=more)
         if flaws_of(document):  # a tool may be out of reach where it is tied to
-            return replace(document, rules=())
+            return replace(document, rules=(), flows=())
         return document
 
     def tool_call(self, document: PolicyDocument) -> ToolCall:
@@ -359,7 +446,7 @@ class Draw(random.Random):
             names.insert(0, person)
         return Chain(principals=tuple(map(self.principal, names)))
 
-    def circumstances(self) -> Circumstances:
+    def circumstances(self, call: Call) -> Circumstances:
         """What else is known."""
         days = self.choice([timedelta(), timedelta(), timedelta(days=-1), timedelta(days=60)])
         spent = self.choice(["0", "0", "1", "2", "4.5"]), self.choice(["0", "0", "1", "4.5"])
@@ -370,6 +457,8 @@ class Draw(random.Random):
             spent={}
             if self.random() < 0.1
             else {"limit:few": Decimal(spent[0]), "limit:sum": Decimal(spent[1])},
+            origins=self.origins(call),
+            conversation=self.choice([*CONVERSATIONS, None]),
         )
 
 
@@ -387,10 +476,21 @@ PARTS: tuple[dict[str, Any], ...] = (
 )
 
 
+def asks_otherwise(argument: ArgumentSpec) -> bool:
+    """Say whether people are asked where an argument does not come from where it should."""
+    return argument.origins is not None and argument.otherwise is Effect.APPROVE
+
+
 def with_rule(document: PolicyDocument, rule: RuleSpec) -> PolicyDocument:
     """A policy with one more rule, which is taken back as far as it is flawed."""
     tools = () if rule.providers else ("pay", "read")
-    for one in (rule, replace(rule, limits=(), resource=None, tools=tools, impacts=())):
+    plain = tuple(replace(each, origins=None) for each in rule.arguments)
+    approval = rule.approval if rule.effect is Effect.APPROVE else None
+    for one in (
+        rule,
+        replace(rule, limits=(), resource=None, tools=tools, impacts=()),
+        replace(rule, arguments=plain, approval=approval),
+    ):
         alone = replace(document, rules=(one,))
         if not any(flaw.path[0] == "rule" for flaw in flaws_of(alone)):
             return replace(document, rules=(*document.rules, one))
@@ -401,14 +501,17 @@ def cases(seed: int, most: int) -> list[Case]:
     """A policy and some calls, by chance."""
     draw = Draw(seed)
     document = draw.document()
+    calls = [
+        draw.tool_call(document) if draw.random() < 0.6 else draw.model_call() for _ in range(most)
+    ]
     return [
         Case(
             document=document,
-            call=draw.tool_call(document) if draw.random() < 0.6 else draw.model_call(),
+            call=call,
             chain=draw.chain(),
-            circumstances=draw.circumstances(),
+            circumstances=draw.circumstances(call),
         )
-        for _ in range(most)
+        for call in calls
     ]
 
 

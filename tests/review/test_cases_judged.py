@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from agentguard.policy import IdentitySpec, PolicyDocument, RuleSpec, ToolSpec
-from agentguard.policy.specification import DENIED
+from agentguard.policy.specified import DENIED
 from agentguard.review import cases
 from agentguard.review.cases import Expectation, judge
 from agentguard.review.questions import Question

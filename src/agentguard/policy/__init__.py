@@ -79,7 +79,8 @@ from agentguard.policy.globs import Glob, is_glob
 from agentguard.policy.openings import Openings
 from agentguard.policy.origins import parse_host
 from agentguard.policy.signatures import NotSigned, signature_envelope, signer_of
-from agentguard.policy.specification import Specified, specified
+from agentguard.policy.specification import specified
+from agentguard.policy.specified import Specified
 from agentguard.policy.unused_doubts import unused_doubts
 
 __all__ = [

@@ -71,6 +71,7 @@ class CompiledRule:
 
     Attributes:
         spec: the rule as written.
+        effect: what it decides; that of ``spec``, but for one that asks instead of allowing.
         order: sorts the strictest rule first: deny, then approve with the larger need, then
             allow; ties by profile, by the more limits, by the fewer references, and by rule id.
         who: the declared identities it names.
@@ -89,6 +90,7 @@ class CompiledRule:
     """
 
     spec: RuleSpec
+    effect: Effect
     order: Order
     who: frozenset[str]
     persons: frozenset[str]
@@ -226,6 +228,7 @@ def compile_rules(document: PolicyDocument) -> tuple[CompiledRule, ...]:
     rules = [
         CompiledRule(
             spec=spec,
+            effect=spec.effect,
             order=order_of(spec),
             who=expanded(spec.who),
             persons=expanded(tuple(name for name in spec.persons if name != ANYBODY)),
@@ -250,8 +253,8 @@ def with_doubtful(
 ) -> tuple[CompiledRule, ...]:
     """Return rules, and beside each that lets a call happen or else asks one that asks.
 
-    That one has the same id, and is about the calls of which an argument does not come from where
-    the rule wants it from, though everything else fits.
+    That one is written in the same rule, and is about the calls of which an argument does not come
+    from where the rule wants it from, though everything else fits.
     """
     order_of = _ordering(document)
     every = list(rules)
@@ -259,8 +262,14 @@ def with_doubtful(
         spec = rule.spec
         if spec.effect is Effect.ALLOW and any(map(_asks_otherwise, spec.arguments)):
             asking = replace(spec, effect=Effect.APPROVE)
-            doubtful = conditions_of(asking, in_doubt=True)
-            every.append(replace(rule, spec=asking, order=order_of(asking), conditions=doubtful))
+            every.append(
+                replace(
+                    rule,
+                    effect=Effect.APPROVE,
+                    order=order_of(asking),
+                    conditions=conditions_of(asking, in_doubt=True),
+                )
+            )
     return tuple(sorted(every, key=lambda rule: rule.order))
 
 

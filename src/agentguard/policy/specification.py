@@ -4,32 +4,47 @@
 
 The specification of ``decide``, to be read and to be compared with. Nothing is compiled, indexed
 or remembered, and nothing is shared with what is, but the constraints, the globs and the entries
-of hosts. docs/policy-semantics.md says the same in prose.
+of hosts. What concerns origins and flows says ``flow_specification``. docs/policy-semantics.md says the same in prose.
 
 INVARIANT: the compiled policy gives the same effect, rule, profile and charges
 (tests/policy/test_specification.py).
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import ROUND_CEILING, Decimal
 from fractions import Fraction
 from re import fullmatch
-from typing import NamedTuple
 
 from agentguard.canonical import LARGEST_INTEGER, Frozen
 from agentguard.policy.constraints import Constraint
 from agentguard.policy.document import (
     ANYBODY,
-    GROUP,
+    EVERY_CLASS,
     HostedDenial,
     LimitSpec,
     PolicyDocument,
     RuleSpec,
     ToolSpec,
 )
+from agentguard.policy.flow_specification import (
+    after_flows,
+    asking_if_in_doubt,
+    denied_elsewhere,
+    hosted_after_flows,
+    in_doubt,
+    is_elsewhere,
+)
 from agentguard.policy.globs import Glob
+from agentguard.policy.specified import (
+    DENIED,
+    SCALE,
+    Situation,
+    Specified,
+    selects,
+    stands_for,
+)
 from agentguard.vocabulary import (
     Call,
     Chain,
@@ -42,41 +57,8 @@ from agentguard.vocabulary import (
     ToolCall,
 )
 
-_SCALE = (Effect.ALLOW, Effect.APPROVE, Effect.DENY)
 _BY_PAIR_ONLY = (Kind.SOCKET, Kind.CREDENTIAL, Kind.ADMIN)
 _CHOOSES_A_MODEL = (Kind.INFERENCE, Kind.REMOTE_RUN, Kind.SOCKET, Kind.CREDENTIAL)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Specified:
-    """What must be decided.
-
-    Attributes:
-        effect: the effect.
-        rule: the rule that decided; None where none did, or where something else denies.
-        profile: the approval profile, for a call that asks.
-        charges: for a call that is not denied, by the name of a limit what is counted under it.
-        shadow: what would be decided, had every rule in shadow been in force, and by which rule;
-            None where that is the same.
-    """
-
-    effect: Effect
-    rule: str | None = None
-    profile: str | None = None
-    charges: Mapping[str, Decimal] = field(default_factory=dict)
-    shadow: tuple[Effect, str | None] | None = None
-
-
-DENIED = Specified(effect=Effect.DENY)
-
-
-class Situation(NamedTuple):
-    """Everything that a rule is held against, but the actor."""
-
-    document: PolicyDocument
-    call: Call
-    chain: Chain
-    circumstances: Circumstances
 
 
 def specified(
@@ -107,7 +89,7 @@ def specified(
 
 
 def _severity(each: Specified) -> int:
-    return _SCALE.index(each.effect)
+    return SCALE.index(each.effect)
 
 
 # --- shadow: recorded until the end of a day; afterwards the strict side holds
@@ -175,7 +157,7 @@ def _tool_decided(now: Situation, rules: list[RuleSpec], call: ToolCall) -> Spec
     found: list[RuleSpec | None] = []
     for agent in now.chain.agents:
         applying = [
-            each
+            asking_if_in_doubt(each, now, call.resolved)
             for each in rules
             if _names_tool(each, tool, now.document)
             and _tool_rule_applies(each, now, agent, call.resolved, pinned=pinned)
@@ -184,7 +166,12 @@ def _tool_decided(now: Situation, rules: list[RuleSpec], call: ToolCall) -> Spec
     decided = _of_all(found, now.document)
     if decided.effect is not Effect.DENY and tool.resource and not now.circumstances.resources:
         return DENIED
-    return _within_limits(decided, found, now, call.resolved)
+    decided = _within_limits(decided, found, now, call.resolved)
+    if decided.effect is Effect.DENY:
+        return decided
+    doubted = {name for each in found if each for name in in_doubt(each, now, call.resolved)}
+    decided = replace(decided, doubted=frozenset(doubted), classes=_narrowed(found, now.document))
+    return after_flows(now, tool, call, decided)
 
 
 def _of_all(found: list[RuleSpec | None], document: PolicyDocument) -> Specified:
@@ -193,7 +180,8 @@ def _of_all(found: list[RuleSpec | None], document: PolicyDocument) -> Specified
     strictest = _strictest(rules, document)
     if strictest is None or (None in found and strictest.effect is not Effect.DENY):
         return DENIED
-    return Specified(effect=strictest.effect, rule=strictest.id, profile=strictest.approval)
+    profile = strictest.approval if strictest.effect is Effect.APPROVE else None
+    return Specified(effect=strictest.effect, rule=strictest.id, profile=profile)
 
 
 def _strictest(rules: list[RuleSpec], document: PolicyDocument) -> RuleSpec | None:
@@ -202,7 +190,7 @@ def _strictest(rules: list[RuleSpec], document: PolicyDocument) -> RuleSpec | No
 
     def mildness(rule: RuleSpec) -> tuple[int, int, str, int, int, str]:
         return (
-            -_SCALE.index(rule.effect),
+            -SCALE.index(rule.effect),
             -needs.get(rule.approval or "", 0),
             rule.approval or "",
             -len(set(rule.limits)),
@@ -218,22 +206,16 @@ def _strictest(rules: list[RuleSpec], document: PolicyDocument) -> RuleSpec | No
 
 def _is_about(rule: RuleSpec, now: Situation, agent: Principal) -> bool:
     person = now.chain.person
-    if not any(_stands_for(name, agent.id, now.document) for name in rule.who):
+    if not any(stands_for(name, agent.id, now.document) for name in rule.who):
         return False
     if person is None:
         if rule.persons:
             return False
     elif not any(
-        name == ANYBODY or _stands_for(name, person.id, now.document) for name in rule.persons
+        name == ANYBODY or stands_for(name, person.id, now.document) for name in rule.persons
     ):
         return False
     return _is_here(rule.environments, now) and _is_sure_enough(rule, now.chain)
-
-
-def _stands_for(name: str, one: str, document: PolicyDocument) -> bool:
-    if name.startswith(GROUP):
-        return one in document.groups[name.removeprefix(GROUP)]
-    return Glob(name).matches(one)
 
 
 def _is_sure_enough(rule: RuleSpec, chain: Chain) -> bool:
@@ -250,12 +232,7 @@ def _names_tool(rule: RuleSpec, tool: ToolSpec, document: PolicyDocument) -> boo
         return False
     if not rule.tools:
         return bool(rule.impacts)
-    return any(
-        tool.name in document.tool_groups[name.removeprefix(GROUP)]
-        if name.startswith(GROUP)
-        else Glob(name).matches(tool.name)
-        for name in rule.tools
-    )
+    return selects(rule.tools, tool, document)
 
 
 def _tool_rule_applies(
@@ -292,6 +269,8 @@ def _is_satisfied(rule: RuleSpec, now: Situation, arguments: Mapping[str, Frozen
                 return False
         elif _here(each.constraint, now).problem_with(arguments[name]) is not None:
             return False
+    if denied_elsewhere(rule, now, arguments):
+        return False
     if rule.resource is None:
         return True
     resource = _here(rule.resource, now)
@@ -306,12 +285,31 @@ def _is_ruled_out(rule: RuleSpec, now: Situation, arguments: Mapping[str, Frozen
         for each in rule.arguments
         if each.name in arguments
     ]
+    answers += [
+        is_elsewhere(each.name, each.origins, now, arguments)
+        for each in rule.arguments
+        if each.origins is not None
+    ]
     ids = now.circumstances.resources
     if rule.resource is not None and ids:
         resource = _here(rule.resource, now)
         of_each = [resource.rules_out(each) for each in ids]
         answers.append(all(of_each))
     return any(answers)
+
+
+def _narrowed(found: list[RuleSpec | None], document: PolicyDocument) -> frozenset[str] | None:
+    """Return the classes that every rule with ``classes`` lets arguments hold."""
+    allowed = [
+        {
+            each.name
+            for each in document.classes
+            if {EVERY_CLASS, each.name, each.family} & rule.classes
+        }
+        for rule in found
+        if rule is not None and rule.classes is not None
+    ]
+    return frozenset(set.intersection(*allowed)) if allowed else None
 
 
 # --- limits
@@ -457,6 +455,8 @@ def _hosted_refusal(now: Situation, rules: list[RuleSpec], call: ModelCall) -> S
                 [_for_hosted(now, rules, tool, agent, hosted) for agent in now.chain.agents],
                 now.document,
             )
+        if decided.effect is not Effect.DENY and tool is not None:
+            decided = hosted_after_flows(now, tool) or decided
         may_go = hosted.removable and now.document.hosted_denial is HostedDenial.REMOVE
         if decided.effect is Effect.DENY and not may_go:
             return decided

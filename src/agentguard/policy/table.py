@@ -16,7 +16,6 @@ from agentguard.policy.document import (
     EVERY_CLASS,
     TEXT_FAMILIES,
     PolicyDocument,
-    RuleSpec,
     ToolSpec,
 )
 from agentguard.policy.rules import CompiledRule, Order
@@ -127,7 +126,7 @@ def rows_of(
         for name in dict.fromkeys((*rule.tools, *rule.spec.providers)):
             more = () if denies else duties.get(name, ())
             if more not in shared:
-                decision = _decision(rule.spec, digest, more)
+                decision = _decision(rule, digest, more)
                 shared[more] = Row(rule=rule, order=rule.order, denies=denies, decision=decision)
             rows[name] = shared[more]
         found.append(RuleRows(rule, rows))
@@ -156,8 +155,9 @@ def _duties(tool: ToolSpec, document: PolicyDocument) -> tuple[Obligation, ...]:
     return (receive, RecordBeforeDispatch())
 
 
-def _decision(spec: RuleSpec, digest: str, duties: tuple[Obligation, ...]) -> Decision:
-    match spec.effect:
+def _decision(rule: CompiledRule, digest: str, duties: tuple[Obligation, ...]) -> Decision:
+    spec = rule.spec
+    match rule.effect:
         case Effect.ALLOW:
             return Decision(effect=Effect.ALLOW, policy=digest, rule=spec.id, obligations=duties)
         case Effect.APPROVE:

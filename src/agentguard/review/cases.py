@@ -12,9 +12,8 @@ INVARIANT: a rule that decides no case fails the test (tests/review/test_cases_j
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from agentguard.policy import PolicyDocument, compile_policy
+from agentguard.policy import PolicyDocument, Specified, compile_policy, specified
 from agentguard.policy.decision import Policy
-from agentguard.policy.specification import Specified, specified
 from agentguard.review.explaining import Explanation, explain
 from agentguard.review.questions import NotAQuestion, Question
 from agentguard.vocabulary import Effect
