@@ -15,10 +15,11 @@ from agentguard.pipeline.content import texts_of
 from agentguard.pipeline.steps import Progress, Stage
 from agentguard.redaction import find_placeholders
 from agentguard.review.facts import DecidedCall, HeldGrant, Ruling, stripped
-from agentguard.vocabulary import ModelCall, Reason, ToolCall
+from agentguard.vocabulary import Facts, ModelCall, Reason, ToolCall
 
 # What the policy itself refuses after it has decided.
-_OF_THE_POLICY = frozenset({Reason.CLASS_BLOCKED, Reason.REFERENCE, Reason.NOT_ALLOWLISTED})
+_SETTLED = frozenset({Reason.CLASS_BLOCKED, Reason.PROVIDER_TIER})
+_OF_THE_POLICY = _SETTLED | {Reason.REFERENCE, Reason.NOT_ALLOWLISTED}
 # Only once what is in a call was settled is it known what was in it.
 _UNSETTLED = frozenset(
     {
@@ -57,7 +58,8 @@ def facts_of(progress: Progress, stopped: Reason | None = None) -> DecidedCall |
     ruling = Ruling.of(decision)
     if stopped in _OF_THE_POLICY:
         ruling = ruling.refused(stopped)
-    settled = progress.stage not in _UNSETTLED or stopped is Reason.CLASS_BLOCKED
+    settled = progress.stage not in _UNSETTLED or stopped in _SETTLED
+    found = progress.found or Facts()
     return DecidedCall(
         call=stripped(call, addresses=bool(progress.core.policy.document.secret_stores)),
         chain=caller.chain,
@@ -72,6 +74,8 @@ def facts_of(progress: Progress, stopped: Reason | None = None) -> DecidedCall |
         resources=circumstances.resources,
         spent=circumstances.spent,
         counts=dict(progress.classes) if settled else None,
+        in_address=found.in_address,
+        empty=found.empty,
         marked={} if isinstance(call, ModelCall) else _marked(call),
         ruling=ruling,
         stopped=stopped,

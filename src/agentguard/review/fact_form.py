@@ -93,6 +93,8 @@ def _form(decided: DecidedCall) -> Form:
         "resources": None if decided.resources is None else list(decided.resources),
         "spent": {key: str(amount) for key, amount in decided.spent.items()},
         "counts": None if decided.counts is None else dict(decided.counts),
+        "in_address": sorted(decided.in_address),
+        "empty": decided.empty,
         "marked": {name: list(types) for name, types in decided.marked.items()},
         "ruling": _ruling_form(decided.ruling),
         "stopped": decided.stopped,
@@ -114,6 +116,8 @@ def _decided(form: Form) -> DecidedCall:
         resources=None if form["resources"] is None else tuple(form["resources"]),
         spent={key: Decimal(amount) for key, amount in form["spent"].items()},
         counts=form["counts"],
+        in_address=frozenset(form.get("in_address", ())),
+        empty=form.get("empty", False),
         marked={name: tuple(types) for name, types in form["marked"].items()},
         ruling=_ruling(form["ruling"]),
         stopped=_or_none(Reason, form["stopped"]),
@@ -155,6 +159,7 @@ def _call_form(call: ToolCall | ModelCall) -> Form:
         ],
         "references": sorted(call.references),
         "addresses": thaw(call.payload),
+        "credential": call.credential,
         "inner": [_call_form(each) for each in call.inner],
     }
 
@@ -184,6 +189,7 @@ def _model_call(form: Form) -> ModelCall:
         origin=form["origin"],
         model=form["model"],
         payload=_or_none(tuple, form["addresses"]),
+        credential=form.get("credential"),
         function_tools=tuple(OfferedTool(name=n, pointer=p) for n, p in form["offered"]),
         forced_tool=form["forced"],
         hosted_tools=tuple(

@@ -154,6 +154,7 @@ class DecidedCall:
         grants: what it had to keep within.
         paths, resources, spent: see ``Circumstances``.
         counts: how many findings of each class it held; None where nobody looked.
+        in_address, empty: see ``Facts``.
         marked: the arguments in which a placeholder stood, with the types of what stood there.
         ruling: what the policy said.
         stopped: why the call was not let happen, whoever stopped it; None if it was.
@@ -171,6 +172,8 @@ class DecidedCall:
     resources: tuple[str, ...] | None = field(default=None, repr=False)
     spent: Mapping[str, Decimal] = field(default_factory=dict)
     counts: Mapping[str, int] | None = None
+    in_address: frozenset[str] = frozenset()
+    empty: bool = False
     marked: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     ruling: Ruling
     stopped: Reason | None = None
@@ -246,6 +249,7 @@ def stripped(call: ToolCall | ModelCall, *, addresses: bool = False) -> ToolCall
         forced_tool=call.forced_tool,
         hosted_tools=call.hosted_tools,
         references=call.references,
+        credential=call.credential,
         inner=tuple(each for inner in call.inner if isinstance(each := stripped(inner), ModelCall)),
     )
 
