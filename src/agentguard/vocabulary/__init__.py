@@ -86,6 +86,7 @@ from agentguard.vocabulary.flow import (
     OriginWord,
     Remember,
     Speaker,
+    UserMessages,
     Utterance,
 )
 from agentguard.vocabulary.spending import Account, Spending
@@ -173,6 +174,7 @@ __all__ = [
     "TellDoubts",
     "ToolCall",
     "Used",
+    "UserMessages",
     "Utterance",
     "Verdict",
     "Vote",

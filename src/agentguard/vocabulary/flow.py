@@ -20,6 +20,18 @@ class Speaker(StrEnum):
     MODEL = "model"
 
 
+class UserMessages(StrEnum):
+    """Which messages count as the user's own words.
+
+    ``all`` that a request marks as the user's, the ``first`` of a conversation, or only what the
+    program ``told`` the guard.
+    """
+
+    ALL = "all"
+    FIRST = "first"
+    TOLD = "told"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Utterance:
     """A part of a request that somebody said.

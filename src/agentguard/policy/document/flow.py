@@ -3,21 +3,8 @@
 """Where may a call go on, given what the conversation has seen?"""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
-from agentguard.vocabulary import Effect, Impact, Remember
-
-
-class UserMessages(StrEnum):
-    """Which messages count as the user's own words.
-
-    ``all`` that a request marks as the user's, the ``first`` of a conversation, or only what the
-    program ``told`` the guard.
-    """
-
-    ALL = "all"
-    FIRST = "first"
-    TOLD = "told"
+from agentguard.vocabulary import Effect, Impact, Remember, UserMessages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
