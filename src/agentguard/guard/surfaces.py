@@ -32,4 +32,11 @@ def requests_guard_of(target: object) -> Callable[..., Any] | None:
 
         if httpx_clients.library_of(target) is not None:
             return httpx_clients.guard_http_client
+    if "requests" in roots:
+        from requests import Session
+
+        from agentguard.integrations import requests_sessions
+
+        if isinstance(target, Session):
+            return requests_sessions.guard_session
     return None

@@ -52,7 +52,7 @@ _CREDENTIAL = re.compile(
     r"cookie2?|(?:.*[_-])?authorization|(?:.*[_-])?auth"
     r"|.*(?:api[_-]?key|access[_-]?key|token|secret|passw|credential|session|signature).*"
 )
-_FIELD = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
+_FIELD = re.compile(r"[\t -~\x80-\xff]*")
 
 
 def judged(headers: Headers, listed: frozenset[str], authority: str, tool: str) -> Frozen:
@@ -77,6 +77,11 @@ def judged(headers: Headers, listed: frozenset[str], authority: str, tool: str) 
             raise ContentRefused(
                 "a header of the request is a credential that the policy does not list",
                 remedy=f"name it in http_headers of [[tool]] {tool!r}; it is then not looked at",
+            )
+        if not value.isascii():
+            raise ContentRefused(
+                "a header of the request holds characters beyond ASCII, which servers read in"
+                " several ways"
             )
         usual = _USUAL.get(name)
         if usual is None or not usual.fullmatch(value) or name in found:
@@ -127,7 +132,7 @@ def sent(
     if length is not None:
         left.append(("content-length", str(length)))
     if not all(_FIELD.fullmatch(value) for _, value in left):
-        raise ContentRefused("a header of the request holds control characters")
+        raise ContentRefused("a header of the request holds what no header can hold")
     return tuple(left)
 
 

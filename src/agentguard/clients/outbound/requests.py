@@ -77,8 +77,9 @@ class First:
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """What is sent: headers and body."""
+    """What is sent: address, headers and body."""
 
+    url: str = field(repr=False)
     headers: Headers = field(repr=False)
     body: bytes = field(repr=False)
 
@@ -100,6 +101,11 @@ class Outbound:
         self.surface = surface
         self.carried = carried
         _check(enforcer.core.policy, self.tools)
+
+    def is_like(self, other: "Outbound") -> bool:
+        """Say whether a client with the other one would be guarded in the same way."""
+        same = self.enforcer is other.enforcer and self.tools == other.tools
+        return same and (other.carried is None or self.carried == other.carried)
 
     def passage(self, outgoing: Outgoing, first: First) -> "Passage":
         """Return the way of one request through the guard."""
@@ -196,6 +202,7 @@ class Passage:
             body = self._body.written(resolved.get("body"))
         had_length = any(name == "content-length" for name, _ in self._outgoing.headers)
         return Sending(
+            url=url.text,
             headers=sent(
                 self._outgoing.headers,
                 resolved.get("headers"),

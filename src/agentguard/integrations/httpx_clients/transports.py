@@ -46,9 +46,7 @@ class _Transport:
 
     def is_like(self, outbound: Outbound) -> bool:
         """Say whether it is made of the same guard, tools and caller."""
-        mine = self._outbound
-        same = mine.enforcer is outbound.enforcer and mine.tools == outbound.tools
-        return same and (outbound.carried is None or mine.carried == outbound.carried)
+        return self._outbound.is_like(outbound)
 
     def __repr__(self) -> str:
         return f"<guarded transport for {len(self._outbound.tools)} tools>"
@@ -89,7 +87,7 @@ class _Transport:
             request.method,
             request.url,
             headers=[
-                (name.encode("latin-1"), value.encode("utf-8")) for name, value in sending.headers
+                (name.encode("latin-1"), value.encode("latin-1")) for name, value in sending.headers
             ],
             stream=self._library.ByteStream(sending.body),
             extensions=extensions,
