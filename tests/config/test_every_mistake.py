@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every kind of mistake in a policy is told with its key, its line and what to do.
 
-``mistakes.txt`` and ``mistakes_around_rules.txt`` beside this file hold them: above each a line
+The files ``mistakes*.txt`` beside this one hold them: above each a line
 with the key and words of the message, in it ``#!`` on the line that is to be told. Each stands
 behind a policy without mistakes.
 """
@@ -92,7 +92,7 @@ def mistakes(name: str) -> list[tuple[str, str, str]]:
     return found
 
 
-MISTAKES = [*mistakes("mistakes.txt"), *mistakes("mistakes_around_rules.txt")]
+MISTAKES = [each for path in sorted(HERE.glob("mistakes*.txt")) for each in mistakes(path.name)]
 
 
 @pytest.mark.parametrize("ends", ["\n", "\r\n"], ids=["lf", "crlf"])

@@ -9,6 +9,7 @@ limits, issuers and environments have modules of their own.
 import re
 from collections.abc import Iterator
 
+from agentguard.policy.budget_flaws import budget_flaws
 from agentguard.policy.class_flaws import class_flaws
 from agentguard.policy.document import (
     EVERY_CLASS,
@@ -52,6 +53,7 @@ def flaws_of(document: PolicyDocument) -> tuple[Flaw, ...]:
         _tools,
         http_flaws,
         limit_flaws,
+        budget_flaws,
         rule_flaws,
         tool_rule_flaws,
         environment_flaws,
