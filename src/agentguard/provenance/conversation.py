@@ -1,0 +1,267 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""Where does a value come from, and what has the conversation seen?
+
+Hears everything that enters a conversation and answers for each value of a call where it stands:
+in what the user said, in a field of a tool that the policy trusts, in what the program told or a
+person approved, only in untrusted content, or nowhere. It decides nothing.
+
+INVARIANT: untrusted content never gives a value an origin that may be relied on
+(tests/provenance/test_conversation.py).
+INVARIANT: a text that was heard before changes nothing (tests/provenance/test_conversation.py).
+"""
+
+import hashlib
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+
+from agentguard.canonical import Frozen
+from agentguard.provenance.echoes import without_echoes
+from agentguard.provenance.looking import Voices, look
+from agentguard.provenance.naming import cues_of
+from agentguard.provenance.normal import normalise
+from agentguard.provenance.rendering import Rendered
+from agentguard.provenance.results import Leaf, is_trusted, leaves_of, trusted_places
+from agentguard.provenance.said import Said, Source
+from agentguard.provenance.sought import elements_of, keys_in
+from agentguard.provenance.tokens import tokens_of, writing_of
+from agentguard.vocabulary import Origins, Speaker, UserMessages
+
+# How much text a conversation remembers.
+MOST_REMEMBERED = 8_000_000
+_USER = Source("the user's words")
+_SYSTEM = Source("the system prompt")
+_MODEL = Source("the model's own words")
+_TOLD = Source("what the program said")
+_MESSAGE = Source("the message of a tool")
+_OUTSIDE = Source("content from outside")
+_LONGEST_LABEL = 80
+
+
+class Conversation:
+    """What was said in one conversation. Threads may share it: it only grows."""
+
+    __slots__ = (
+        "__weakref__", "_calls", "_classes", "_first", "_full", "_heard", "_mode", "_rendered",
+        "_room", "_tools", "_untrusted", "_voices",
+    )  # fmt: skip
+
+    def __init__(
+        self, user_messages: UserMessages = UserMessages.ALL, *, most: int = MOST_REMEMBERED
+    ) -> None:
+        """Begin without anything said.
+
+        Args:
+            user_messages: which messages count as the user's own words.
+            most: how many characters are remembered; beyond them nothing counts as from a tool,
+                and everything as if untrusted content had been read.
+        """
+        self._mode = user_messages
+        self._room = most
+        self._voices = Voices()
+        self._rendered = Rendered()
+        self._heard: dict[bytes, None] = {}
+        self._tools: dict[str, None] = {}
+        self._classes: dict[str, None] = {}
+        self._calls = itertools.count(1)
+        self._untrusted = False
+        self._full = False
+        self._first = True
+
+    def __repr__(self) -> str:
+        return f"Conversation({len(self._heard)} texts, {len(self._tools)} tools)"
+
+    def heard(
+        self, speaker: Speaker, value: Frozen, *, tool: str | None = None, source: str = ""
+    ) -> None:
+        """Hear a part of a request, or what the program brought from outside.
+
+        Args:
+            speaker: who said it; a tool is not trusted here, whatever its name.
+            value: what was said.
+            tool: the tool's name, where the request tells one.
+            source: where it comes from, in words for people that hold no payload.
+        """
+        first = speaker is Speaker.USER and self._first
+        if first:
+            self._first = False
+        for leaf in leaves_of(value):
+            if self._is_new(leaf.value, speaker.value, source):
+                self._hear(speaker, str(leaf.value), tool, source, first=first)
+
+    def _hear(
+        self, speaker: Speaker, text: str, tool: str | None, source: str, *, first: bool
+    ) -> None:
+        if speaker is Speaker.TOOL:
+            if source or not self._rendered.covers(text):
+                self._suspect(text, self._source_of(tool, source))
+        elif speaker is Speaker.SYSTEM:
+            self._listen(self._voices.system, text, _SYSTEM)
+        elif speaker is Speaker.MODEL:
+            self._remember(self._voices.model, text, _MODEL)
+        elif self._mode is UserMessages.ALL or (self._mode is UserMessages.FIRST and first):
+            self._user_said(text)
+        elif not self._rendered.covers(text):
+            self._suspect(text, _OUTSIDE)
+
+    def asked(self, text: str) -> None:
+        """Hear what the program says that the user said, whichever messages count as the user's."""
+        self._rendered.add([text])
+        if self._is_new(text, "asked"):
+            self._user_said(text)
+
+    def _user_said(self, text: str) -> None:
+        new, repeated = without_echoes(normalise(text), self._voices.untrusted)
+        self._listen(self._voices.user, new, _USER)
+        if repeated:
+            self._suspect(repeated, _OUTSIDE)
+
+    def returned(
+        self,
+        tool: str,
+        result: Frozen,
+        *,
+        trusted: tuple[str, ...] = (),
+        returns: Iterable[str] = (),
+    ) -> None:
+        """Hear what a guarded tool returned.
+
+        Args:
+            tool: its name in the policy.
+            result: what it returned.
+            trusted: JSON pointers, with ``*`` for any one step, to what may be relied on.
+            returns: the classes that what it returns is of.
+        """
+        self.classes_seen(returns)
+        self._tools[tool] = None
+        call = f"the result of {tool} (call {next(self._calls)})"
+        places = trusted_places(trusted)
+        texts: list[str] = []
+        for leaf in leaves_of(result, unfold=True):
+            texts.append(str(leaf.value))
+            source = Source(call if leaf.item is None else f"item {leaf.item} of {call}")
+            if not is_trusted(leaf, places):
+                self._suspect_leaf(leaf, source)
+            elif not self._full:
+                self._take(len(texts[-1]))
+                self._voices.rely(f"tool:{tool}", leaf.value, source)
+        self._rendered.add(texts)
+
+    def unread(self) -> None:
+        """Hear that something untrusted came that cannot be read, such as an image."""
+        self._untrusted = True
+        self._voices.blind = True
+
+    def told(self, value: Frozen) -> None:
+        """Hear a value that the program vouches for."""
+        for leaf in leaves_of(value):
+            self._voices.rely("host", leaf.value, _TOLD)
+
+    def approved(self, tool: str, argument: str, value: Frozen) -> None:
+        """Remember that a person approved a value in an argument of a tool."""
+        for leaf in leaves_of(value):
+            self._voices.approve(tool, argument, leaf.value)
+
+    def followed(self, source: str) -> None:
+        """Remember that a person agreed to follow a source, as ``Origins.sources`` names it."""
+        self._voices.followed[source] = None
+
+    def classes_seen(self, classes: Iterable[str]) -> None:
+        """Remember classes of what was read."""
+        self._classes.update(dict.fromkeys(classes))
+
+    def origins(
+        self,
+        tool: str,
+        arguments: Mapping[str, Frozen],
+        *,
+        verbs: Sequence[str] = (),
+        names: frozenset[str] = frozenset(),
+    ) -> Mapping[str, tuple[Origins, ...]]:
+        """Return where the values of a call come from.
+
+        Args:
+            tool: the tool's name in the policy.
+            arguments: the arguments, placeholders turned back.
+            verbs: words with which people ask for the tool.
+            names: names of members that the tool's schema declares; they are no values.
+
+        Returns:
+            For each argument one for each text and number in it, names of members included.
+        """
+        found: dict[str, tuple[Origins, ...]] = {}
+        for argument, value in arguments.items():
+            cues = cues_of(tool, argument, verbs)
+            found[argument] = tuple(
+                look(self._voices, element, tool=tool, argument=argument, cues=cues)
+                for leaf in leaves_of(value)
+                if not (leaf.key and leaf.value in names)
+                for element in (
+                    elements_of(leaf.value) if isinstance(leaf.value, str) else (leaf.value,)
+                )
+            )
+        return found
+
+    def state(self, tool: str | None = None, verbs: Sequence[str] = ()) -> frozenset[str]:
+        """Return what has happened, in the words of ``after``.
+
+        Args:
+            tool: a tool that is called.
+            verbs: words with which people ask for it.
+        """
+        words = {f"tool:{name}" for name in tuple(self._tools)}
+        words.update(f"class:{name}" for name in tuple(self._classes))
+        if self._untrusted or self._full:
+            words.add("untrusted")
+        if tool is not None and self._voices.asks(verbs):
+            words.add(f"asked:{tool}")
+        return frozenset(words)
+
+    def _is_new(self, value: str | float, *parts: str) -> bool:
+        text = value if isinstance(value, str) else repr(value)
+        digest = hashlib.blake2b(
+            "\0".join((*parts, text)).encode("utf-8", "surrogatepass"), digest_size=16
+        )
+        key = digest.digest()
+        if key in self._heard:
+            return False
+        self._heard[key] = None
+        return True
+
+    def _source_of(self, tool: str | None, source: str) -> Source:
+        if source:
+            return Source("".join(c for c in source if c.isprintable())[:_LONGEST_LABEL])
+        return Source(f"a message of {tool}") if tool in self._tools else _MESSAGE
+
+    def _take(self, size: int) -> bool:
+        """Say whether there is room for a text, and take it."""
+        if self._full or size > self._room:
+            self._full = True
+            self._voices.blind = True
+            return False
+        self._room -= size
+        return True
+
+    def _listen(self, voice: Said, text: str, source: Source) -> None:
+        """Remember words that may be relied on, and how they are written."""
+        if not text or not self._take(len(text)):
+            return
+        text = normalise(text)
+        writing = writing_of(text)
+        voice.add(writing.tokens, keys_in(text, writing.tokens), source, bytes(writing.flags))
+
+    def _remember(self, voice: Said, text: str, source: Source) -> None:
+        if self._take(len(text)):
+            text = normalise(text)
+            tokens = tokens_of(text)
+            voice.add(tokens, keys_in(text, tokens), source)
+
+    def _suspect(self, text: str, source: Source) -> None:
+        self._untrusted = True
+        self._remember(self._voices.untrusted, text, source)
+
+    def _suspect_leaf(self, leaf: Leaf, source: Source) -> None:
+        if isinstance(leaf.value, str):
+            self._suspect(leaf.value, source)
+        else:
+            self._remember(self._voices.untrusted, repr(leaf.value), source)

@@ -1,0 +1,205 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""Where does one value stand, and may that be relied on?
+
+The order of what counts: what the user said counts even where untrusted content says it, too;
+what a tool said counts only where untrusted content does not. What a person approved, and what
+the program told, count as they are.
+
+INVARIANT: a value that stands in a trusted field and in untrusted content is not from the tool
+(tests/provenance/test_looking.py).
+"""
+
+from collections.abc import Iterable, Sequence
+
+from agentguard.provenance.addresses import accounts_in, address_keys
+from agentguard.provenance.naming import Cues, named, names_itself, numbered, surroundings
+from agentguard.provenance.normal import folded, normalise
+from agentguard.provenance.said import Said, Source
+from agentguard.provenance.sought import Sought, keys_in, sought
+from agentguard.provenance.tokens import tokens_of
+from agentguard.vocabulary import Origins
+
+_MOST_SOURCES = 4
+# A text of so many words is somebody's if most of its words stand there in runs.
+_TEXT = 8
+_LARGELY = 0.8
+_SHINGLE = 3
+_MOST_PROBES = 32
+
+
+class Voices:
+    """Everything that was said in a conversation, by who said it."""
+
+    __slots__ = ("_approved", "blind", "followed", "model", "relied", "system", "untrusted", "user")
+
+    def __init__(self) -> None:
+        self.user = Said()
+        self.system = Said()
+        self.model = Said()
+        self.untrusted = Said()
+        self.relied: dict[str, Said] = {}
+        self.followed: dict[str, None] = {}
+        self.blind = False
+        self._approved: dict[tuple[str, str, str], None] = {}
+
+    def rely(self, word: str, value: str | float, source: Source) -> None:
+        """Remember a value that may be relied on under a word."""
+        said = self.relied.setdefault(word, Said())
+        for text in _elements(value):
+            found = sought(text)
+            tokens = found.tokens
+            keys = [key for group in found.groups for key in group]
+            said.add(
+                tokens, [f"e:{' '.join(tokens)}", *(keys if len(found.groups) == 1 else ())], source
+            )
+        if isinstance(value, str):
+            text = normalise(value)
+            tokens_in = tokens_of(text)
+            distinct = (key for key in keys_in(text, tokens_in) if key[0] in "mua")
+            said.add((), distinct, source)
+
+    def approve(self, tool: str, argument: str, value: str | float) -> None:
+        """Remember an approved value."""
+        self._approved[(tool, argument, repr(value))] = None
+
+    def is_approved(self, tool: str, argument: str, value: str | float) -> bool:
+        """Say whether a value was approved in this argument of this tool."""
+        return (tool, argument, repr(value)) in self._approved
+
+    def asks(self, verbs: Sequence[str]) -> bool:
+        """Say whether the user's words hold one of some verbs."""
+        return any(
+            f" {form} " in self.user
+            for verb in verbs
+            for form in _inflected(folded(" ".join(tokens_of(normalise(verb)))))
+        )
+
+
+def _inflected(verb: str) -> tuple[str, ...]:
+    if not verb or " " in verb:
+        return (verb,) if verb else ()
+    stem = verb.removesuffix("e")
+    return (verb, f"{verb}s", f"{verb}es", f"{stem}ed", f"{stem}ing")
+
+
+def _elements(value: str | float) -> Iterable[str | float]:
+    """Return a value and, for a text of several lines or a list, its lines and items."""
+    if not isinstance(value, str):
+        return (value,)
+    found = [value]
+    for line in value.splitlines():
+        found.append(line)
+        found.extend(part for part in line.replace(";", ",").split(","))
+        found.extend(part for part in line.split(":", 1)[1:])
+    return [each for each in dict.fromkeys(part.strip() for part in found) if each]
+
+
+def look(voices: Voices, value: str | float, *, tool: str, argument: str, cues: Cues) -> Origins:
+    """Return where one text or number of a call stands."""
+    found = sought(value)
+    if voices.is_approved(tool, argument, value):
+        return Origins(words=frozenset({"approved"}), sources=("a value that was approved",))
+    if not isinstance(value, str) or found.lost or found.groups:
+        return _origins(voices, found, cues)
+    plain = _origins(voices, found, cues)
+    inside = _inside(voices, value, cues)
+    carries = any(not each.words for each in inside)
+    words = plain.words
+    if not words and len(found.tokens) >= _TEXT and not carries:
+        words = _largely(voices, found)
+    return Origins(
+        words=frozenset() if carries and "user" not in plain.words else words,
+        untrusted=plain.untrusted or any(each.untrusted for each in inside),
+        carries=carries,
+        sources=tuple(
+            dict.fromkeys(source for each in (plain, *inside) for source in each.sources)
+        )[:_MOST_SOURCES],
+    )
+
+
+def _inside(voices: Voices, value: str, cues: Cues) -> list[Origins]:
+    """Return where the addresses, links and accounts inside a text stand."""
+    text = normalise(value)
+    tokens = tokens_of(text)
+    keys = dict.fromkeys(key for token in tokens for key in address_keys(token) if key[0] in "mu")
+    found = [_origins(voices, Sought(groups=((key,),), leads=True), cues) for key in keys]
+    for key in dict.fromkeys(accounts_in(text)):
+        account = _origins(voices, Sought(groups=((key,),), leads=True), cues)
+        if account.untrusted:
+            found.append(account)
+    return found
+
+
+def _origins(voices: Voices, found: Sought, cues: Cues) -> Origins:
+    if found.lost:
+        return Origins()
+    words: set[str] = set()
+    sources: list[Source] = []
+    untrusted = _stands(voices.untrusted, found, cues)
+    for word, said in (("user", voices.user), ("system", voices.system)):
+        if (source := _said_by(said, found, cues)) is not None:
+            words.add(word)
+            sources.append(source)
+    for word, said in tuple(voices.relied.items()):
+        places = _relied(said, found)
+        sources.extend(places[:1])
+        if places and (word == "host" or not (untrusted or voices.blind)):
+            words.add(word)
+    if any(source.told in voices.followed for source in untrusted):
+        words.add("approved")
+    sources.extend(untrusted)
+    if not sources and _stands(voices.model, found, cues):
+        sources.append(Source("the model's own words"))
+    told = tuple(dict.fromkeys(source.told for source in sources))[:_MOST_SOURCES]
+    return Origins(words=frozenset(words), untrusted=bool(untrusted), sources=told)
+
+
+def _said_by(said: Said, found: Sought, cues: Cues) -> Source | None:
+    """Return the source if somebody whose words count named a value."""
+    if not said:
+        return None
+    if found.groups and not found.bare:
+        places = said.of_kind(found)
+        return places[0] if places else None
+    place = named(said.places(found.needle), found, cues) if found.needle else None
+    return None if place is None else place.passage.source
+
+
+def _relied(said: Said, found: Sought) -> list[Source]:
+    """Return where a value is the whole of what stands in a place that may be relied on."""
+    if found.groups and (places := said.of_kind(found)):
+        return places
+    if found.tokens and (whole := said.holds(f"e:{' '.join(found.tokens)}")):
+        return whole
+    return []
+
+
+def _stands(said: Said, found: Sought, cues: Cues) -> list[Source]:
+    """Return where a value stands in what may not be relied on."""
+    if found.bare:
+        near = (
+            place.passage.source
+            for place in said.places(found.needle)
+            if place.passage.joined == found.needle or numbered(*surroundings(place, found), cues)
+        )
+        return list(dict.fromkeys(near))
+    if found.groups and (places := said.of_kind(found)):
+        return places
+    if not found.needle:
+        return []
+    return list(dict.fromkeys(place.passage.source for place in said.places(found.needle)))
+
+
+def _largely(voices: Voices, found: Sought) -> frozenset[str]:
+    """Return whose words a long text largely consists of."""
+    tokens = found.tokens
+    words = set()
+    for word, said in (("user", voices.user), ("system", voices.system)):
+        covered = 0
+        for at in range(0, len(tokens) - _SHINGLE + 1, _SHINGLE):
+            if f" {' '.join(tokens[at : at + _SHINGLE])} " in said:
+                covered += _SHINGLE
+        if covered >= _LARGELY * len(tokens):
+            words.add(word)
+    return frozenset(words)

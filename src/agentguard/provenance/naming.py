@@ -1,0 +1,174 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""Did somebody name a thing with some words, or do the words only happen to stand there?
+
+A run of words names something where it is quoted, marked (``#general``), a line of its own,
+written like a name, an identifier, long, or next to a word that says what it is: the name of the
+argument or of what the tool is about (``file 13``, ``the general channel``). A short number needs
+such a word, a mark, or a currency. What the words mean beyond that is not understood: neither
+"do not write to bob@example.com" nor "my landlord".
+
+INVARIANT: a run that is an accident in every place names nothing
+(tests/provenance/test_naming.py).
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from agentguard.provenance.ordinary_words import ARTICLES, GRAMMAR, ORDINARY
+from agentguard.provenance.said import Place
+from agentguard.provenance.sought import Sought
+from agentguard.provenance.tokens import Written
+
+_WORDS = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|\d+|[^\W\d_]+")
+_COUNTED = "id ids key no nr number num ref reference index code uid uuid"
+_LINKS = "called named titled is number no nr id with ids numbers"
+_CURRENCIES = (
+    "eur usd chf gbp jpy inr euro euros dollar dollars franc francs pound pounds cent cents "
+    "percent yen bucks"
+)
+_COUNTING = frozenset(_COUNTED.split())
+_LINKING = frozenset(_LINKS.split())
+_CURRENCY = frozenset(_CURRENCIES.split())
+_IDENTIFIER = re.compile(r"(?=.*\d)(?=.*[^\W\d]).+|.*\w[._/@\\]\w.*|.*\d{4,}.*", re.DOTALL)
+# A run of so many words is no accident.
+_LONG = 6
+_FAIRLY_LONG = 4
+_NEAR = 120
+_MOST_LOOKED_AT = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Cues:
+    """Words that say what an argument's value is.
+
+    Attributes:
+        nouns: what it is.
+        verbs: what the tool does with it; empty for an argument that holds an identifier.
+    """
+
+    nouns: frozenset[str]
+    verbs: frozenset[str] = frozenset()
+
+
+def cues_of(tool: str, argument: str, verbs: Iterable[str] = ()) -> Cues:
+    """Return the cues of an argument."""
+    names = _split(argument)
+    acts = _split(tool)
+    nouns = frozenset(_singular(word) for word in (*names, *acts[1:])) - GRAMMAR
+    if names and names[-1] in _COUNTING:
+        return Cues(nouns | {"id", "number", "no", "nr"})
+    spoken = (*acts[:1], *(word for verb in verbs for word in _split(verb)))
+    return Cues(nouns, frozenset(spoken) - GRAMMAR)
+
+
+def _split(name: str) -> tuple[str, ...]:
+    return tuple(word.lower() for word in _WORDS.findall(name))
+
+
+def _singular(word: str) -> str:
+    return word[:-1] if len(word) > 3 and word.endswith("s") else word  # noqa: PLR2004 - not "is"
+
+
+def is_identifier(token: str) -> bool:
+    """Say whether a token is made like an identifier, which is not said by accident."""
+    return _IDENTIFIER.fullmatch(token) is not None
+
+
+def names_itself(value: Sought) -> bool:
+    """Say whether a run of words is no accident wherever it stands."""
+    tokens = value.tokens
+    uncommon = sum(token not in ORDINARY for token in tokens)
+    if len(tokens) >= _LONG or (len(tokens) >= _FAIRLY_LONG and uncommon > 1):
+        return True
+    return not value.bare and any(is_identifier(token) for token in tokens)
+
+
+def named(places: Iterable[Place], value: Sought, cues: Cues) -> Place | None:
+    """Return a place in which a run of tokens names something."""
+    for count, place in enumerate(places):
+        if count == _MOST_LOOKED_AT:
+            return None
+        if _names(place, value, cues):
+            return place
+    return None
+
+
+def _names(place: Place, value: Sought, cues: Cues) -> bool:
+    flags = place.passage.flags
+    last = place.first + len(value.tokens) - 1
+    opening, closing = flags[place.first], flags[last]
+    if (opening | closing) & Written.DATE and len(value.tokens) == 1:
+        return False
+    if opening & Written.OPENS_QUOTE and closing & Written.CLOSES_QUOTE:
+        return True
+    if opening & Written.STARTS_LINE and closing & Written.ENDS_LINE:
+        return True
+    before, after = surroundings(place, value)
+    if value.bare:
+        return bool((opening | closing) & Written.MARKED) or numbered(before, after, cues)
+    if opening & Written.MARKED or names_itself(value):
+        return True
+    return _cued(value, before, after, cues) or _capital(place, value, before, after, cues)
+
+
+def surroundings(place: Place, value: Sought) -> tuple[list[str], list[str]]:
+    """Return a few tokens before and after a run."""
+    joined, at = place.passage.joined, place.offset
+    end = at + len(value.needle) - 1
+    before = joined[max(0, at - _NEAR) : at].split(" ")[-8:]
+    return [word for word in before if word], joined[end : end + _NEAR].split()[:2]
+
+
+def numbered(before: list[str], after: list[str], cues: Cues) -> bool:
+    """Say whether words around a short number say that it is what the argument holds."""
+    if after and after[0] in _CURRENCY:
+        return True
+    rest = list(before)
+    while rest and (rest[-1].isdigit() or rest[-1] in {"and", "or", *_LINKING}) and len(rest) > 1:
+        rest.pop()
+    if rest and _singular(rest[-1]) in cues.nouns | cues.verbs:
+        return True
+    return bool(cues.verbs and after and _singular(after[0]) in cues.nouns)
+
+
+def _cued(value: Sought, before: list[str], after: list[str], cues: Cues) -> bool:
+    if value.tokens[0] in ARTICLES:
+        return False
+    if after and _singular(after[0]) in cues.nouns:
+        return True
+    rest = list(before)
+    linked = False
+    while rest and rest[-1] in _LINKING:
+        linked = True
+        rest.pop()
+    if not rest or _singular(rest[-1]) not in cues.nouns:
+        return False
+    return linked or not all(token in ORDINARY for token in value.tokens)
+
+
+def _capital(place: Place, value: Sought, before: list[str], after: list[str], cues: Cues) -> bool:
+    """Say whether a run is written like a name, and is not a part of a longer one."""
+    flags, tokens = place.passage.flags, value.tokens
+    last = place.first + len(tokens) - 1
+    if not flags[place.first] & Written.CAPITAL or all(token in ORDINARY for token in tokens):
+        return False
+    if len(tokens) > 1 and not flags[last] & Written.CAPITAL:
+        return False
+    return not (
+        _goes_on(flags, place.first, place.first - 1, before[-1:], cues)
+        or _goes_on(flags, last + 1, last + 1, after[:1], cues)
+    )
+
+
+def _goes_on(flags: bytes, border: int, neighbour: int, words: list[str], cues: Cues) -> bool:
+    """Say whether the word beside a run is a part of the same name."""
+    if not words or not 0 <= neighbour < len(flags):
+        return False
+    if border < len(flags) and flags[border] & (Written.STARTS_SENTENCE | Written.OPENS_QUOTE):
+        return False
+    word = words[0]
+    if word in ORDINARY or _singular(word) in cues.nouns:
+        return False
+    return bool(flags[neighbour] & Written.CAPITAL)

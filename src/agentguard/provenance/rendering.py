@@ -1,0 +1,67 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""Does a message only show what a guarded tool returned?
+
+Frameworks put a result into the history as JSON, as Python prints it, as YAML or as text. Such a
+message says nothing that was not heard as the result, so it is not heard once more as untrusted.
+
+INVARIANT: a message with one word that the result does not have is untrusted
+(tests/provenance/test_rendering.py).
+"""
+
+import re
+from collections.abc import Iterable
+
+from agentguard.provenance.normal import folded, normalise
+from agentguard.provenance.results import leaves_of, read_json
+from agentguard.provenance.tokens import tokens_of
+
+# What frameworks add around a result.
+_WRAPPING = frozenset(
+    {"type", "text", "content", "result", "output", "null", "none", "true", "false"}
+)
+_PLACEHOLDER = re.compile(r"\[\[[A-Z][A-Z0-9_.-]{0,63}[:#][A-Z2-7]{8}\]\]")
+_ESCAPED = re.compile(r"\\(?:u([0-9a-fA-F]{4})|([nrtbf\"'/\\]))")
+_BLANKS = frozenset("nrtbf")
+
+
+class Rendered:
+    """The words of results. Threads may share it: it only grows."""
+
+    __slots__ = ("_results",)
+
+    def __init__(self) -> None:
+        self._results: list[frozenset[str]] = []
+
+    def __repr__(self) -> str:
+        return f"Rendered({len(self._results)} results)"
+
+    def add(self, texts: Iterable[str]) -> None:
+        """Remember the texts of a result."""
+        words = frozenset(word for text in texts for word in _words(text))
+        if words:
+            self._results.append(words)
+
+    def covers(self, text: str) -> bool:
+        """Say whether every word of a message is one of the same result."""
+        if not self._results:
+            return False
+        text = _PLACEHOLDER.sub(" ", text)
+        inside = read_json(text)
+        if inside is not None:
+            leaves = leaves_of(inside, unfold=True)
+            words = {word for leaf in leaves for word in _words(str(leaf.value))}
+        else:
+            words = set(_words(_ESCAPED.sub(_meant, text)))
+        words -= _WRAPPING
+        return any(words <= result for result in reversed(self._results))
+
+
+def _words(text: str) -> list[str]:
+    return folded(" ".join(tokens_of(normalise(text)))).split()
+
+
+def _meant(match: re.Match[str]) -> str:
+    if match[1]:
+        return chr(int(match[1], 16))
+    return " " if match[2] in _BLANKS else match[2]
