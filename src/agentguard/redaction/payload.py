@@ -46,8 +46,8 @@ from agentguard.redaction.replacing import (
     KEPT_LAST,
     Find,
     action_of,
-    deciding,
     deciding_class,
+    deciding_each,
     instead_of,
     united,
     with_mixed,
@@ -171,7 +171,7 @@ class _Walk:
         self.secret = False
         self._known_actions = actions
         self._actions = with_mixed(actions)
-        self._find = deciding(find, self._actions, action_of)
+        self._find = deciding_each(find, self._actions, action_of)
         self._recalled = find.recalled.by(actions) if isinstance(find, RecallingFind) else None
         self._vault = vault
         self._marks = authored

@@ -84,6 +84,24 @@ def deciding(find: Find, classes: Mapping[str, DataClass], treatment: Treatment)
     return decided_find
 
 
+def deciding_each(find: Find, classes: Mapping[str, DataClass], treatment: Treatment) -> Find:
+    """Return the same as ``deciding``, a place that passes once for each class found in it."""
+    decided_find = deciding(find, classes, treatment)
+
+    def each_class(finding: Finding) -> tuple[Finding, ...]:
+        deciding_one = classes.get(finding.data_class) if finding.covers else None
+        if deciding_one is None or treatment(deciding_one) is not Action.LABEL:
+            return (finding,)
+        names = sorted({finding.data_class, *finding.covers})
+        return tuple(replace(finding, data_class=name) for name in names)
+
+    def found_each(text: str) -> tuple[Finding, ...]:
+        found = decided_find(text)
+        return tuple(each for finding in found for each in each_class(finding)) if found else found
+
+    return found_each
+
+
 def deciding_class(
     names: Sequence[str], classes: Mapping[str, DataClass], treatment: Treatment
 ) -> str:
