@@ -100,17 +100,17 @@ class Conversation:
         elif speaker is Speaker.MODEL:
             self._remember(self._voices.model, text, _MODEL)
         elif self._mode is UserMessages.ALL or (self._mode is UserMessages.FIRST and first):
-            self._user_said(text)
+            self._hear_user(text)
         elif not self._rendered.covers(text):
             self._suspect(text, _OUTSIDE)
 
-    def asked(self, text: str) -> None:
+    def user_said(self, text: str) -> None:
         """Hear what the program says that the user said, whichever messages count as the user's."""
         self._rendered.add([text])
-        if self._is_new(text, "asked"):
-            self._user_said(text)
+        if self._is_new(text, "user said"):
+            self._hear_user(text)
 
-    def _user_said(self, text: str) -> None:
+    def _hear_user(self, text: str) -> None:
         new, repeated = without_echoes(normalise(text), self._voices.untrusted)
         self._listen(self._voices.user, new, _USER)
         if repeated:

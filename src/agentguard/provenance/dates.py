@@ -41,6 +41,7 @@ _BEFORE_YEAR = frozenset(_IN.split())
 # How many words may stand between a day and its month in "from the 13th to the 17th of May".
 _REACH = 5
 _NOON = 12
+_CENTURY = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def _from_digit(tokens: Sequence[str], place: int) -> Iterator[When]:
             yield from _timed((place,), match[4], "")
     elif match := _SHORT.fullmatch(token):
         first, second, year = (int(part) for part in match.groups())
-        year += 2000 if year < 100 else 0
+        year += _CENTURY if len(match[3]) == 2 else 0  # noqa: PLR2004 - two digits
         yield _dated((place,), [(year, second, first), (year, first, second)])
     elif (match := _CLOCK.fullmatch(token)) and ":" in token:
         yield from _clock(tokens, place, match)

@@ -13,7 +13,7 @@ INVARIANT: a value that stands in a trusted field and in untrusted content is no
 from collections.abc import Iterable, Sequence
 
 from agentguard.provenance.addresses import accounts_in, address_keys
-from agentguard.provenance.naming import Cues, named, names_itself, numbered, surroundings
+from agentguard.provenance.naming import Cues, named, numbered, surroundings
 from agentguard.provenance.normal import folded, normalise
 from agentguard.provenance.said import Said, Source
 from agentguard.provenance.sought import Sought, keys_in, sought
