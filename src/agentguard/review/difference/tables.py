@@ -32,6 +32,7 @@ from agentguard.policy.document.forms import (
     source_form,
     tool_form,
 )
+from agentguard.policy.document.flow_forms import egress_form
 from agentguard.vocabulary import Impact
 
 
@@ -69,6 +70,7 @@ _MORE_IS_WIDER = {
     ("provider", "hosts"),
     ("provider", "extra_fields"),
     ("provider", "headers"),
+    ("provider", "evidence"),
     ("approval", "approvers"),
     ("approval", "decide_within"),
     ("approval", "execute_within"),
@@ -93,7 +95,7 @@ _ENTRY_IS_WIDER = frozenset({"issuer"})
 # What these do, they do through rules, which are compared with the groups expanded.
 _ONLY_IN_RULES = frozenset({"groups", "tool_groups", "environments"})
 _ENTRY_IN_RULES = _ONLY_IN_RULES | {"identity", "tool", "provider", "approval"}
-_ENTRY_IS_NARROWER = frozenset({"secret_store", "decider", "limit"})
+_ENTRY_IS_NARROWER = frozenset({"egress", "secret_store", "decider", "limit"})
 _ACTIONS = (
     *("label", "format_preserving", "keep_last_four", "tokenise"),
     *("hash", "redact", "block"),
@@ -126,6 +128,7 @@ def _tables(document: PolicyDocument) -> dict[str, Mapping[str, Frozen]]:
         "detection": {"": detection_form(document.detection)},
         "labels": {"": labels_form(document.labels)},
         "at": {"": destinations},
+        "egress": {} if document.egress is None else {"": egress_form(document.egress)},
     }
     return {
         "identity": {each.id: identity_form(each) for each in document.identities},
@@ -181,6 +184,9 @@ def _direction(table: str, key: str, before: Any, after: Any) -> Direction:
         return _more(-ladder.index(before), -ladder.index(after))
     if (table, key) == ("limit", "most") and before is not None and after is not None:
         return _more(float(before), float(after))
+    if (table, key) == ("provider", "keys"):
+        # None listed is every key that no other provider lists.
+        return Direction.CHANGED if before and after else _opened(before)
     pinned = key == "definition" and (before is None or after is None)
     return _opened(before) if pinned else Direction.CHANGED
 
