@@ -130,9 +130,7 @@ class Replay:
         if isinstance(call, ModelCall) and (reason := _broken(decision, call)) is not None:
             return decision, ruling.refused(reason)
         if decided.counts is not None:
-            found = Facts(
-                counts=decided.counts, in_address=decided.in_address, empty=decided.empty
-            )
+            found = Facts(counts=decided.counts, in_address=decided.in_address, empty=decided.empty)
             decision = self._policy.settle(decision, found, circumstances)
             ruling = Ruling.of(decision)
         return decision, ruling

@@ -16,6 +16,7 @@ from typing import Any
 
 from agentguard.canonical import Frozen, canonical_bytes, is_object
 from agentguard.policy import PolicyDocument
+from agentguard.policy.document.flow_forms import egress_form
 from agentguard.policy.document.forms import (
     class_form,
     decider_form,
@@ -32,7 +33,6 @@ from agentguard.policy.document.forms import (
     source_form,
     tool_form,
 )
-from agentguard.policy.document.flow_forms import egress_form
 from agentguard.vocabulary import Impact
 
 
