@@ -10,14 +10,17 @@ from textwrap import wrap
 from typing import Any
 
 from agentguard.policy import PolicyDocument
+from agentguard.policy.egress_needs import UNLABELLED, finding_unmet
+from agentguard.policy.register import day_of
 from agentguard.review.explaining import Explanation, Standing
 from agentguard.vocabulary import (
     Action,
     AskApproval,
     ChargeLimits,
-    Decision,
     HideClasses,
+    MeetNeeds,
     RecordBeforeDispatch,
+    SignWith,
     WithoutTools,
 )
 
@@ -39,7 +42,7 @@ def lines_of(document: PolicyDocument, explanation: Explanation) -> Iterator[str
         yield f"{'nearest':<14} {near.rule!r}: {near.constraint} {near.problem}"
     if decision.hint is not None:
         yield f"{'to allow it':<14} {decision.hint}"
-    for name, text in _duties(document, decision):
+    for name, text in _duties(document, explanation):
         yield from wrap(
             text,
             _WIDTH,
@@ -68,7 +71,7 @@ def plain_explanation(document: PolicyDocument, explanation: Explanation) -> dic
         if near is None
         else {"rule": near.rule, "constraint": near.constraint, "problem": near.problem},
         "hint": decision.hint,
-        "obligations": dict(_duties(document, decision)),
+        "obligations": dict(_duties(document, explanation)),
         "shadow": None if shadow is None else {"effect": shadow.effect.value, "rule": shadow.rule},
         "policy": decision.policy,
         "rules": [_plain_standing(each) for each in explanation.standings],
@@ -88,9 +91,9 @@ def _plain_standing(standing: Standing) -> dict[str, Any]:
     }
 
 
-def _duties(document: PolicyDocument, decision: Decision) -> Iterator[tuple[str, str]]:
+def _duties(document: PolicyDocument, explanation: Explanation) -> Iterator[tuple[str, str]]:
     profiles = {each.name: each for each in document.profiles}
-    for duty in decision.obligations:
+    for duty in explanation.decision.obligations:
         if isinstance(duty, AskApproval):
             profile = profiles[duty.profile]
             who = ", ".join(sorted(each.id for each in profile.approvers))
@@ -104,6 +107,29 @@ def _duties(document: PolicyDocument, decision: Decision) -> Iterator[tuple[str,
             yield "without", f"{len(duty.pointers)} tools at the provider, which are not allowed"
         elif isinstance(duty, RecordBeforeDispatch):
             yield "recorded", "on disk before it happens"
+        elif isinstance(duty, MeetNeeds):
+            yield "in clear", "; ".join(_in_clear(document, explanation, duty.provider))
+        elif isinstance(duty, SignWith) and duty.keys.only is not None:
+            yield "keys", ", ".join(sorted(duty.keys.only)) or "none that the caller may use"
+
+
+def _in_clear(document: PolicyDocument, explanation: Explanation, provider: str) -> Iterator[str]:
+    """Tell which of the data that is not hidden may go to a provider, and why other may not."""
+    day = day_of(explanation.question.now)
+    find = finding_unmet(document)
+    passing = {
+        each.name
+        for duty in explanation.decision.obligations
+        if isinstance(duty, HideClasses)
+        for each in duty.classes.values()
+        if each.action is Action.LABEL
+    }
+    unmet = {name: find(provider, (name,), day) for name in (UNLABELLED, *sorted(passing))}
+    may = ", ".join(name for name, problem in unmet.items() if problem is None)
+    yield f"may go to {provider!r}: {may or 'nothing'}"
+    for name, problem in unmet.items():
+        if problem is not None:
+            yield f"{name} may not: {problem.constraint} {problem.problem}"
 
 
 def _by_action(duty: HideClasses) -> Iterator[str]:

@@ -184,11 +184,10 @@ def _direction(table: str, key: str, before: Any, after: Any) -> Direction:
         return _more(-ladder.index(before), -ladder.index(after))
     if (table, key) == ("limit", "most") and before is not None and after is not None:
         return _more(float(before), float(after))
-    if (table, key) == ("provider", "keys"):
-        # None listed is every key that no other provider lists.
-        return Direction.CHANGED if before and after else _opened(before)
     pinned = key == "definition" and (before is None or after is None)
-    return _opened(before) if pinned else Direction.CHANGED
+    # None listed is every key that no other provider lists.
+    unlisted = (table, key) == ("provider", "keys") and not (before and after)
+    return _opened(before) if pinned or unlisted else Direction.CHANGED
 
 
 _LADDERS: Mapping[tuple[str, str], tuple[str, ...]] = {
