@@ -12,6 +12,7 @@ from datetime import date
 from agentguard.policy.document import TEXT_FAMILIES, PolicyDocument
 from agentguard.policy.egress_flaws import egress_doubts
 from agentguard.policy.flaws import Flaw
+from agentguard.policy.flow_flaws import flow_doubts
 from agentguard.policy.hosted_types import KNOWN_TYPES
 from agentguard.policy.issuer_flaws import issuer_doubts
 from agentguard.policy.overlap_doubts import overlap_doubts
@@ -38,6 +39,7 @@ def doubts_about(document: PolicyDocument, today: date | None = None) -> tuple[F
     doubts += _quiet_detection(document)
     doubts += _passing_classes(document)
     doubts += issuer_doubts(document)
+    doubts += flow_doubts(document)
     doubts += egress_doubts(document, today)
     return tuple(doubts)
 

@@ -31,9 +31,11 @@ from agentguard.policy.flaws import (
     is_person,
     undeclared,
 )
+from agentguard.policy.flow_flaws import flow_flaws
 from agentguard.policy.http_flaws import http_flaws
 from agentguard.policy.issuer_flaws import issuer_flaws
 from agentguard.policy.limit_flaws import limit_flaws
+from agentguard.policy.origin_flaws import origin_flaws
 from agentguard.policy.origins import parse_host
 from agentguard.policy.rule_flaws import rule_flaws
 from agentguard.policy.secret_store_flaws import secret_store_flaws
@@ -56,6 +58,8 @@ def flaws_of(document: PolicyDocument) -> tuple[Flaw, ...]:
         budget_flaws,
         rule_flaws,
         tool_rule_flaws,
+        origin_flaws,
+        flow_flaws,
         environment_flaws,
         schema_flaws,
         _profiles,

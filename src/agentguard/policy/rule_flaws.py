@@ -6,7 +6,7 @@ What is said of tools has a module of its own.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 
 from agentguard.policy.document import ANYBODY, GROUP, PolicyDocument, RuleSpec
 from agentguard.policy.flaws import (
@@ -35,7 +35,7 @@ def rule_flaws(document: PolicyDocument) -> Iterator[Flaw]:
         path: Path = ("rule", index)
         if not NAME.fullmatch(rule.id):
             yield Flaw((*path, "id"), f"must be a name, not {rule.id!r}")
-        yield from _who(path, rule, document.groups, declared)
+        yield from who_flaws((*path, "who"), rule.who, document.groups, declared)
         yield from _persons(path, rule, document.groups)
         yield from _target(path, rule, providers)
         yield from _model_call(path, rule)
@@ -43,13 +43,23 @@ def rule_flaws(document: PolicyDocument) -> Iterator[Flaw]:
         yield from _duplicates_of_arguments(path, rule)
 
 
-def _who(
-    path: Path, rule: RuleSpec, groups: Mapping[str, tuple[str, ...]], declared: frozenset[str]
+def who_flaws(
+    path: Path,
+    who: tuple[str, ...],
+    groups: Mapping[str, tuple[str, ...]],
+    declared: Collection[str],
 ) -> Iterator[Flaw]:
-    path = (*path, "who")
-    if not rule.who:
+    """Find names, groups and globs that stand for no declared identity.
+
+    Args:
+        path: the key that holds them.
+        who: the names.
+        groups: the groups of identities.
+        declared: the ids of the declared identities.
+    """
+    if not who:
         yield Flaw(path, "must name somebody")
-    for name in rule.who:
+    for name in who:
         if name.startswith(GROUP):
             yield from _group(path, name, groups, "declared", declared.__contains__)
         elif is_glob(name):

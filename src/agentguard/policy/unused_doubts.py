@@ -52,13 +52,15 @@ def _providers(document: PolicyDocument) -> Iterator[Flaw]:
 
 def _groups(document: PolicyDocument) -> Iterator[Flaw]:
     people = _groups_in(name for rule in document.rules for name in (*rule.who, *rule.persons))
+    people |= _groups_in(name for flow in document.flows for name in flow.who)
     for name in document.groups:
         if name not in people:
             yield Flaw(("groups", name), f"no rule names 'group:{name}'")
     of_rules = _groups_in(name for rule in document.rules for name in rule.tools)
+    of_flows = _groups_in(name for flow in document.flows for name in flow.tools)
     of_deciders = _groups_in(name for decider in document.deciders for name in decider.tools)
     for name in document.tool_groups:
-        if name not in of_rules | of_deciders:
+        if name not in of_rules | of_deciders | of_flows:
             yield Flaw(("tool_groups", name), f"no rule names 'group:{name}'")
 
 
@@ -70,6 +72,7 @@ def _measures(document: PolicyDocument) -> Iterator[Flaw]:
             yield Flaw(("limit", limit.name), "limits nothing: no rule names it in 'limits'")
     asked = {rule.approval for rule in document.rules}
     asked.update(decider.approval for decider in document.deciders)
+    asked.update(flow.approval for flow in document.flows)
     for profile in document.profiles:
         if profile.name not in asked:
             message = "nobody is asked: no rule names it in 'approval'"
