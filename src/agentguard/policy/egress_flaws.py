@@ -28,7 +28,7 @@ from agentguard.policy.flaws import (
     undeclared,
 )
 from agentguard.policy.globs import is_glob
-from agentguard.policy.register import BINDING, shown_by
+from agentguard.policy.register import BINDING, days_left, due, shown_by
 from agentguard.policy.rules import expand
 
 WARNED_AHEAD = timedelta(days=30)
@@ -157,21 +157,14 @@ def _matches_somebody(who: Iterable[str], document: PolicyDocument) -> bool:
 
 
 def _ending(path: Path, provider: ProviderSpec, today: date) -> Iterator[Flaw]:
+    ending = due(provider, today, WARNED_AHEAD)
     for place, evidence in enumerate(provider.evidence):
         here: Path = (*path, "evidence", place)
-        days = (evidence.expires - today).days
-        if days < 0:
-            yield Flaw((*here, "expires"), f"ended {evidence.expires}: it no longer counts")
-        elif days <= WARNED_AHEAD.days:
-            left = "today is its last day" if days == 0 else f"{_days(days)} left"
-            yield Flaw((*here, "expires"), f"ends {evidence.expires}, {left}: renew it")
+        if evidence in ending:
+            yield Flaw((*here, "expires"), f"{days_left(evidence, today)}: renew it")
         if evidence.period_end is not None and today - evidence.period_end > LOOKS_BACK:
             message = f"looks back to {evidence.period_end}, more than a year ago"
             yield Flaw((*here, "period_end"), message)
-
-
-def _days(days: int) -> str:
-    return "1 day" if days == 1 else f"{days} days"
 
 
 def _unreachable(

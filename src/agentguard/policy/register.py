@@ -12,7 +12,7 @@ INVARIANT: evidence counts through the last day of it in UTC, and without a time
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 from agentguard.canonical import canonical_bytes, digest
 from agentguard.policy.document import (
@@ -40,8 +40,10 @@ def rank_of(tier: Tier) -> int:
 
 
 def in_words(tiers: Iterable[Tier]) -> str:
-    """Return tiers as the policy file writes them, least first."""
-    return "+".join(each.value for each in sorted(tiers, key=rank_of)) or Tier.NONE.value
+    """Return tiers as the policy file writes them, the highest first."""
+    return (
+        "+".join(each.value for each in sorted(tiers, key=rank_of, reverse=True)) or Tier.NONE.value
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +117,26 @@ def shown_by(provider: ProviderSpec, day: date | None) -> Shown:
         counting=counting,
         ended=tuple(sorted(ended, key=lambda each: each.expires, reverse=True)),
     )
+
+
+def due(provider: ProviderSpec, day: date, ahead: timedelta) -> tuple[EvidenceSpec, ...]:
+    """Return the evidence that has ended on a day, or ends soon after, and was not renewed.
+
+    Evidence is renewed by other evidence of the same tier that goes on for longer.
+    """
+    last: dict[Tier, EvidenceSpec] = {}
+    for each in sorted(provider.evidence, key=lambda each: each.expires):
+        last[each.tier] = each
+    return tuple(each for each in last.values() if each.expires - day <= ahead)
+
+
+def days_left(evidence: EvidenceSpec, day: date) -> str:
+    """Say in words how much longer a piece of evidence counts."""
+    days = (evidence.expires - day).days
+    if days < 0:
+        return f"ended {evidence.expires}"
+    left = "today is its last day" if days == 0 else f"{days} days left"
+    return f"ends {evidence.expires}, {'1 day left' if days == 1 else left}"
 
 
 def register_digest(providers: Iterable[ProviderSpec]) -> str:

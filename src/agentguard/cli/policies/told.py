@@ -10,8 +10,8 @@ from textwrap import wrap
 from typing import Any
 
 from agentguard.policy import PolicyDocument
-from agentguard.policy.egress_needs import UNLABELLED, finding_unmet
 from agentguard.policy.register import day_of
+from agentguard.review.destinations import clear_data
 from agentguard.review.explaining import Explanation, Standing
 from agentguard.vocabulary import (
     Action,
@@ -115,16 +115,9 @@ def _duties(document: PolicyDocument, explanation: Explanation) -> Iterator[tupl
 
 def _in_clear(document: PolicyDocument, explanation: Explanation, provider: str) -> Iterator[str]:
     """Tell which of the data that is not hidden may go to a provider, and why other may not."""
-    day = day_of(explanation.question.now)
-    find = finding_unmet(document)
-    passing = {
-        each.name
-        for duty in explanation.decision.obligations
-        if isinstance(duty, HideClasses)
-        for each in duty.classes.values()
-        if each.action is Action.LABEL
-    }
-    unmet = {name: find(provider, (name,), day) for name in (UNLABELLED, *sorted(passing))}
+    hiding = (each for each in explanation.decision.obligations if isinstance(each, HideClasses))
+    classes = next((each.classes for each in hiding), {})
+    unmet = clear_data(document, provider, classes, day_of(explanation.question.now))
     may = ", ".join(name for name, problem in unmet.items() if problem is None)
     yield f"may go to {provider!r}: {may or 'nothing'}"
     for name, problem in unmet.items():
