@@ -1,0 +1,75 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""A server that cannot be used is a failure without an address or a row in it."""
+
+import psycopg
+import pytest
+
+from agentguard.stores import StoreFailure
+from agentguard.stores.ledger_postgres import PostgresLedger
+from agentguard.vocabulary import Hold, Line, Measure, Pot
+
+LINE = Line(
+    pot=Pot(budget="b", scope="person", owner="user:pa55word"),
+    measure=Measure.CALLS,
+    cap=10,
+    amount=1,
+)
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "postgresql://someone:pa55word@127.0.0.1:1/ledger",
+        "postgresql://someone:pa55word@/ledger?host=/nowhere",
+        "pa55word no address",
+    ],
+)
+def test_a_server_that_is_not_there_is_told_without_its_address(address: str) -> None:
+    """Neither host nor password stands in the failure, its cause or its context."""
+    with pytest.raises(StoreFailure) as caught:
+        PostgresLedger(address)
+    assert str(caught.value).startswith("the ledger's server could not do its work: ")
+    assert caught.value.__cause__ is None
+    assert caught.value.__context__ is None
+    assert "pa55word" not in str(caught.value)
+
+
+def test_a_connection_that_broke_is_opened_again(server: str) -> None:
+    """A server that was started anew is used again, and what was written is written once."""
+    ledger = PostgresLedger(server)
+    for number, used in enumerate((1, 2)):
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name = 'agentguard'"
+            )
+        ledger.reserve(Hold(id=f"again-{number}", lines=(LINE,), at=1, lease_until=2))
+        ledger.settle(f"again-{number}", {})
+        found = [each.settled for each in ledger.used(1) if each.pot == LINE.pot]
+        assert found == [used]
+    ledger.close()
+
+
+def test_a_row_that_is_refused_is_told_without_it(server: str) -> None:
+    """A call that is there twice is refused by its number, not by its content."""
+    ledger = PostgresLedger(server)
+    hold = Hold(id="pa55word", lines=(LINE,), at=1, lease_until=2)
+    ledger.reserve(hold)
+    with pytest.raises(StoreFailure, match="23505") as caught:
+        ledger.reserve(hold)
+    assert "pa55word" not in str(caught.value)
+    assert caught.value.__context__ is None
+    ledger.close()
+
+
+def test_tables_of_a_later_version_are_refused(server: str) -> None:
+    """What a later version wrote is not used by this one."""
+    PostgresLedger(server).close()
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute("UPDATE agentguard_ledger SET version = 2")
+        try:
+            with pytest.raises(StoreFailure, match="newer"):
+                PostgresLedger(server)
+        finally:
+            connection.execute("UPDATE agentguard_ledger SET version = 1")
