@@ -73,6 +73,17 @@ def parser() -> argparse.ArgumentParser:
     )
     shared.add_argument("--json", action="store_true", help="print JSON")
     commands = top.add_subparsers(required=True, metavar="COMMAND")
-    for module in (init, policies, providers, approvals, audit, facts, coverage, operations, scan, vault):
+    for module in (
+        init,
+        policies,
+        providers,
+        approvals,
+        audit,
+        facts,
+        coverage,
+        operations,
+        scan,
+        vault,
+    ):
         module.add_commands(commands, shared)
     return top

@@ -176,7 +176,9 @@ def _what_is_there(shown: Shown, needed: Needed) -> str:
     if shown.day is None:
         return "without a time no evidence counts"
     told = f"it shows {in_words(shown.tiers)!r} on {shown.day}"
-    over = next((each for each in shown.ended if each.tier in needed), None)
+    least = min(map(rank_of, needed))
+    enough = (each for each in shown.ended if each.tier in needed or rank_of(each.tier) >= least)
+    over = next((each for each in enough if each.tier not in shown.tiers), None)
     return told if over is None else f"{told}, that of {over.tier.value!r} ended {over.expires}"
 
 

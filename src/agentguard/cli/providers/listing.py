@@ -132,7 +132,7 @@ def _row(name: str, text: str) -> Iterator[str]:
 
 def _about(evidence: EvidenceSpec, day: date) -> str:
     scope = f", {evidence.scope}" if evidence.scope else ""
-    period = "" if evidence.period_end is None else f", looks back from {evidence.period_end}"
+    period = "" if evidence.period_end is None else f", covers until {evidence.period_end}"
     told = f"{evidence.tier.value} by {evidence.kind}{scope}{period}"
     return f"{told}, {days_left(evidence, day)}"
 
@@ -202,7 +202,7 @@ def _plain_evidence(register: Register, listed: Listed, evidence: EvidenceSpec) 
         "retention_days": evidence.retention_days,
         "training": evidence.training,
         "sub_processors": None if passed is None else list(passed),
-        "breach_notice_seconds": None if notice is None else notice.total_seconds(),
+        "breach_notice_seconds": None if notice is None else int(notice.total_seconds()),
     }
 
 
