@@ -269,7 +269,7 @@ def assemble(
         deciders=made.deciders,
         facts=None if settings.facts is None else facts_keeper(settings.facts),
         ledger=ledger,
-        rates=None if settings.ledger is None else Rates(settings.ledger.rates),
+        rates=rates_counter(settings),
     )
     enforcer = Enforcer(core=made.core, identities=identities, backing=backing, new_call_id=new_id)
     return Parts(
@@ -343,6 +343,20 @@ def lazy_ledger(settings: Settings) -> LazyLedger | None:
     if settings.policy.document.budgets:
         ledger.opened()
     return ledger
+
+
+def rates_counter(settings: Settings) -> Rates | None:
+    """Return what counts rates; it is known to be able to where the policy has any.
+
+    Raises:
+        StoreFailure: it is needed, and a library is missing.
+    """
+    if settings.ledger is None:
+        return None
+    rates = Rates(settings.ledger.rates)
+    if settings.policy.document.rates:
+        rates.get_ready()
+    return rates
 
 
 def open_ledger(kept: LedgerSettings) -> LedgerStore:

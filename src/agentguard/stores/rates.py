@@ -9,6 +9,7 @@ INVARIANT: what cannot be counted is not let through (tests/stores/test_rates.py
 """
 
 import hashlib
+import importlib.util
 import json
 import threading
 from collections.abc import Sequence
@@ -58,6 +59,14 @@ class Rates:
     def __repr__(self) -> str:
         return "Rates()"
 
+    def get_ready(self) -> None:
+        """Load what counts, without asking a server.
+
+        Raises:
+            StoreFailure: a library is missing, or the address cannot be used.
+        """
+        self._counted(())
+
     def count(self, lines: Sequence[RateLine]) -> None:
         """Count one call under every rate, unless it is one too many for one of them.
 
@@ -67,18 +76,9 @@ class Rates:
             RateReached: it is one too many; it was counted under none.
             StoreFailure: it cannot be counted.
         """
-        reached = None
-        try:
-            reached = self._first_reached(lines)
-        except StoreFailure:
-            raise
-        except Exception as error:  # noqa: BLE001 - of two libraries and a server
-            problem = f"a rate cannot be counted: {type(error).__name__}"
-        else:
-            if reached is None:
-                return
+        reached = self._counted(lines)
+        if reached is not None:
             raise RateReached(reached)
-        raise StoreFailure(problem)
 
     def before_fork(self) -> None:
         """Wait until nobody counts."""
@@ -93,9 +93,20 @@ class Rates:
         self._lock = threading.Lock()
         self._limiter = None
 
-    def _first_reached(self, lines: Sequence[RateLine]) -> RateLine | None:
-        from limits import parse
+    def _counted(self, lines: Sequence[RateLine]) -> RateLine | None:
+        try:
+            return self._first_reached(lines)
+        except StoreFailure:
+            raise
+        except Exception as error:  # noqa: BLE001 - of two libraries and a server
+            problem = f"a rate cannot be counted: {type(error).__name__}"
+        raise StoreFailure(problem)
 
+    def _first_reached(self, lines: Sequence[RateLine]) -> RateLine | None:
+        try:
+            from limits import parse
+        except ImportError:
+            raise StoreFailure(NEEDED) from None
         # One text: parts that are joined could be taken for others.
         keys = [_key(each) for each in lines]
         with self._lock:
@@ -109,20 +120,15 @@ class Rates:
         return None
 
     def _made(self) -> "MovingWindowRateLimiter":
-        try:
-            from limits.storage import MemoryStorage, RedisStorage
-            from limits.strategies import MovingWindowRateLimiter
-        except ImportError:
-            problem = NEEDED
-        else:
-            if self._address is None:
-                return MovingWindowRateLimiter(MemoryStorage())
-            return MovingWindowRateLimiter(
-                RedisStorage(
-                    self._address, socket_timeout=_PATIENCE, socket_connect_timeout=_PATIENCE
-                )
-            )
-        raise StoreFailure(problem)
+        from limits.storage import MemoryStorage, RedisStorage
+        from limits.strategies import MovingWindowRateLimiter
+
+        if self._address is None:
+            return MovingWindowRateLimiter(MemoryStorage())
+        if importlib.util.find_spec("redis") is None:
+            raise StoreFailure(NEEDED_FOR_REDIS)
+        waiting = {"socket_timeout": _PATIENCE, "socket_connect_timeout": _PATIENCE}
+        return MovingWindowRateLimiter(RedisStorage(self._address, **waiting))
 
 
 def _key(line: RateLine) -> str:
