@@ -2,8 +2,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What does the guard remember of one session?
 
-The vault of what was hidden, and the detector that finds those values again in every later
-request. Whether it outlives the process is not decided here.
+The vault of what was hidden, the detector that finds those values again in every later
+request, and what was said in the conversation. Whether it outlives the process is not decided
+here.
 
 INVARIANT: a session belongs to one chain of principals; nothing is turned back across chains.
 INVARIANT: what a finder remembers changes none of its answers (tests/test_session.py).
@@ -14,8 +15,9 @@ from dataclasses import dataclass, field
 
 from agentguard.classification import Classifier, KnownValues, with_answer_findings, with_parts
 from agentguard.classification.names import NAME_CLASSES
+from agentguard.provenance import Conversation
 from agentguard.redaction import Recalled, RecallingFind, Vault, holds_requests_together
-from agentguard.vocabulary import Finding, KnownValue
+from agentguard.vocabulary import Finding, KnownValue, UserMessages
 
 # How many times larger a set of known values is than the next one.
 GROWTH = 4
@@ -87,11 +89,48 @@ class _Known:
     harmless_answers: set[str] = field(default_factory=set, repr=False)
 
 
+class Talk:
+    """What was said in a session, as far as it was heard here; everybody of a chain shares it."""
+
+    __slots__ = ("__weakref__", "_conversation", "_mode", "complete")
+
+    def __init__(self, *, complete: bool = True) -> None:
+        """Begin without anything said.
+
+        Args:
+            complete: False where something was said before that was not heard here.
+        """
+        self.complete = complete
+        self._mode = UserMessages.ALL
+        self._conversation: Conversation | None = None
+
+    def __repr__(self) -> str:
+        return f"Talk({self._conversation!r})"
+
+    def forget(self) -> None:
+        """Know nothing any more of what was said."""
+        self.complete, self._conversation = False, None
+
+    def heard_by(self, mode: UserMessages) -> Conversation:
+        """Return what was heard; where other messages count as the user's now, nothing was."""
+        conversation = self._conversation
+        if conversation is None or self._mode is not mode:
+            self.complete = self.complete and conversation is None
+            self._conversation, self._mode = Conversation(mode), mode
+            return self._conversation
+        return conversation
+
+
 class Session:
     """The state of one session. Safe to share between threads: vault and labels only grow."""
 
     def __init__(
-        self, key: bytes, *, durable: bool = False, everywhere: Labels | None = None
+        self,
+        key: bytes,
+        *,
+        durable: bool = False,
+        everywhere: Labels | None = None,
+        talk: Talk | None = None,
     ) -> None:
         """Begin without anything hidden.
 
@@ -99,7 +138,9 @@ class Session:
             key: what makes the codes of the placeholders.
             durable: whether the vault is kept beyond the process.
             everywhere: the labels of the whole process.
+            talk: what is shared with the other sessions of those who hand this one on.
         """
+        self.talk = Talk() if talk is None else talk
         self.vault = Vault(key, durable=durable)
         self.labels = Labels()
         self._everywhere = Labels() if everywhere is None else everywhere

@@ -48,6 +48,8 @@ DECISION_RULE = f"{PREFIX}.decision.rule.id"
 DECIDER = f"{PREFIX}.decider.name"
 PROVIDER_TIER = f"{PREFIX}.provider.tier"
 LIMITS = f"{PREFIX}.limit.names"
+ORIGINS = f"{PREFIX}.origins"
+CONVERSATION = f"{PREFIX}.conversation.seen"
 BUDGETS = f"{PREFIX}.budget.names"
 SHADOW_OUTCOME = f"{PREFIX}.shadow.outcome"
 SHADOW_RULE = f"{PREFIX}.shadow.rule.id"
@@ -163,6 +165,8 @@ def _grounds(report: Report) -> dict[str, str | tuple[str, ...]]:
         DECIDER: report.decider,
         PROVIDER_TIER: report.provider_tier,
         LIMITS: report.limits or None,
+        ORIGINS: report.origins or None,
+        CONVERSATION: report.conversation or None,
         BUDGETS: report.budgets or None,
         SHADOW_OUTCOME: None if shadow is None else shadow.effect.value,
         SHADOW_RULE: None if shadow is None else shadow.rule,

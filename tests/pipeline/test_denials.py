@@ -27,6 +27,8 @@ TOLD = {
     Reason.SECRET_STORE: "names a place of secrets",
     Reason.GRANT_EXCEEDED: "more than was handed to 'agent:a'",
     Reason.DENIED_BY_DECIDER: "denied by an extra decider",
+    Reason.ORIGIN_DENIED: "does not come from where a rule wants it from",
+    Reason.FLOW_DENIED: "given what its conversation has seen",
 }
 SAID_ELSEWHERE = frozenset(
     {

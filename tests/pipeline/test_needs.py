@@ -67,7 +67,15 @@ def test_a_policy_that_needs_nothing_asks_for_nothing() -> None:
         deciders={},
         model_deciders=(),
         hosted={},
+        budgets=found.budgets,
+        named={"read": frozenset({"a"})},
     )
+
+
+def test_the_arguments_that_a_policy_names_are_known() -> None:
+    """Those of rules, by name or group, are named; those of other tools are not."""
+    found = needs(rule("r", Match(pattern="x+"), tools=("group:files",)))
+    assert found.named == {"read": frozenset({"a"}), "write": frozenset({"a"})}
 
 
 def test_limits_are_read_for_every_tool_whose_rules_name_them() -> None:

@@ -11,8 +11,9 @@ delivered (tests/enforcement/test_drivers.py), and none of them waits for the di
 loop (tests/attacks/test_concurrency.py).
 """
 
-from collections.abc import Awaitable, Callable, Iterable
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from typing import Any
 
 from agentguard.enforcement.consultation import Consulted
@@ -33,8 +34,12 @@ from agentguard.pipeline import (
     Response,
     guarded_call,
 )
+from agentguard.provenance import Conversation
 from agentguard.telemetry import GuardSpan, OperationSpan
-from agentguard.vocabulary import Call, CallCount, Caller, KnownValue
+from agentguard.vocabulary import Boundary, Call, CallCount, Caller, KnownValue
+
+# Whether the running code is that of a guarded tool; where it speaks to a model, it is no user.
+_inside_tool: ContextVar[bool] = ContextVar("agentguard_inside_tool", default=False)
 
 
 class Enforcer:
@@ -76,6 +81,15 @@ class Enforcer:
             ValueError: a value is too short to be looked for.
         """
         self._performer.label(caller, values)
+
+    def conversation(self, caller: Caller) -> Conversation:
+        """Return what was said in a caller's conversation, as far as it was heard here.
+
+        Raises:
+            GuardFailure: there are too many named sessions, or the caller's cannot be read.
+        """
+        mode = self.core.policy.document.provenance.user_messages
+        return self._performer.talk(caller).heard_by(mode)
 
     def adopt(self, core: Core, deciders: tuple[Consulted, ...]) -> None:
         """Take the core and the deciders of another policy for every call that begins from now on.
@@ -171,6 +185,7 @@ class Enforcer:
             objection=objection,
             describe=lambda: crossing.describe(call_id),
             checks_access=crossing.hooks is not None and crossing.hooks.access is not None,
+            inside_tool=_inside_tool.get(),
         )
 
     def _flow(self, attempt: Attempt, span: GuardSpan) -> Flow[Any]:
@@ -187,7 +202,8 @@ class Enforcer:
             attempt, crossing.span_attributes, wanted=crossing.operation_span
         ) as operation:
             _tell(crossing, step)
-            response = dispatch(step.call)
+            with _inside(attempt):
+                response = dispatch(step.call)
             return response, _lasting(operation, response)
 
     async def _dispatch_async(
@@ -201,7 +217,8 @@ class Enforcer:
             attempt, crossing.span_attributes, wanted=crossing.operation_span
         ) as operation:
             _tell(crossing, step)
-            response = await dispatch(step.call)
+            with _inside(attempt):
+                response = await dispatch(step.call)
             return response, _lasting(operation, response)
 
 
@@ -209,6 +226,21 @@ def _hooks(crossing: Crossing) -> ResourceHooks:
     if crossing.hooks is None:
         raise TypeError("nothing says which objects the call is about")
     return crossing.hooks
+
+
+@contextmanager
+def _inside(attempt: Attempt) -> Iterator[None]:
+    """Note for the code in the block that it is a tool's, where it is."""
+    if attempt.boundary is not Boundary.TOOL:
+        yield
+        return
+    token = _inside_tool.set(True)
+    try:
+        yield
+    finally:
+        # A coroutine that is given up may be closed in another context, which has its own value.
+        with suppress(ValueError):
+            _inside_tool.reset(token)
 
 
 def _tell(crossing: Crossing, step: Dispatch) -> None:

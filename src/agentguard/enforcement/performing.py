@@ -41,6 +41,7 @@ from agentguard.pipeline import (
     Settle,
     Step,
 )
+from agentguard.session import Talk
 from agentguard.stores import (
     ChangeLost,
     FactsKeeper,
@@ -133,6 +134,10 @@ class Performer:
     def label(self, caller: Caller | None, values: Iterable[KnownValue]) -> None:
         """Give values a class, in a caller's session or, for None, everywhere."""
         self._sessions.label(caller, values)
+
+    def talk(self, caller: Caller) -> Talk:
+        """Return what was said in a caller's session, shared by everybody of its chain."""
+        return self._sessions.talk(caller)
 
     def perform(self, step: Step[Any], span: GuardSpan) -> Any:
         """Perform a step; it may block."""

@@ -18,7 +18,7 @@ from datetime import datetime
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from agentguard.errors import GuardFailure
-from agentguard.session import Labels, Session
+from agentguard.session import Labels, Session, Talk
 from agentguard.stores import Collision, Place, StoreFailure, VaultKeeper, watch
 from agentguard.vocabulary import Caller, KnownValue, Lifetime
 
@@ -65,6 +65,9 @@ class Sessions:
         # Of sessions that are forgotten here while somebody can come back to them.
         self._left: dict[str, Labels] = {}
         self._living: WeakValueDictionary[str, Session] = WeakValueDictionary()
+        # By the key of whoever began the chain; sessions that live hold them.
+        self._talks: WeakValueDictionary[str, Talk] = WeakValueDictionary()
+        self._left_any = False
         self._named: dict[str, Session] = {}
         self._nameless: WeakKeyDictionary[Lifetime, dict[str, Session]] = WeakKeyDictionary()
         self._read: WeakKeyDictionary[Session, _Read] = WeakKeyDictionary()
@@ -116,6 +119,19 @@ class Sessions:
             return
         raise GuardFailure(f"the vault cannot be read: {problem}", part="vault")
 
+    def talk(self, caller: Caller) -> Talk:
+        """Return what is shared by the sessions of everybody in a caller's chain.
+
+        Raises:
+            GuardFailure: there are too many named sessions for another one, or the caller has no
+                place in the vault.
+        """
+        try:
+            return self._held(caller).talk
+        except StoreFailure as error:
+            problem = str(error)
+        raise GuardFailure(f"the vault cannot be read: {problem}", part="vault")
+
     def keep(self, caller: Caller, session: Session) -> None:
         """Put on disk what a session hid and its vault has not kept yet; on disk at the return.
 
@@ -163,6 +179,7 @@ class Sessions:
         if self._keeper is not None:
             key = next(iter(self._named))
             self._leave(key, self._named.pop(key))
+            self._left_any = True
             return
         raise GuardFailure(
             f"this process keeps {MOST_NAMED_SESSIONS} named sessions and forgets none:"
@@ -171,17 +188,28 @@ class Sessions:
         )
 
     def _new(self, caller: Caller) -> Session:
+        talk = self._talk_of(caller)
         if self._keeper is None:
-            return Session(self._random(32), everywhere=self.everywhere)
+            return Session(self._random(32), everywhere=self.everywhere, talk=talk)
         place = self._keeper.place(caller)
-        session = Session(place.code_key, durable=True, everywhere=self.everywhere)
+        session = Session(place.code_key, durable=True, everywhere=self.everywhere, talk=talk)
         self._read[session] = _Read(place)
         return session
+
+    def _talk_of(self, caller: Caller) -> Talk:
+        """Return what is shared by everybody of a chain; it begins with whoever calls first."""
+        key = caller.account_key
+        talk = self._talks.get(key)
+        if talk is None:
+            # What was said in a session that was forgotten here is not known any more.
+            talk = Talk(complete=caller.lifetime is not None or not self._left_any)
+        return self._talks.setdefault(key, talk)
 
     def _forget(self, caller: Caller, session: Session) -> None:
         """Let the next call begin with what is on disk; calls under way keep what they have."""
         key = caller.session_key
         with self._lock:
+            session.talk.forget()
             self._leave(key, session)
             for kept in (self._named, self._living, *self._nameless.values()):
                 if kept.get(key) is session:

@@ -14,6 +14,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, TypeVar
 
 from agentguard.guard.surfaces import surface_of
+from agentguard.guard.telling import Telling
 from agentguard.vocabulary import Caller, Grant, Principal
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Acting:
+class Acting(Telling):
     """Binds identities to running code and to clients."""
 
     def __init__(self, parts: "Parts") -> None:

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What else must be known before a call is decided?
 
-Part of step 3: which objects the call is about, where its files lead, and what the session has
-used up of its limits. It asks for nothing that no rule needs, and decides nothing.
+Part of step 3: which objects the call is about, where its files lead, what the session has used
+up of its limits, and where its arguments come from. It asks for nothing that no rule needs, and decides nothing.
 
 INVARIANT: what cannot be found out refuses the call (tests/attacks/test_steps.py), or is left
 out of the circumstances, which are then read strictly.
@@ -14,6 +14,7 @@ from decimal import Decimal
 
 from agentguard.errors import DeniedByPolicy
 from agentguard.pipeline.charging import account_of
+from agentguard.pipeline.hearing import where_from
 from agentguard.pipeline.steps import (
     FindResources,
     Flow,
@@ -23,10 +24,13 @@ from agentguard.pipeline.steps import (
     perform,
 )
 from agentguard.policy.grants import keys_of_grant, roots_of
+from agentguard.session import Session
 from agentguard.vocabulary import Call, Caller, Circumstances, Reason, ToolCall
 
 
-def found_out(progress: Progress, caller: Caller, call: Call) -> Flow[Circumstances]:
+def found_out(
+    progress: Progress, caller: Caller, call: Call, session: Session
+) -> Flow[Circumstances]:
     """Find out what the decision depends on beside the call and its chain.
 
     Raises:
@@ -36,6 +40,7 @@ def found_out(progress: Progress, caller: Caller, call: Call) -> Flow[Circumstan
     resources = yield from _resources(progress, call)
     paths = yield from _paths(progress, caller, call, resources)
     spent = yield from _spent(progress, caller, call)
+    origins, conversation = where_from(progress, call, session)
     return Circumstances(
         now=now,
         environment=caller.environment,
@@ -43,6 +48,8 @@ def found_out(progress: Progress, caller: Caller, call: Call) -> Flow[Circumstan
         paths=paths,
         resources=resources,
         spent=spent,
+        origins=origins,
+        conversation=conversation,
     )
 
 

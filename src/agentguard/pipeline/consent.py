@@ -95,6 +95,11 @@ def doubts_of(progress: Progress) -> tuple[Doubt, ...]:
     return () if told is None else told.doubts
 
 
+def doubted(progress: Progress) -> frozenset[str]:
+    """Return the arguments that are in doubt."""
+    return frozenset(each.argument for each in doubts_of(progress))
+
+
 def _asked(
     progress: Progress, caller: Caller, call: ToolCall, profile: ApprovalProfile, shown: str
 ) -> Flow[ApprovalRequest]:

@@ -16,7 +16,7 @@ AT_THE_PROVIDER = "a tool that runs at the provider"
 _IN_THE_WAY = frozenset(
     {
         *(Reason.WRONG_ENVIRONMENT, Reason.GRANT_EXCEEDED, Reason.LIMIT_REACHED),
-        *(Reason.PROVIDER_TIER, Reason.WRONG_KEY),
+        *(Reason.PROVIDER_TIER, Reason.WRONG_KEY, Reason.FLOW_DENIED),
     }
 )
 
@@ -27,6 +27,8 @@ _TOLD = {
     Reason.RESOURCE_DENIED: "is about an object that no rule admits",
     Reason.SECRET_STORE: "names a place of secrets, which no rule can allow",
     Reason.DENIED_BY_DECIDER: "is denied by an extra decider",
+    Reason.ORIGIN_DENIED: "has an argument that does not come from where a rule wants it from",
+    Reason.FLOW_DENIED: "may not go on, given what its conversation has seen",
     Reason.PROVIDER_TIER: "holds data that needs more than its provider has shown",
     Reason.WRONG_KEY: "would be sent with an API key that may not be used for it",
 }

@@ -40,6 +40,7 @@ class Needs:
         model_deciders: those that are asked about model calls.
         hosted: by the provider's type the tools that run at a provider and have a decider.
         budgets: the budgets, rates and prices of the policy.
+        named: of each tool the arguments that the policy names.
     """
 
     limits: Mapping[str, tuple[str, ...]]
@@ -50,6 +51,7 @@ class Needs:
     model_deciders: tuple[DeciderSpec, ...]
     hosted: Mapping[str, str]
     budgets: Budgets
+    named: Mapping[str, frozenset[str]]
 
     def limits_of(self, call: Call) -> tuple[str, ...]:
         """Return the keys of the limits that a call may be counted under."""
@@ -113,6 +115,7 @@ def needs_of(policy: Policy) -> Needs:
                 if tool.name in deciders
             }
         ),
+        named=_named(document),
         budgets=budgets_of(document),
     )
 
@@ -122,6 +125,16 @@ def _roots_of(rule: RuleSpec) -> Iterator[str]:
         yield from roots_in(each.constraint)
     if rule.resource is not None:
         yield from roots_in(rule.resource)
+
+
+def _named(document: PolicyDocument) -> Mapping[str, frozenset[str]]:
+    named = {tool.name: set(tool.targets) for tool in document.tools if tool.targets}
+    tools_of = finding_tools(document)
+    for rule in document.rules:
+        if rule.arguments:
+            for tool in tools_of(rule):
+                named.setdefault(tool, set()).update(each.name for each in rule.arguments)
+    return MappingProxyType({name: frozenset(each) for name, each in named.items()})
 
 
 def _may_be_path(text: str) -> bool:

@@ -22,9 +22,10 @@ from agentguard.errors import (
     IdentityRequired,
 )
 from agentguard.pipeline.circumstances import found_out
-from agentguard.pipeline.consent import consent
+from agentguard.pipeline.consent import consent, doubted
 from agentguard.pipeline.consulting import check_access, consult
 from agentguard.pipeline.content import checked, cleaned, observable, resolved
+from agentguard.pipeline.hearing import hear_call, hear_end, hear_failure
 from agentguard.pipeline.metering import reserve, settle
 from agentguard.pipeline.record import ended_badly, intent, outcome, refuse_if_denied, report
 from agentguard.pipeline.steps import (
@@ -42,6 +43,7 @@ from agentguard.pipeline.steps import (
     perform,
 )
 from agentguard.pipeline.stream import streamed
+from agentguard.session import Session
 from agentguard.vocabulary import (
     AskApproval,
     Call,
@@ -79,11 +81,11 @@ def _steps(progress: Progress) -> Flow[Any]:
     # 2 who calls, and for whom?
     progress.stage = Stage.IDENTITY
     caller = _identified(progress)
-    session = yield from perform(OpenSession(caller))
+    session = progress.session = yield from perform(OpenSession(caller))
     # 3 may they? Decided on what would be dispatched, so placeholders are turned back first.
     progress.stage = Stage.POLICY
     call = progress.call = resolved(progress, call, session)
-    circumstances = yield from _permitted(progress, caller, call)
+    circumstances = yield from _permitted(progress, caller, call, session)
     # 4 what is in it, and what must be hidden?
     progress.stage = Stage.CONTENT
     call, facts, shown = cleaned(progress, call, session)
@@ -96,7 +98,9 @@ def _steps(progress: Progress) -> Flow[Any]:
     progress.stage = Stage.CONSENT
     claim = yield from consent(progress, caller, call, shown)
     if progress.waited:
-        yield from _permitted_still(progress, caller, call, facts)
+        yield from _permitted_still(progress, caller, call, facts, session)
+    progress.stage = Stage.PROVENANCE
+    hear_call(progress, session)
     # What is used up of budgets is taken before, so that nobody else uses it meanwhile.
     progress.stage = Stage.BUDGETS
     yield from reserve(progress, caller, call, session)
@@ -116,6 +120,7 @@ def _steps(progress: Progress) -> Flow[Any]:
         yield from keep_vault(progress, session)
     else:
         yield from streamed(progress, response.form, session)
+    hear_end(progress, response, session, claim)
     # 9 count what it used up, and write down what happened
     progress.stage = Stage.BUDGETS
     yield from settle(progress, Outcome.COMPLETED)
@@ -125,10 +130,12 @@ def _steps(progress: Progress) -> Flow[Any]:
     return result
 
 
-def _permitted(progress: Progress, caller: Caller, call: Call) -> Flow[Circumstances]:
+def _permitted(
+    progress: Progress, caller: Caller, call: Call, session: Session
+) -> Flow[Circumstances]:
     """Find out what the decision depends on, decide, and ask those who can make it stricter."""
     progress.stage = Stage.CIRCUMSTANCES
-    circumstances = yield from found_out(progress, caller, call)
+    circumstances = yield from found_out(progress, caller, call, session)
     progress.stage = Stage.POLICY
     decision = progress.core.policy.decide(call, caller.chain, circumstances)
     progress.decision, progress.decided = decision, (call, circumstances, decision)
@@ -146,16 +153,18 @@ def _settle(progress: Progress, facts: Facts, circumstances: Circumstances) -> N
     refuse_if_denied(progress)
 
 
-def _permitted_still(progress: Progress, caller: Caller, call: Call, facts: Facts) -> Flow[None]:
+def _permitted_still(
+    progress: Progress, caller: Caller, call: Call, facts: Facts, session: Session
+) -> Flow[None]:
     """Decide once more: while people were waited for, identities end and limits are used up.
 
     Raises:
         CallRefused: somebody else would have to agree by now.
     """
-    asked = obligation(progress, AskApproval)
-    circumstances = yield from _permitted(progress, caller, call)
+    asked, told = obligation(progress, AskApproval), doubted(progress)
+    circumstances = yield from _permitted(progress, caller, call, session)
     _settle(progress, facts, circumstances)
-    if obligation(progress, AskApproval) != asked:
+    if obligation(progress, AskApproval) != asked or not doubted(progress) <= told:
         progress.reason = Reason.APPROVAL_INVALID
         raise CallRefused(
             "while this call waited, it came to need another approval",
@@ -188,6 +197,8 @@ def _ending(error: BaseException, progress: Progress) -> BaseException:
             progress.dispatched = False  # no connection was opened
         if isinstance(error, AgentGuardError) and error.call_id != progress.attempt.id:
             error.dispatched = True  # a call inside this one was refused; this one did happen
+        else:
+            hear_failure(progress, error)
         return error
     if isinstance(error, AgentGuardError):
         error.call_id = progress.attempt.id

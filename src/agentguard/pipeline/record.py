@@ -31,6 +31,7 @@ from agentguard.pipeline.charging import charges_of, limits_near, spendings_of
 from agentguard.pipeline.denials import AT_THE_PROVIDER, denial, nearest_shown, remedy_for
 from agentguard.pipeline.destinations import TIER, told_of_provider
 from agentguard.pipeline.facts import facts_of, facts_of_refusal
+from agentguard.pipeline.hearing import origins_told, states_told
 from agentguard.pipeline.metering import settle
 from agentguard.pipeline.steps import (
     ClaimLost,
@@ -132,6 +133,10 @@ def _details(progress: Progress) -> Mapping[str, str]:
         told["shadow"] = decision.shadow.effect.value
         if rule is not None:
             told["shadow_rule"] = rule
+    if origins := origins_told(progress):
+        told["origins"] = " ".join(origins)
+    if states := states_told(progress):
+        told["conversation"] = " ".join(states)
     if charges := charges_of(progress):
         told["limits"] = " ".join(sorted({each.key for each in charges}))
     if progress.budgets:
@@ -167,13 +172,13 @@ def refuse_if_denied(progress: Progress) -> None:
     remedy = remedy_for(decision)
     if decision.reason is Reason.LIMIT_REACHED:
         raise BudgetExceeded(denial(progress), limits=limits_near(progress), remedy=remedy)
-    if decision.rule is not None:
+    if decision.rule is not None and decision.reason is not Reason.FLOW_DENIED:
         what = AT_THE_PROVIDER if decision.reason is Reason.HOSTED_TOOL else "the call"
         raise DeniedByPolicy(f"rule {decision.rule!r} denies {what}", rule=decision.rule)
     near = None if decision.nearest is None else nearest_shown(decision, decision.nearest)
     if decision.reason is Reason.WRONG_KEY:
         raise WrongKey(denial(progress), nearest=near, remedy=remedy)
-    raise DeniedByPolicy(denial(progress), nearest=near, remedy=remedy)
+    raise DeniedByPolicy(denial(progress), rule=decision.rule, nearest=near, remedy=remedy)
 
 
 def intent(progress: Progress, call: Call, claim: ApprovalRequest | None) -> Flow[None]:
@@ -371,5 +376,7 @@ def report(
         limits=tuple(sorted({each.key for each in charges})) if charges else (),
         budgets=progress.budgets,
         decider=progress.notes.get("decider"),
+        origins=origins_told(progress),
+        conversation=states_told(progress),
         provider_tier=told_of_provider(progress).get(TIER),
     )

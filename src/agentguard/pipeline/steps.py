@@ -101,6 +101,7 @@ class Attempt:
         objection: why the identity cannot be used, when two contradict each other.
         describe: looks inside and builds the call; raises a refusal for what it cannot inspect.
         checks_access: whether the host has a predicate on the objects of the call.
+        inside_tool: whether the code of a guarded tool makes the call.
     """
 
     id: str
@@ -112,6 +113,7 @@ class Attempt:
     objection: IdentityRequired | None
     describe: Callable[[], Call]
     checks_access: bool = False
+    inside_tool: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -297,6 +299,8 @@ class Report:
     limits: tuple[str, ...] = ()
     budgets: tuple[str, ...] = ()
     decider: str | None = None
+    origins: tuple[str, ...] = ()
+    conversation: tuple[str, ...] = ()
     provider_tier: str | None = None
 
 
@@ -354,6 +358,7 @@ class Stage(Enum):
     CONTENT = "classification"
     VAULT = "vault"
     CONSENT = "approvals"
+    PROVENANCE = "provenance"
     BUDGETS = "budgets"
     INTENT = "audit"
     DISPATCH = "dispatch"
@@ -370,6 +375,7 @@ class Progress:
     trace: Trace
     stage: Stage = Stage.CALL
     call: Call | None = None
+    session: Session | None = None
     decided: tuple[Call, Circumstances, Decision] | None = None
     decision: Decision | None = None
     found: Facts | None = None
