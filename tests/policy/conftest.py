@@ -313,6 +313,7 @@ class Draw(random.Random):
             words=frozenset(self.choice([(), ("user",), ("tool:read",), ("user", "host")])),
             untrusted=self.random() < 0.5,
             carries=self.random() < 0.3,
+            addresses=self.choice([(), (), (frozenset({"user"}),), (frozenset(),)]),
             sources=self.choice([(), ("the result of read (call 2)",)]),
         )
 

@@ -12,8 +12,8 @@ from pydantic import Field
 
 from agentguard.config.document import Impacts, Name, Names, OneOrMany, Table
 from agentguard.config.settings import LedgerPlace, RatesPlace
-from agentguard.policy import Scope, Tier, UserMessages
-from agentguard.vocabulary import Effect, Remember
+from agentguard.policy import Scope, Tier
+from agentguard.vocabulary import Effect, Remember, UserMessages
 
 _Spelled = Field(default=None, strict=False)
 

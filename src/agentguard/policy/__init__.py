@@ -71,7 +71,6 @@ from agentguard.policy.document import (
     TermsSpec,
     Tier,
     ToolSpec,
-    UserMessages,
     value_digest,
 )
 from agentguard.policy.flaws import Flaw, Path, key_of
@@ -149,7 +148,6 @@ __all__ = [
     "Tier",
     "ToolSpec",
     "UrlParts",
-    "UserMessages",
     "compile_policy",
     "doubts_about",
     "flaws_of",

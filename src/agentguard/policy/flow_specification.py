@@ -51,12 +51,18 @@ def _comes_from(
     name: str, accepted: Iterable[str], now: Situation, arguments: Mapping[str, Frozen]
 ) -> bool:
     """Of every value in the argument it is known, and one of its origins is accepted."""
-    if name not in arguments:
-        return True
-    known = now.circumstances.origins.get(name, ())
-    return _values_in(arguments[name]) <= len(known) and all(
-        set(accepted) & each.words for each in known
+    return name not in arguments or (
+        _is_known(name, now, arguments)
+        and all(set(accepted) & each.words for each in now.circumstances.origins.get(name, ()))
     )
+
+
+def _is_known(name: str, now: Situation, arguments: Mapping[str, Frozen]) -> bool:
+    """Of every text and number it is known where it comes from, and of names if there are any."""
+    texts, names = _values_in(arguments[name])
+    if name not in now.circumstances.origins:
+        return texts + names == 0
+    return texts <= len(now.circumstances.origins[name])
 
 
 def is_elsewhere(
@@ -64,20 +70,22 @@ def is_elsewhere(
 ) -> bool:
     """There are values, of each it is known, and none has an accepted origin."""
     known = now.circumstances.origins.get(name, ())
-    if name not in arguments or not 0 < _values_in(arguments[name]) <= len(known):
+    if name not in arguments or not known or not _is_known(name, now, arguments):
         return False
     return not any(set(accepted) & each.words for each in known)
 
 
-def _values_in(value: Frozen) -> int:
-    """Count texts with something in them, numbers, and names of members, at any depth."""
+def _values_in(value: Frozen) -> tuple[int, int]:
+    """Count texts with something in them and numbers, at any depth, and names of members."""
     if isinstance(value, Mapping):
-        return sum(bool(name) + _values_in(member) for name, member in value.items())
+        members = [_values_in(member) for member in value.values()]
+        return sum(each[0] for each in members), len(value) + sum(each[1] for each in members)
     if isinstance(value, tuple):
-        return sum(map(_values_in, value))
+        items = [_values_in(item) for item in value]
+        return sum(each[0] for each in items), sum(each[1] for each in items)
     if isinstance(value, str):
-        return 1 if value else 0
-    return 0 if value is None or isinstance(value, bool) else 1
+        return int(value != ""), 0
+    return int(value is not None and not isinstance(value, bool)), 0
 
 
 # --- flows: they are asked about what rules let happen, and only tighten
@@ -155,8 +163,8 @@ def _carries_nothing(
     name: str, accepted: Iterable[str], now: Situation, arguments: Mapping[str, Frozen]
 ) -> bool:
     known = now.circumstances.origins.get(name, ())
-    return _values_in(arguments[name]) <= len(known) and not any(
-        each.carries and not set(accepted) & each.words for each in known
+    return _is_known(name, now, arguments) and not any(
+        each.carries or not all(set(accepted) & words for words in each.addresses) for each in known
     )
 
 

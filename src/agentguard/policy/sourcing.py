@@ -10,7 +10,7 @@ INVARIANT: an argument of whose values one is not known to come from there does 
 there, and does not certainly come from elsewhere either (tests/policy/test_argument_origins.py).
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from agentguard.canonical import Frozen
@@ -59,20 +59,16 @@ def comes_from(
         arguments: the arguments of the call.
         origins: where their values come from, as far as that is known.
     """
-    if name not in arguments:
-        return True
-    known = origins.get(name, ())
-    if not all(not accepted.isdisjoint(each.words) for each in known):
-        return False
-    return len(known) >= _values(arguments[name])
+    known = _known(name, arguments, origins)
+    return known is not None and not any(accepted.isdisjoint(each.words) for each in known)
 
 
 def is_known(
     name: str, arguments: Mapping[str, Frozen], origins: Mapping[str, tuple[Origins, ...]]
 ) -> bool:
     """Say whether every value of an argument comes from something that may be relied on."""
-    known = origins.get(name, ())
-    return all(each.words for each in known) and len(known) >= _values(arguments.get(name))
+    known = _known(name, arguments, origins)
+    return known is not None and all(each.words for each in known)
 
 
 def is_elsewhere(
@@ -82,10 +78,8 @@ def is_elsewhere(
     origins: Mapping[str, tuple[Origins, ...]],
 ) -> bool:
     """Say whether an argument holds values, and each certainly comes from elsewhere."""
-    known = origins.get(name, ())
-    if not 0 < _values(arguments.get(name)) <= len(known):
-        return False
-    return all(accepted.isdisjoint(each.words) for each in known)
+    known = _known(name, arguments, origins)
+    return bool(known) and all(accepted.isdisjoint(each.words) for each in known or ())
 
 
 def carries_nothing(
@@ -94,29 +88,35 @@ def carries_nothing(
     arguments: Mapping[str, Frozen],
     origins: Mapping[str, tuple[Origins, ...]],
 ) -> bool:
-    """Say whether no value of an argument is known to hold an address from elsewhere."""
-    known = origins.get(name, ())
-    if any(each.carries and accepted.isdisjoint(each.words) for each in known):
+    """Say whether no value of an argument is or holds an address from elsewhere."""
+    known = _known(name, arguments, origins)
+    if known is None:
         return False
-    return len(known) >= _values(arguments.get(name))
+    return all(
+        not each.carries and not any(map(accepted.isdisjoint, each.addresses)) for each in known
+    )
 
 
-def _values(value: Frozen) -> int:
-    return sum(1 for _ in _leaves(value))
+def _known(
+    name: str, arguments: Mapping[str, Frozen], origins: Mapping[str, tuple[Origins, ...]]
+) -> tuple[Origins, ...] | None:
+    """Return where the values of an argument come from, None where that is not known of each."""
+    if name not in arguments:
+        return ()
+    known = origins.get(name, ())
+    texts, names = _values(arguments[name])
+    # Names of members that a schema declares are no values; whoever looked left them out.
+    missing = len(known) < texts or (names and name not in origins)
+    return None if missing else known
 
 
-def _leaves(value: Frozen) -> Iterator[str | float]:
-    """Yield the texts and numbers in a value that say something."""
+def _values(value: Frozen) -> tuple[int, int]:
+    """Count the texts and numbers in a value, and the names of members."""
     if isinstance(value, str):
-        if value:
-            yield value
-    elif isinstance(value, Mapping):
-        for name, member in value.items():
-            if name:
-                yield name
-            yield from _leaves(member)
-    elif isinstance(value, tuple):
-        for item in value:
-            yield from _leaves(item)
-    elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield value
+        return (1 if value else 0), 0
+    if isinstance(value, Mapping | tuple):
+        members = value.values() if isinstance(value, Mapping) else value
+        counted = [_values(each) for each in members]
+        named = len(value) if isinstance(value, Mapping) else 0
+        return sum(texts for texts, _ in counted), named + sum(names for _, names in counted)
+    return (0 if value is None or isinstance(value, bool) else 1), 0

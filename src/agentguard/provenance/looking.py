@@ -11,16 +11,18 @@ INVARIANT: a value that stands in a trusted field and in untrusted content is no
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from agentguard.provenance.addresses import accounts_in, address_keys
 from agentguard.provenance.naming import Cues, named, numbered, surroundings
-from agentguard.provenance.normal import folded, normalise
+from agentguard.provenance.normal import folded, hides, normalise
 from agentguard.provenance.said import Said, Source
 from agentguard.provenance.sought import Sought, keys_in, sought
 from agentguard.provenance.tokens import tokens_of
 from agentguard.vocabulary import Origins
 
 _MOST_SOURCES = 4
+_APPROVED = frozenset({"approved"})
 # A text of so many words is somebody's if most of its words stand there in runs.
 _TEXT = 8
 _LARGELY = 0.8
@@ -97,11 +99,27 @@ def _elements(value: str | float) -> Iterable[str | float]:
 
 def look(voices: Voices, value: str | float, *, tool: str, argument: str, cues: Cues) -> Origins:
     """Return where one text or number of a call stands."""
+    origins = _looked(voices, value, cues)
+    if not voices.is_approved(tool, argument, value):
+        return origins
+    return replace(
+        origins,
+        words=origins.words | _APPROVED,
+        carries=False,
+        addresses=tuple(each | _APPROVED for each in origins.addresses),
+        sources=(*origins.sources[: _MOST_SOURCES - 1], "a value that was approved"),
+    )
+
+
+def _looked(voices: Voices, value: str | float, cues: Cues) -> Origins:
     found = sought(value)
-    if voices.is_approved(tool, argument, value):
-        return Origins(words=frozenset({"approved"}), sources=("a value that was approved",))
     if not isinstance(value, str) or found.lost or found.groups:
-        return _origins(voices, found, cues)
+        whole = _origins(voices, found, cues)
+        if isinstance(value, str) and found.lost and (found.leads or hides(value)):
+            return replace(whole, carries=True)  # what is in it cannot be told
+        if any(key[0] in "mua" for group in found.groups for key in group):
+            return replace(whole, carries=not whole.words, addresses=(whole.words,))
+        return whole
     plain = _origins(voices, found, cues)
     inside = _inside(voices, value, cues)
     carries = any(not each.words for each in inside)
@@ -112,6 +130,7 @@ def look(voices: Voices, value: str | float, *, tool: str, argument: str, cues: 
         words=frozenset() if carries and "user" not in plain.words else words,
         untrusted=plain.untrusted or any(each.untrusted for each in inside),
         carries=carries,
+        addresses=tuple(each.words for each in inside),
         sources=tuple(
             dict.fromkeys(source for each in (plain, *inside) for source in each.sources)
         )[:_MOST_SOURCES],

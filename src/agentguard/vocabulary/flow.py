@@ -58,6 +58,7 @@ class Origins:
         untrusted: whether it stands in untrusted content as well.
         carries: whether the text holds an address, an account or a link that comes from
             untrusted content and from nothing that may be relied on.
+        addresses: for each address, account or link that it is or holds, the origins of that one.
         sources: for people, where it was seen, in words without payload, such as
             ``the result of read_email (call 3)``.
     """
@@ -65,6 +66,7 @@ class Origins:
     words: frozenset[OriginWord] = frozenset()
     untrusted: bool = False
     carries: bool = False
+    addresses: tuple[frozenset[OriginWord], ...] = ()
     sources: tuple[str, ...] = ()
 
 

@@ -24,7 +24,7 @@ from agentguard.policy.document.egress import (
     TermsSpec,
     Tier,
 )
-from agentguard.policy.document.flow import FlowSpec, ProvenanceSpec, UserMessages
+from agentguard.policy.document.flow import FlowSpec, ProvenanceSpec
 from agentguard.policy.document.providers import ProviderSpec
 from agentguard.policy.document.rules import ArgumentSpec, DeciderSpec, RuleSpec
 from agentguard.policy.document.tools import (
@@ -96,6 +96,5 @@ __all__ = [
     "TermsSpec",
     "Tier",
     "ToolSpec",
-    "UserMessages",
     "value_digest",
 ]
