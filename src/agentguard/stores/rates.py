@@ -127,8 +127,9 @@ class Rates:
             return MovingWindowRateLimiter(MemoryStorage())
         if importlib.util.find_spec("redis") is None:
             raise StoreFailure(NEEDED_FOR_REDIS)
-        waiting = {"socket_timeout": _PATIENCE, "socket_connect_timeout": _PATIENCE}
-        return MovingWindowRateLimiter(RedisStorage(self._address, **waiting))
+        return MovingWindowRateLimiter(
+            RedisStorage(self._address, socket_timeout=_PATIENCE, socket_connect_timeout=_PATIENCE)
+        )
 
 
 def _key(line: RateLine) -> str:
