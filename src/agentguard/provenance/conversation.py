@@ -20,6 +20,7 @@ from agentguard.provenance.echoes import without_echoes
 from agentguard.provenance.looking import Voices, look
 from agentguard.provenance.naming import cues_of
 from agentguard.provenance.normal import normalise
+from agentguard.provenance.numbers import plainly
 from agentguard.provenance.rendering import Rendered
 from agentguard.provenance.results import Leaf, is_trusted, leaves_of, trusted_places
 from agentguard.provenance.said import Said, Source
@@ -123,6 +124,7 @@ class Conversation:
         *,
         trusted: tuple[str, ...] = (),
         returns: Iterable[str] = (),
+        given: Mapping[str, Frozen] | None = None,
     ) -> None:
         """Hear what a guarded tool returned.
 
@@ -131,21 +133,40 @@ class Conversation:
             result: what it returned.
             trusted: JSON pointers, with ``*`` for any one step, to what may be relied on.
             returns: the classes that what it returns is of.
+            given: the arguments of the call; where the result only repeats one of them, that is
+                not untrusted content that says it.
         """
         self.classes_seen(returns)
         self._tools[tool] = None
         call = f"the result of {tool} (call {next(self._calls)})"
         places = trusted_places(trusted)
+        repeated = {leaf.value for leaf in leaves_of(given or {}) if not leaf.key}
         texts: list[str] = []
+        relied: list[tuple[Leaf, Source]] = []
         for leaf in leaves_of(result, unfold=True):
             texts.append(str(leaf.value))
             source = Source(call if leaf.item is None else f"item {leaf.item} of {call}")
-            if not is_trusted(leaf, places):
-                self._suspect_leaf(leaf, source)
-            elif not self._full:
-                self._take(len(texts[-1]))
-                self._voices.rely(f"tool:{tool}", leaf.value, source)
+            if is_trusted(leaf, places):
+                relied.append((leaf, source))
+            else:
+                self._suspect_leaf(leaf, source, repeated)
+        self._rely(f"tool:{tool}", relied)
         self._rendered.add(texts)
+
+    def _rely(self, word: str, relied: list[tuple[Leaf, Source]]) -> None:
+        records: dict[tuple[str, ...], list[Leaf]] = {}
+        for leaf, source in relied:
+            if not self._take(len(str(leaf.value))):
+                return
+            self._voices.rely(word, leaf.value, source, prose=not leaf.steps)
+            if not leaf.key:
+                records.setdefault(leaf.record, []).append(leaf)
+                key = Leaf(leaf.name) if leaf.name else None
+                if key is not None:
+                    self._voices.records.add(word, source, [key, leaf])
+        for leaves in records.values():
+            source = next(source for leaf, source in relied if leaf is leaves[0])
+            self._voices.records.add(word, source, leaves)
 
     def unread(self) -> None:
         """Hear that something untrusted came that cannot be read, such as an image."""
@@ -155,7 +176,7 @@ class Conversation:
     def told(self, value: Frozen) -> None:
         """Hear a value that the program vouches for."""
         for leaf in leaves_of(value):
-            self._voices.rely("host", leaf.value, _TOLD)
+            self._voices.rely("host", leaf.value, _TOLD, prose=not leaf.steps)
 
     def approved(self, tool: str, argument: str, value: Frozen) -> None:
         """Remember that a person approved a value in an argument of a tool."""
@@ -260,8 +281,9 @@ class Conversation:
         self._untrusted = True
         self._remember(self._voices.untrusted, text, source)
 
-    def _suspect_leaf(self, leaf: Leaf, source: Source) -> None:
+    def _suspect_leaf(self, leaf: Leaf, source: Source, repeated: set[str | int | float]) -> None:
         if isinstance(leaf.value, str):
-            self._suspect(leaf.value, source)
-        else:
-            self._remember(self._voices.untrusted, repr(leaf.value), source)
+            self._untrusted = True
+        if leaf.value not in repeated:
+            text = leaf.value if isinstance(leaf.value, str) else plainly(leaf.value)
+            self._remember(self._voices.untrusted, text, source)

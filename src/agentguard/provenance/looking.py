@@ -16,24 +16,34 @@ from dataclasses import replace
 from agentguard.provenance.addresses import accounts_in, address_keys
 from agentguard.provenance.naming import Cues, named, numbered, surroundings
 from agentguard.provenance.normal import folded, hides, normalise
+from agentguard.provenance.records import Records
 from agentguard.provenance.said import Said, Source
-from agentguard.provenance.sought import Sought, keys_in, sought
+from agentguard.provenance.sought import Sought, elements_of, keys_in, sought
 from agentguard.provenance.tokens import tokens_of
 from agentguard.vocabulary import Origins
 
 _MOST_SOURCES = 4
 _APPROVED = frozenset({"approved"})
 # A text of so many words is somebody's if most of its words stand there in runs.
-_TEXT = 8
+_TEXT = 6
 _LARGELY = 0.8
 _SHINGLE = 3
-_MOST_PROBES = 32
 
 
 class Voices:
     """Everything that was said in a conversation, by who said it."""
 
-    __slots__ = ("_approved", "blind", "followed", "model", "relied", "system", "untrusted", "user")
+    __slots__ = (
+        "_approved",
+        "blind",
+        "followed",
+        "model",
+        "records",
+        "relied",
+        "system",
+        "untrusted",
+        "user",
+    )
 
     def __init__(self) -> None:
         self.user = Said()
@@ -42,20 +52,30 @@ class Voices:
         self.untrusted = Said()
         self.relied: dict[str, Said] = {}
         self.followed: dict[str, None] = {}
+        self.records = Records()
         self.blind = False
         self._approved: dict[tuple[str, str, str], None] = {}
 
-    def rely(self, word: str, value: str | float, source: Source) -> None:
-        """Remember a value that may be relied on under a word."""
+    def rely(self, word: str, value: str | float, source: Source, *, prose: bool) -> None:
+        """Remember a value that may be relied on under a word.
+
+        Args:
+            word: the word.
+            value: a text or a number.
+            source: where it came from.
+            prose: whether a text is all that was said, so that its lines, the items of its lists
+                and the addresses in it count as well. A text that is one field of many counts as
+                a whole: what somebody writes into a name is not what the field is trusted for.
+        """
         said = self.relied.setdefault(word, Said())
-        for text in _elements(value):
+        for text in _elements(value, prose=prose):
             found = sought(text)
             tokens = found.tokens
             keys = [key for group in found.groups for key in group]
             said.add(
                 tokens, [f"e:{' '.join(tokens)}", *(keys if len(found.groups) == 1 else ())], source
             )
-        if isinstance(value, str):
+        if prose and isinstance(value, str):
             text = normalise(value)
             tokens_in = tokens_of(text)
             distinct = (key for key in keys_in(text, tokens_in) if key[0] in "mua")
@@ -85,10 +105,12 @@ def _inflected(verb: str) -> tuple[str, ...]:
     return (verb, f"{verb}s", f"{verb}es", f"{stem}ed", f"{stem}ing")
 
 
-def _elements(value: str | float) -> Iterable[str | float]:
+def _elements(value: str | float, *, prose: bool) -> Iterable[str | float]:
     """Return a value and, for a text of several lines or a list, its lines and items."""
     if not isinstance(value, str):
         return (value,)
+    if not prose:
+        return dict.fromkeys((value, *elements_of(value)))
     found = [value]
     for line in value.splitlines():
         found.append(line)
@@ -160,6 +182,9 @@ def _origins(voices: Voices, found: Sought, cues: Cues) -> Origins:
         if (source := _said_by(said, found, cues)) is not None:
             words.add(word)
             sources.append(source)
+    if "user" not in words and (through := _through_record(voices, found, cues)) is not None:
+        words.add("user")
+        sources.append(Source(f"what the user named in {through.told}"))
     for word, said in tuple(voices.relied.items()):
         places = _relied(said, found)
         sources.extend(places[:1])
@@ -174,6 +199,13 @@ def _origins(voices: Voices, found: Sought, cues: Cues) -> Origins:
     return Origins(words=frozenset(words), untrusted=bool(untrusted), sources=told)
 
 
+def _through_record(voices: Voices, found: Sought, cues: Cues) -> Source | None:
+    def names(value: Sought, name_cues: Cues) -> bool:
+        return _said_by(voices.user, value, name_cues) is not None
+
+    return voices.records.named(found, cues, names) if found.tokens else None
+
+
 def _said_by(said: Said, found: Sought, cues: Cues) -> Source | None:
     """Return the source if somebody whose words count named a value."""
     if not said:
@@ -181,6 +213,8 @@ def _said_by(said: Said, found: Sought, cues: Cues) -> Source | None:
     if found.groups and not found.bare:
         places = said.of_kind(found)
         return places[0] if places else None
+    if found.bare and cues.verbs and (written := said.holds(f"N{found.groups[0][0][1:]}")):
+        return written[0]
     place = named(said.places(found.needle), found, cues) if found.needle else None
     return None if place is None else place.passage.source
 
@@ -215,10 +249,10 @@ def _largely(voices: Voices, found: Sought) -> frozenset[str]:
     tokens = found.tokens
     words = set()
     for word, said in (("user", voices.user), ("system", voices.system)):
-        covered = 0
-        for at in range(0, len(tokens) - _SHINGLE + 1, _SHINGLE):
+        covered: set[int] = set()
+        for at in range(len(tokens) - _SHINGLE + 1):
             if f" {' '.join(tokens[at : at + _SHINGLE])} " in said:
-                covered += _SHINGLE
-        if covered >= _LARGELY * len(tokens):
+                covered.update(range(at, at + _SHINGLE))
+        if len(covered) >= _LARGELY * len(tokens):
             words.add(word)
     return frozenset(words)

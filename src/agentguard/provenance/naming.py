@@ -56,11 +56,16 @@ def cues_of(tool: str, argument: str, verbs: Iterable[str] = ()) -> Cues:
     """Return the cues of an argument."""
     names = _split(argument)
     acts = _split(tool)
-    nouns = frozenset(_singular(word) for word in (*names, *acts[1:])) - GRAMMAR
+    nouns = words_of_name(argument) | words_of_name(" ".join(acts[1:]))
     if names and names[-1] in _COUNTING:
         return Cues(nouns | {"id", "number", "no", "nr"})
     spoken = (*acts[:1], *(word for verb in verbs for word in _split(verb)))
     return Cues(nouns, frozenset(spoken) - GRAMMAR)
+
+
+def words_of_name(name: str) -> frozenset[str]:
+    """Return the words in the name of an argument or a member that say what its value is."""
+    return frozenset(_singular(word) for word in _split(name)) - GRAMMAR
 
 
 def _split(name: str) -> tuple[str, ...]:
@@ -101,7 +106,7 @@ def _names(place: Place, value: Sought, cues: Cues) -> bool:
     opening, closing = flags[place.first], flags[last]
     if (opening | closing) & Written.DATE and len(value.tokens) == 1:
         return False
-    if opening & Written.OPENS_QUOTE and closing & Written.CLOSES_QUOTE:
+    if opening & Written.OPENS_QUOTE and closing & (Written.CLOSES_QUOTE | Written.ENDS_LINE):
         return True
     if opening & Written.STARTS_LINE and closing & Written.ENDS_LINE:
         return True

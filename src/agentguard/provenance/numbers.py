@@ -49,6 +49,15 @@ def _written_plainly(token: str) -> str | None:
 
 def number_key(number: Decimal) -> str:
     """Return the form in which a number is looked for."""
-    if not number:
-        return "n:0"
-    return f"n:{number.normalize():f}"
+    return f"n:{plainly(number)}"
+
+
+def told_key(token: str, number: Decimal) -> str | None:
+    """Return the form of a number that is written as hardly any number is by accident."""
+    return None if token.isdigit() else f"N:{plainly(number)}"
+
+
+def plainly(number: Decimal | float) -> str:
+    """Return a number in its shortest form."""
+    exact = number if isinstance(number, Decimal) else Decimal(repr(number))
+    return f"{exact.normalize():f}" if exact else "0"

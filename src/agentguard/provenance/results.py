@@ -7,7 +7,7 @@ A text that is JSON is read as what it holds.
 
 import json
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agentguard.canonical import Frozen, NotCanonical, freeze, is_object
 
@@ -19,16 +19,20 @@ class Leaf:
     """A text or a number in a value.
 
     Attributes:
-        steps: the way to it.
         value: what it is.
-        key: whether it is the name of a member.
+        steps: the way to it.
+        name: the name of the member that it is in, or in a list of.
+        key: whether it is the name of a member itself.
         item: the number, from one, of the item of the outermost list that it stands in.
+        record: the way to what holds it together with the values that belong to it.
     """
 
-    steps: tuple[str, ...] = field(repr=False)
     value: str | int | float = field(repr=False)
+    steps: tuple[str, ...] = field(default=(), repr=False)
+    name: str = field(default="", repr=False)
     key: bool = False
     item: int | None = None
+    record: tuple[str, ...] = field(default=(), repr=False)
 
 
 def leaves_of(value: Frozen, *, unfold: bool = False) -> Iterator[Leaf]:
@@ -38,28 +42,34 @@ def leaves_of(value: Frozen, *, unfold: bool = False) -> Iterator[Leaf]:
         value: a frozen value.
         unfold: whether texts that are JSON are read.
     """
-    yield from _leaves(value, (), None, unfold=unfold)
+    yield from _leaves(value, Leaf(0), unfold=unfold)
 
 
-def _leaves(
-    value: Frozen, steps: tuple[str, ...], item: int | None, *, unfold: bool
-) -> Iterator[Leaf]:
+def _leaves(value: Frozen, at: Leaf, *, unfold: bool) -> Iterator[Leaf]:
     if isinstance(value, str):
         inside = read_json(value) if unfold else None
         if inside is not None:
-            yield from _leaves(inside, steps, item, unfold=True)
+            yield from _leaves(inside, at, unfold=True)
         elif value:
-            yield Leaf(steps, value, item=item)
+            yield replace(at, value=value)
     elif is_object(value):
         for name, member in value.items():
-            yield Leaf((*steps, name), name, key=True, item=item)
-            yield from _leaves(member, (*steps, name), item, unfold=unfold)
+            inner = replace(at, steps=(*at.steps, name), name=name, record=at.steps)
+            yield replace(inner, value=name, key=True)
+            yield from _leaves(member, inner, unfold=unfold)
     elif isinstance(value, tuple):
-        for number, member in enumerate(value):
-            inner = number + 1 if item is None and len(value) > 1 else item
-            yield from _leaves(member, (*steps, str(number)), inner, unfold=unfold)
+        yield from _items(value, at, unfold=unfold)
     elif isinstance(value, int | float) and not isinstance(value, bool):
-        yield Leaf(steps, value, item=item)
+        yield replace(at, value=value)
+
+
+def _items(value: tuple[Frozen, ...], at: Leaf, *, unfold: bool) -> Iterator[Leaf]:
+    for number, member in enumerate(value):
+        item = number + 1 if at.item is None and len(value) > 1 else at.item
+        row = isinstance(member, tuple)
+        steps = (*at.steps, str(number))
+        inner = replace(at, steps=steps, item=item, record=steps if row else at.record)
+        yield from _leaves(member, inner, unfold=unfold)
 
 
 def read_json(text: str) -> Frozen:

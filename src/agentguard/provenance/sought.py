@@ -17,7 +17,7 @@ from decimal import Decimal
 from agentguard.provenance.addresses import account_key, accounts_in, address_keys, also_named
 from agentguard.provenance.dates import dates_in
 from agentguard.provenance.normal import folded, hides, normalise
-from agentguard.provenance.numbers import number_in, number_key
+from agentguard.provenance.numbers import number_in, number_key, told_key
 from agentguard.provenance.tokens import tokens_of
 
 # What may stand around an address without making it another one.
@@ -132,6 +132,8 @@ def keys_in(text: str, tokens: Sequence[str]) -> Iterator[str]:
             continue
         for number in number_in(token):
             yield number_key(number)
+            if (telling := told_key(token, number)) is not None:
+                yield telling
         yield from address_keys(token)
         yield from also_named(token)
     if any(character.isdigit() for character in text):

@@ -92,7 +92,8 @@ def _before(gap: str, *, first: bool) -> int:
         flags |= Written.STARTS_LINE | Written.STARTS_SENTENCE
     elif _ENDS_SENTENCE.search(gap):
         flags |= Written.STARTS_SENTENCE
-    if gap and gap[-1] in _QUOTES and (first or len(gap) > 1):
+    # What follows a colon to the end of a line is said as if it were quoted.
+    if ":" in gap or (gap and gap[-1] in _QUOTES and (first or len(gap) > 1)):
         flags |= Written.OPENS_QUOTE
     if gap and gap[-1] in _MARKS:
         flags |= Written.MARKED
