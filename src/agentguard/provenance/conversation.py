@@ -13,7 +13,7 @@ INVARIANT: a text that was heard before changes nothing (tests/provenance/test_c
 
 import hashlib
 import itertools
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from agentguard.canonical import Frozen
 from agentguard.provenance.echoes import without_echoes
@@ -22,7 +22,7 @@ from agentguard.provenance.naming import cues_of
 from agentguard.provenance.normal import normalise
 from agentguard.provenance.numbers import plainly
 from agentguard.provenance.rendering import Rendered
-from agentguard.provenance.results import Leaf, is_trusted, leaves_of, trusted_places
+from agentguard.provenance.results import Leaf, is_prose, is_trusted, leaves_of, trusted_places
 from agentguard.provenance.said import Said, Source
 from agentguard.provenance.sought import elements_of, keys_in
 from agentguard.provenance.tokens import tokens_of, writing_of
@@ -148,6 +148,7 @@ class Conversation:
             source = Source(call if leaf.item is None else f"item {leaf.item} of {call}")
             if is_trusted(leaf, places):
                 relied.append((leaf, source))
+                self._untrusted |= () not in places and is_prose(leaf)
             else:
                 self._suspect_leaf(leaf, source, repeated)
         self._rely(f"tool:{tool}", relied)
@@ -159,14 +160,11 @@ class Conversation:
             if not self._take(len(str(leaf.value))):
                 return
             self._voices.rely(word, leaf.value, source, prose=not leaf.steps)
-            if not leaf.key:
+            if leaf.steps:
                 records.setdefault(leaf.record, []).append(leaf)
-                key = Leaf(leaf.name) if leaf.name else None
-                if key is not None:
-                    self._voices.records.add(word, source, [key, leaf])
-        for leaves in records.values():
-            source = next(source for leaf, source in relied if leaf is leaves[0])
-            self._voices.records.add(word, source, leaves)
+        sources = {leaf.record: source for leaf, source in relied}
+        for steps, leaves in records.items():
+            self._voices.records.add(word, sources[steps], leaves)
 
     def unread(self) -> None:
         """Hear that something untrusted came that cannot be read, such as an image."""
@@ -214,12 +212,9 @@ class Conversation:
         for argument, value in arguments.items():
             cues = cues_of(tool, argument, verbs)
             found[argument] = tuple(
-                look(self._voices, element, tool=tool, argument=argument, cues=cues)
-                for leaf in leaves_of(value)
-                if not (leaf.key and leaf.value in names)
-                for element in (
-                    elements_of(leaf.value) if isinstance(leaf.value, str) else (leaf.value,)
-                )
+                origins
+                for element in _elements(value, names)
+                for origins in look(self._voices, element, tool=tool, argument=argument, cues=cues)
             )
         return found
 
@@ -287,3 +282,12 @@ class Conversation:
         if leaf.value not in repeated:
             text = leaf.value if isinstance(leaf.value, str) else plainly(leaf.value)
             self._remember(self._voices.untrusted, text, source)
+
+
+def _elements(value: Frozen, names: frozenset[str]) -> Iterator[str | float]:
+    """Yield the values in an argument that somebody chose."""
+    for leaf in leaves_of(value):
+        if not isinstance(leaf.value, str):
+            yield leaf.value
+        elif not (leaf.key and leaf.value in names):
+            yield from elements_of(leaf.value)

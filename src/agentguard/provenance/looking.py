@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from agentguard.provenance.addresses import accounts_in, address_keys
+from agentguard.provenance.composed import parts_of
 from agentguard.provenance.naming import Cues, named, numbered, surroundings
 from agentguard.provenance.normal import folded, hides, normalise
 from agentguard.provenance.records import Records
@@ -24,6 +25,7 @@ from agentguard.vocabulary import Origins
 
 _MOST_SOURCES = 4
 _APPROVED = frozenset({"approved"})
+_USER = frozenset({"user"})
 # A text of so many words is somebody's if most of its words stand there in runs.
 _TEXT = 6
 _LARGELY = 0.8
@@ -119,11 +121,32 @@ def _elements(value: str | float, *, prose: bool) -> Iterable[str | float]:
     return [each for each in dict.fromkeys(part.strip() for part in found) if each]
 
 
-def look(voices: Voices, value: str | float, *, tool: str, argument: str, cues: Cues) -> Origins:
-    """Return where one text or number of a call stands."""
+def look(
+    voices: Voices, value: str | float, *, tool: str, argument: str, cues: Cues
+) -> tuple[Origins, ...]:
+    """Return where one text or number of a call stands, or the parts that it is put together of."""
     origins = _looked(voices, value, cues)
     if not voices.is_approved(tool, argument, value):
-        return origins
+        return _composed(voices, value, origins, cues) or (origins,)
+    return (_approved(origins),)
+
+
+def _composed(
+    voices: Voices, value: str | float, origins: Origins, cues: Cues
+) -> tuple[Origins, ...]:
+    """Return the origins of the parts of a text that is put together of what was said."""
+    if origins.words or origins.untrusted or origins.carries or not isinstance(value, str):
+        return ()
+    parts = parts_of(sought(value).tokens, voices.user, tuple(voices.relied.values()))
+    return tuple(
+        Origins(words=_USER, sources=("the user's words",))
+        if part.said
+        else _origins(voices, part.value, cues)
+        for part in parts
+    )
+
+
+def _approved(origins: Origins) -> Origins:
     return replace(
         origins,
         words=origins.words | _APPROVED,
@@ -186,9 +209,12 @@ def _origins(voices: Voices, found: Sought, cues: Cues) -> Origins:
         words.add("user")
         sources.append(Source(f"what the user named in {through.told}"))
     for word, said in tuple(voices.relied.items()):
-        places = _relied(said, found)
+        if not (places := _relied(said, found)):
+            continue
         sources.extend(places[:1])
-        if places and (word == "host" or not (untrusted or voices.blind)):
+        if word == "host" or not (
+            untrusted or voices.blind or _contested(voices, word, found, words)
+        ):
             words.add(word)
     if any(source.told in voices.followed for source in untrusted):
         words.add("approved")
@@ -204,6 +230,15 @@ def _through_record(voices: Voices, found: Sought, cues: Cues) -> Source | None:
         return _said_by(voices.user, value, name_cues) is not None
 
     return voices.records.named(found, cues, names) if found.tokens else None
+
+
+def _contested(voices: Voices, word: str, found: Sought, words: set[str]) -> bool:
+    """Say whether untrusted content names the record of a value, and the user does not."""
+
+    def says(name: Sought, cues: Cues) -> bool:
+        return bool(_stands(voices.untrusted, name, cues))
+
+    return "user" not in words and voices.records.contested(word, found, says)
 
 
 def _said_by(said: Said, found: Sought, cues: Cues) -> Source | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from agentguard.canonical import Frozen, NotCanonical, freeze, is_object
 
 _MOST_READ = 2_000_000
+_WORDS_OF_A_NAME = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,6 @@ class Leaf:
     Attributes:
         value: what it is.
         steps: the way to it.
-        name: the name of the member that it is in, or in a list of.
         key: whether it is the name of a member itself.
         item: the number, from one, of the item of the outermost list that it stands in.
         record: the way to what holds it together with the values that belong to it.
@@ -29,10 +29,14 @@ class Leaf:
 
     value: str | int | float = field(repr=False)
     steps: tuple[str, ...] = field(default=(), repr=False)
-    name: str = field(default="", repr=False)
     key: bool = False
     item: int | None = None
     record: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def slot(self) -> str:
+        """Under which name or number it stands in its record."""
+        return self.steps[len(self.record)] if len(self.steps) > len(self.record) else ""
 
 
 def leaves_of(value: Frozen, *, unfold: bool = False) -> Iterator[Leaf]:
@@ -54,7 +58,7 @@ def _leaves(value: Frozen, at: Leaf, *, unfold: bool) -> Iterator[Leaf]:
             yield replace(at, value=value)
     elif is_object(value):
         for name, member in value.items():
-            inner = replace(at, steps=(*at.steps, name), name=name, record=at.steps)
+            inner = replace(at, steps=(*at.steps, name), record=at.steps)
             yield replace(inner, value=name, key=True)
             yield from _leaves(member, inner, unfold=unfold)
     elif isinstance(value, tuple):
@@ -101,6 +105,14 @@ def is_trusted(leaf: Leaf, places: tuple[tuple[str, ...], ...]) -> bool:
         return True
     steps = steps[:-1] if leaf.key else steps
     return any(len(place) <= len(steps) and _fits(place, steps) for place in places)
+
+
+def is_prose(leaf: Leaf) -> bool:
+    """Say whether a field holds so many words that it may say more than what it is trusted for."""
+    value = leaf.value
+    return isinstance(value, str) and (
+        "\n" in value.strip() or len(value.split()) > _WORDS_OF_A_NAME
+    )
 
 
 def _spells(place: tuple[str, ...], steps: tuple[str, ...]) -> bool:
