@@ -7,7 +7,7 @@ person approved, and asks it about the arguments of a call before that is decide
 compared says ``provenance``; what follows from an origin says the policy.
 
 INVARIANT: only the first agent of a chain hears the user, and no tool does
-(tests/attacks/test_injected_targets.py).
+(tests/attacks/conversations/test_laundered_words.py).
 INVARIANT: what was not heard makes the answer stricter, never milder
 (tests/pipeline/test_hearing.py).
 """
