@@ -300,10 +300,13 @@ class Draw(random.Random):
 
     def origins(self, call: Call) -> dict[str, tuple[Origins, ...]]:
         """Where the arguments of a call come from, as far as that is known."""
-        names = tuple(call.resolved) if isinstance(call, ToolCall) else ()
+        arguments = call.resolved if isinstance(call, ToolCall) else {}
         return {
-            name: tuple(self.origin() for _ in range(self.choice([0, 1, 1, 1, 2])))
-            for name in names
+            name: tuple(
+                self.origin()
+                for _ in range(self.choice([0, 1, 1, 1, 2]) if holds_values(value) else 0)
+            )
+            for name, value in arguments.items()
             if self.random() < 0.9
         }
 
@@ -475,6 +478,11 @@ PARTS: tuple[dict[str, Any], ...] = (
     {"operation": "x", "kind": Kind.SOCKET, "verb": "WS", "path": "/realtime"},
     {"origin": "https://elsewhere.example:443"},
 )
+
+
+def holds_values(value: Frozen) -> bool:
+    """Say whether something in one of the values that are drawn comes from somewhere."""
+    return value is not None and value is not True and value != ()
 
 
 def asks_otherwise(argument: ArgumentSpec) -> bool:

@@ -17,6 +17,7 @@ from agentguard.policy import (
     ArgumentSpec,
     Const,
     Policy,
+    PolicyDocument,
     RuleSpec,
     Specified,
     compile_policy,
@@ -155,7 +156,13 @@ def test_settling_only_tightens(
 @given(
     seed=SEEDS,
     left_out=st.sampled_from(
-        [{"now": None}, {"environment": None}, {"resources": None}, {"spent": {}}]
+        [
+            {"now": None},
+            {"environment": None},
+            {"resources": None},
+            {"spent": {}},
+            {"conversation": None},
+        ]
     ),
 )
 def test_circumstances_that_are_left_out_never_allow_more(
@@ -171,6 +178,80 @@ def test_circumstances_that_are_left_out_never_allow_more(
     assert policy.offered_tools(case.chain, less) <= policy.offered_tools(
         case.chain, case.circumstances
     )
+
+
+def loosened(document: PolicyDocument) -> PolicyDocument:
+    """A policy in which only rules that allow, and flows, ask where arguments come from.
+
+    A rule that asks or denies for values from somewhere is about these values alone: the more of
+    them there are, the stricter it is.
+    """
+
+    def plain(rule: RuleSpec) -> RuleSpec:
+        asks = rule.effect is not Effect.ALLOW or any(
+            each.origins is not None and each.otherwise is Effect.APPROVE for each in rule.arguments
+        )
+        kept = tuple(
+            replace(each, origins=None)
+            if asks and (rule.effect is Effect.DENY or each.otherwise is Effect.DENY)
+            else each
+            for each in rule.arguments
+        )
+        return replace(rule, arguments=kept)
+
+    return replace(document, rules=tuple(map(plain, document.rules)))
+
+
+@settings(deadline=None, max_examples=200)
+@given(seed=SEEDS, word=st.sampled_from(["user", "tool:read", "host"]))
+def test_what_is_relied_on_more_is_never_decided_more_strictly(
+    generated: Generated, seed: int, word: str
+) -> None:
+    """One more origin for every value, or any origin at all, makes no decision stricter."""
+    for case in generated(seed, 6):
+        policy = compile_policy(loosened(case.document))
+        known = case.circumstances
+        more = {
+            name: tuple(
+                replace(
+                    each,
+                    words=each.words | {word},
+                    carries=False,
+                    addresses=tuple(words | {word} for words in each.addresses),
+                )
+                for each in values
+            )
+            for name, values in known.origins.items()
+        }
+        effects = [
+            SCALE.index(policy.decide(case.call, case.chain, circumstances).effect)
+            for circumstances in (
+                replace(known, origins=more),
+                known,
+                replace(known, origins={}),
+            )
+        ]
+        assert effects == sorted(effects)
+
+
+@settings(deadline=None, max_examples=200)
+@given(seed=SEEDS)
+def test_a_conversation_that_is_not_known_is_never_decided_more_mildly(
+    generated: Generated, seed: int
+) -> None:
+    """Without its state, or with more that it has seen, no decision on a call is milder."""
+    for case in generated(seed, 6):
+        policy = compile_policy(case.document)
+        known = case.circumstances
+        seen = {word for word in known.conversation or () if not word.startswith("asked:")}
+        states = [frozenset[str](), frozenset(seen), frozenset({*seen, "untrusted"}), None]
+        effects = [
+            SCALE.index(
+                policy.decide(case.call, case.chain, replace(known, conversation=state)).effect
+            )
+            for state in states
+        ]
+        assert effects == sorted(effects)
 
 
 class Broken(Plain):

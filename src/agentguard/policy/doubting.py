@@ -58,13 +58,26 @@ def _doubt(argument: str, failing: Iterable[Origins], accepted: frozenset[Origin
     return Doubt(argument=argument, told=f"{told}, not in {in_words(accepted)}")
 
 
-def doubt_about_addresses(argument: str, origins: Iterable[Origins]) -> Doubt:
-    """Return what is told about an argument in whose text an address comes from elsewhere."""
-    seen = dict.fromkeys(s for each in origins if each.carries for s in each.sources)
-    told = "may hold addresses, accounts or links of unknown origin"
+def doubt_about_addresses(
+    argument: str, origins: Iterable[Origins], accepted: frozenset[OriginWord]
+) -> Doubt:
+    """Return what is told about an argument that holds an address from elsewhere.
+
+    Args:
+        argument: its name in the policy.
+        origins: where its values come from, as far as that is known.
+        accepted: where addresses in it should come from.
+    """
+    seen = dict.fromkeys(
+        source
+        for each in origins
+        if each.carries or any(map(accepted.isdisjoint, each.addresses))
+        for source in each.sources
+    )
+    told = "may hold an address, an account or a link"
     if seen:
-        told = f"holds an address, an account or a link that was only seen in {_shown(list(seen))}"
-    return Doubt(argument=argument, told=told)
+        told = f"holds an address, an account or a link, and was seen in {_shown(list(seen))}"
+    return Doubt(argument=argument, told=f"{told}, not in {in_words(accepted)}")
 
 
 def doubt_about_asking() -> Doubt:

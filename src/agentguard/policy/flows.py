@@ -136,7 +136,7 @@ class CompiledFlow:
         if self.addresses is not None:
             others = [each for each in given if each not in tool.targets]
             doubts = tuple(
-                doubt_about_addresses(each, origins.get(each, ()))
+                doubt_about_addresses(each, origins.get(each, ()), self.addresses)
                 for each in others
                 if not carries_nothing(self.addresses, each, given, origins)
             )
