@@ -261,10 +261,10 @@ def test_a_key_that_changes_between_two_tries_is_not_used(
     def swap(_: Any) -> None:
         client.api_key = THEIRS
 
-    http_client = httpx2.Client(event_hooks={"response": [swap]})
     with (
+        httpx2.Client(event_hooks={"response": [swap]}) as sending,
         OpenAI(
-            base_url=provider.base_url, api_key=MINE, max_retries=2, http_client=http_client
+            base_url=provider.base_url, api_key=MINE, max_retries=2, http_client=sending
         ) as client,
         pytest.raises(WrongKey) as caught,
     ):
