@@ -6,9 +6,9 @@ In place: the class is swapped for one that has a single adapter for every addre
 what is mounted later leads nowhere. The connections are urllib3's, to addresses that were checked.
 
 INVARIANT: no request of a guarded session gets to a connection but through the guard
-(tests/attacks/test_outbound_bypasses.py).
+(tests/attacks/outbound/test_outbound_bypasses.py).
 INVARIANT: a connection goes to an address that was checked for this name, and no other tool with
-other ``private_hosts`` uses it (tests/attacks/test_outbound_addresses.py).
+other ``private_hosts`` uses it (tests/attacks/outbound/test_outbound_addresses.py).
 """
 
 import io

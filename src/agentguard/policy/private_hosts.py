@@ -63,6 +63,8 @@ def parse_private_host(text: str) -> PrivateHost:
     Raises:
         ValueError: it has none of these forms; the message says what it must be.
     """
+    if "%" in text:
+        raise ValueError(_EXPECTED)
     if "/" in text:
         return PrivateHost(network=_network(text))
     if text.count(":") > 1 and not text.startswith("["):

@@ -6,7 +6,7 @@ A name is looked up once, every answer must be allowed, and the connection then 
 those answers, so that a second answer changes nothing.
 
 INVARIANT: one answer that is not allowed refuses the whole name
-(tests/attacks/test_outbound_addresses.py).
+(tests/attacks/outbound/test_outbound_addresses.py).
 """
 
 import socket

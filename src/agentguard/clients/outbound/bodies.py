@@ -6,7 +6,7 @@ JSON becomes its value, a form a mapping, text a text. A value that was changed 
 form in which it came; one that was not is sent byte for byte. Everything else is refused.
 
 INVARIANT: a body has a value only if it can be read in one way
-(tests/attacks/test_outbound_contents.py).
+(tests/attacks/outbound/test_outbound_contents.py).
 """
 
 import json

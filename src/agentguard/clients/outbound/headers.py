@@ -7,7 +7,7 @@ usual values. Those that the policy lists for a tool are sent and not looked at.
 argument of the call; what decides where a request goes, or is a credential, is refused.
 
 INVARIANT: a header that is neither usual nor listed is judged or refused
-(tests/attacks/test_outbound_headers.py).
+(tests/attacks/outbound/test_outbound_headers.py).
 """
 
 import re

@@ -7,7 +7,7 @@ arguments are ``method``, ``url``, ``headers`` and ``body``. Each hop of a redir
 It opens no connection.
 
 INVARIANT: what is sent is what was decided: address, method, headers and body
-(tests/attacks/test_outbound_redirects.py).
+(tests/attacks/outbound/test_outbound_redirects.py).
 """
 
 import re

@@ -7,7 +7,7 @@ Each name is looked up here, and the connection goes to an answer that was check
 in the handshake and in the request stays the name.
 
 INVARIANT: a connection goes to an address that was checked for this name, and no other tool with
-other ``private_hosts`` uses it (tests/attacks/test_outbound_addresses.py).
+other ``private_hosts`` uses it (tests/attacks/outbound/test_outbound_addresses.py).
 """
 
 import asyncio

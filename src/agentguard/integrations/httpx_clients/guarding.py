@@ -6,7 +6,7 @@ A client is taken whose transport and pool are the library's own and that has no
 send: no proxy, no mount, no unix socket. The rest is refused when it is wrapped, and told why.
 
 INVARIANT: no request of a guarded client gets to a connection but through the guard
-(tests/attacks/test_outbound_bypasses.py).
+(tests/attacks/outbound/test_outbound_bypasses.py).
 """
 
 import sys

@@ -6,7 +6,7 @@ Each request that a client sends gets here, each hop of a redirect and each step
 included. What is decided on is read off the request as it is, body and all; what is sent is made
 of what was decided.
 
-INVARIANT: what the library sends is what was decided (tests/attacks/test_outbound_redirects.py).
+INVARIANT: what the library sends is what was decided (tests/attacks/outbound/test_outbound_redirects.py).
 """
 
 import threading
