@@ -11,6 +11,7 @@ INVARIANT: what is not known of a call's use counts as what it held (same file).
 
 from collections.abc import Mapping
 
+from agentguard.budgets import usage_of
 from agentguard.errors import BudgetExceeded
 from agentguard.pipeline.steps import (
     BudgetFull,
@@ -19,7 +20,9 @@ from agentguard.pipeline.steps import (
     RateFull,
     Release,
     Reserve,
+    Response,
     Settle,
+    Stage,
     perform,
 )
 from agentguard.pipeline.taking import lines_of, price_of_model, provider_of, rate_of, refusal
@@ -45,6 +48,7 @@ def reserve(progress: Progress, caller: Caller, call: Call, session: Session) ->
     Raises:
         BudgetExceeded: there is not enough left of one, or a rate is reached.
     """
+    progress.stage = Stage.BUDGETS
     under = progress.core.needs.budgets
     if not under:
         return
@@ -78,12 +82,18 @@ def reserve(progress: Progress, caller: Caller, call: Call, session: Session) ->
     raise refusal(lacking)
 
 
+def note_usage(progress: Progress, call: Call, response: Response) -> None:
+    """Remember what an answer says that it used; it counts also where the answer is withheld."""
+    if progress.held is not None and isinstance(call, ModelCall):
+        progress.usage = usage_of(response.content)
+
+
 def settle(progress: Progress, how: Outcome, ending: BaseException | None = None) -> Flow[None]:
     """Count what a call used up, or give back what one held that was not dispatched."""
     hold = progress.held
     if hold is None:
         return
-    progress.held = None
+    progress.stage, progress.held = Stage.BUDGETS, None
     if not hold.lines:
         return
     if not progress.dispatched:

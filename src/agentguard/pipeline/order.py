@@ -13,7 +13,6 @@ INVARIANT: an error of a part is replaced, not chained, since its text may hold 
 
 from typing import Any
 
-from agentguard.budgets import usage_of
 from agentguard.errors import (
     AddressRefused,
     AgentGuardError,
@@ -26,7 +25,7 @@ from agentguard.pipeline.consent import consent, doubted
 from agentguard.pipeline.consulting import check_access, consult
 from agentguard.pipeline.content import checked, cleaned, observable, resolved
 from agentguard.pipeline.hearing import hear_call, hear_end, hear_failure
-from agentguard.pipeline.metering import reserve, settle
+from agentguard.pipeline.metering import note_usage, reserve, settle
 from agentguard.pipeline.record import ended_badly, intent, outcome, refuse_if_denied, report
 from agentguard.pipeline.steps import (
     Attempt,
@@ -102,7 +101,6 @@ def _steps(progress: Progress) -> Flow[Any]:
     progress.stage = Stage.PROVENANCE
     hear_call(progress, session)
     # What is used up of budgets is taken before, so that nobody else uses it meanwhile.
-    progress.stage = Stage.BUDGETS
     yield from reserve(progress, caller, call, session)
     # 6 write down that it is about to happen
     progress.stage = Stage.INTENT
@@ -111,7 +109,7 @@ def _steps(progress: Progress) -> Flow[Any]:
     progress.stage = Stage.DISPATCH
     progress.dispatched = True
     response = yield from perform(Dispatch(call, observable(progress, call, session)))
-    progress.usage = usage_of(response.content)
+    note_usage(progress, call, response)
     # 8 what came back? A stream is checked event by event, and released while it comes.
     result = None
     if response.form is None:
@@ -122,7 +120,6 @@ def _steps(progress: Progress) -> Flow[Any]:
         yield from streamed(progress, response.form, session)
     hear_end(progress, response, session, claim)
     # 9 count what it used up, and write down what happened
-    progress.stage = Stage.BUDGETS
     yield from settle(progress, Outcome.COMPLETED)
     progress.stage = Stage.OUTCOME
     yield from outcome(progress, Outcome.COMPLETED)
