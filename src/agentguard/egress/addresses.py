@@ -6,7 +6,7 @@ From the registries of special-purpose addresses (IANA, RFC 6890), written down 
 standard library's own table differs between versions of Python. Nothing is looked up.
 
 INVARIANT: an address of IPv6 is never milder than the address of IPv4 that stands inside it
-(tests/egress/test_addresses.py).
+(tests/egress/test_address_kinds.py).
 """
 
 import ipaddress
