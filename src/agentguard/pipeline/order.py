@@ -100,9 +100,8 @@ def _steps(progress: Progress) -> Flow[Any]:
         yield from _permitted_still(progress, caller, call, facts, session)
     progress.stage = Stage.PROVENANCE
     hear_call(progress, session)
-    # What is used up of budgets is taken before, so that nobody else uses it meanwhile.
+    # 6 take what it may use up, and write down that it is about to happen
     yield from reserve(progress, caller, call, session)
-    # 6 write down that it is about to happen
     progress.stage = Stage.INTENT
     yield from intent(progress, call, claim)
     # 7 do it
