@@ -90,10 +90,8 @@ def test_one_answer_that_leads_inside_refuses_the_name(
 
 
 def test_a_second_answer_changes_nothing(sender: Any, server: Any) -> None:
-    """A name is looked up once for a connection, which goes to the answer that was checked.
-
-    DNS rebinding: the first answer is good, every later one is the metadata service.
-    """
+    """A name is looked up once for a connection, which goes to the answer that was checked."""
+    # DNS rebinding: the first answer is good, every later one is the metadata service.
     answers = itertools.chain([("127.0.0.1",)], itertools.repeat(("169.254.169.254",)))
     asked: list[str] = []
 

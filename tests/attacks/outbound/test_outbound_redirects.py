@@ -98,10 +98,8 @@ def test_a_redirect_that_can_be_read_in_two_ways_is_refused(
 def test_a_redirect_to_another_origin_takes_no_unseen_header_along(
     sender: Any, server: Any, other_server: Any
 ) -> None:
-    """What the policy lets through unseen stays behind when a server sends the client elsewhere.
-
-    The clients themselves leave Authorization behind, but no other header that holds a key.
-    """
+    """What the policy lets through unseen stays behind when a server sends the client elsewhere."""
+    # The clients themselves leave Authorization behind, but no other header that holds a key.
     server.replies["/open"] = to(other_server.url(host="b.test"))
     unseen = {"x-listed": "key-of-a", "authorization": "Bearer of-a", "cookie": "a=b"}
     sender.send("GET", server.url(), headers=unseen)
