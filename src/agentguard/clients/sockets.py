@@ -11,8 +11,8 @@ INVARIANT: a websocket is opened through here or not at all (tests/attacks/socke
 """
 
 import inspect
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from functools import lru_cache, update_wrapper
 from typing import Any, NamedTuple, NoReturn
 
@@ -21,7 +21,7 @@ from agentguard.clients.socket_address import Pass, Stopped, described, issued, 
 from agentguard.clients.socket_frames import Line
 from agentguard.clients.state import State, refuse, socket_named, state_of
 from agentguard.enforcement import Crossing
-from agentguard.errors import ContentRefused, UnguardedPath
+from agentguard.errors import CallRefused, ContentRefused, UnguardedPath
 from agentguard.pipeline import Response
 from agentguard.vocabulary import Boundary, Call, Caller, ModelCall
 
@@ -164,7 +164,7 @@ def _open(attempt: _Attempt, open_it: Callable[[], Any]) -> Any:
     opening = _Opening(attempt, asked)
 
     def dispatch(call: Call) -> Response:
-        with issued(opening.admitted(call)):
+        with _unsent(call), issued(opening.admitted(call)):
             return opening.opened(open_it())
 
     stream = opening.state.enforcer.call(opening.crossing(), dispatch)
@@ -177,11 +177,21 @@ async def _open_async(attempt: _Attempt, open_it: Callable[[], Any]) -> Any:
     opening = _Opening(attempt, asked)
 
     async def dispatch(call: Call) -> Response:
-        with issued(opening.admitted(call)):
+        with _unsent(call), issued(opening.admitted(call)):
             return opening.opened(await open_it())
 
     stream = await opening.state.enforcer.call_async(opening.crossing(), dispatch)
     return opening.begun(stream)
+
+
+@contextmanager
+def _unsent(call: Call) -> Iterator[None]:
+    """Say of a refusal of the handshake that it is about this call, which did not happen."""
+    try:
+        yield
+    except CallRefused as refusal:
+        refusal.call_id = call.id
+        raise
 
 
 class _Opening:
