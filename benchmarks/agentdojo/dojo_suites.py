@@ -8,6 +8,7 @@ model runs: the calls of an injection follow the first result that holds its tex
 agent that obeys everything.
 """
 
+import inspect
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -17,6 +18,7 @@ import yaml
 from agentdojo.attacks.attack_registry import load_attack
 from agentdojo.functions_runtime import FunctionCall, FunctionsRuntime
 from agentdojo.task_suite.load_suites import get_suites
+from guarded_agent import Described
 from pydantic import BaseModel
 
 VERSION = "v1.2.2"
@@ -39,6 +41,14 @@ class Suite:
     def prompts(self) -> dict[str, str]:
         """What the user says in each task."""
         return {name: task.PROMPT for name, task in self.plain.user_tasks.items()}
+
+    @property
+    def tools(self) -> list[Described]:
+        """The suite's tools."""
+        return [
+            Described(each.name, each.description, _signature(each.parameters))
+            for each in self.runtime.functions.values()
+        ]
 
     def pairs(self) -> Iterator[tuple[str, str]]:
         """Give every pair of a user task and an injection task whose correct calls are known."""
@@ -119,6 +129,21 @@ class Run:
                 task, said, self._before, self.environment, calls
             )
         )
+
+
+def _signature(parameters: Any) -> inspect.Signature:
+    """Return the signature of a function whose arguments a model of pydantic describes."""
+    return inspect.Signature(
+        [
+            inspect.Parameter(
+                name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=inspect.Parameter.empty if each.is_required() else each.default,
+                annotation=each.annotation,
+            )
+            for name, each in parameters.model_fields.items()
+        ]
+    )
 
 
 def as_json(result: Any) -> Any:

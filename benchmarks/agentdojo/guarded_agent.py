@@ -9,13 +9,13 @@ answers sees which call it is and nothing else; the guard never knows which call
 import inspect
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
 from agentguard import ApprovalPending, CallRefused, Guard
 from agentguard.approvals import sign_vote, with_vote
@@ -42,12 +42,13 @@ class Outcome(StrEnum):
     FAILED = "failed"
 
 
-class Tool(Protocol):
+@dataclass(frozen=True)
+class Described:
     """What is known of a tool: its name, its words and its arguments."""
 
     name: str
     description: str
-    parameters: Any
+    signature: inspect.Signature
 
 
 @dataclass
@@ -59,7 +60,8 @@ class Called:
         outcome: what became of it.
         result: what the tool returned.
         why: what the refusal said.
-        added: what the guard took of the time, in microseconds; None for approved calls.
+        added: what the guard took before the tool ran or was refused, in microseconds; None for
+            calls that somebody was asked about.
     """
 
     tool: str
@@ -82,7 +84,7 @@ class Called:
 class GuardedAgent:
     """The tools of one suite behind a guard of one policy."""
 
-    def __init__(self, policy: Path, tools: list[Any]) -> None:
+    def __init__(self, policy: Path, tools: Iterable[Described]) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="agentguard-")
         self._private, public = new_key()
         self._path = Path(self._folder.name) / "agentguard.toml"
@@ -90,7 +92,7 @@ class GuardedAgent:
         self.guard = Guard.from_file(self._path)
         self._profiles = load(self._path).policy.profiles
         self._perform: Perform | None = None
-        self._inside = 0.0
+        self._begun = 0.0
         self._tools = {tool.name: self.guard.tool(self._function(tool)) for tool in tools}
         self._sessions = 0
 
@@ -106,32 +108,21 @@ class GuardedAgent:
         self.guard.close()
         self._folder.cleanup()
 
-    def _function(self, tool: Tool) -> Callable[..., Any]:
+    def _function(self, tool: Described) -> Callable[..., Any]:
         """Return a function with the tool's own arguments, as an author would have written it."""
 
         def function(**arguments: Any) -> Any:
-            started = time.perf_counter()
-            try:
-                if self._perform is None:
-                    raise LookupError("no conversation")
-                return self._perform(tool.name, arguments)
-            finally:
-                self._inside = time.perf_counter() - started
+            self._begun = time.perf_counter()
+            if self._perform is None:
+                raise LookupError("no conversation")
+            return self._perform(tool.name, arguments)
 
-        fields = tool.parameters.model_fields
-        parameters = [
-            inspect.Parameter(
-                name,
-                inspect.Parameter.KEYWORD_ONLY,
-                default=inspect.Parameter.empty if each.is_required() else each.default,
-                annotation=each.annotation,
-            )
-            for name, each in fields.items()
-        ]
         function.__name__ = function.__qualname__ = tool.name
         function.__doc__ = tool.description
-        function.__annotations__ = {name: each.annotation for name, each in fields.items()}
-        function.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # read by inspect
+        function.__annotations__ = {
+            name: each.annotation for name, each in tool.signature.parameters.items()
+        }
+        function.__signature__ = tool.signature  # type: ignore[attr-defined]  # read by inspect
         return function
 
     @contextmanager
@@ -141,10 +132,13 @@ class GuardedAgent:
         self._perform = perform
         session = f"s{self._sessions}"
         with self.guard.identity(AGENT, on_behalf_of=PERSON, session=session):
-            if hasattr(self.guard, "from_user"):
-                self.guard.from_user(prompt)
+            self.hear(prompt)
             yield
         self._perform = None
+
+    def hear(self, said: str) -> None:
+        """Tell the guard what the user says."""
+        self.guard.from_user(said)
 
     def call(self, tool: str, arguments: dict[str, Any], *, agreed: bool) -> Called:
         """Let the agent call a tool; *agreed* says what a person answers who is asked."""
@@ -165,17 +159,16 @@ class GuardedAgent:
         return bool(answer) or True
 
     def _timed(self, tool: str, arguments: dict[str, Any]) -> Called:
-        self._inside, started = 0.0, time.perf_counter()
+        started = time.perf_counter()
         try:
             result = self._tools[tool](**arguments)
         except CallRefused as refused:
-            return Called(tool, Outcome.DENIED, why=str(refused), added=self._taken(started))
+            added = (time.perf_counter() - started) * 1e6
+            return Called(tool, Outcome.DENIED, why=str(refused), added=added)
         except LookupError as error:
             return Called(tool, Outcome.FAILED, result=str(error))
-        return Called(tool, Outcome.ALLOWED, result=result, added=self._taken(started))
-
-    def _taken(self, started: float) -> float:
-        return (time.perf_counter() - started - self._inside) * 1e6
+        added = (self._begun - started) * 1e6
+        return Called(tool, Outcome.ALLOWED, result=result, added=added)
 
     def _approve(self, request: str) -> None:
         """Approve as an approver's process does: by a signed vote in the store."""

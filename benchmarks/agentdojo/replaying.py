@@ -53,12 +53,22 @@ class Ran:
         return sum(each.asked for each in self.calls)
 
 
+def heard(agent: GuardedAgent, call: Any) -> bool:
+    """Tell the guard what the user says, where that is what comes next."""
+    said = getattr(call, "text", None)
+    if said is not None:
+        agent.hear(said)
+    return said is not None
+
+
 def run_honest(agent: GuardedAgent, suite: Any, user: str) -> Ran:
     """Make the correct calls of a task; whoever is asked agrees."""
     run, ran = suite.run(user), Ran(user)
     done = []
     with agent.conversation(run.prompt, run.perform):
         for call in run.calls():
+            if heard(agent, call):
+                continue
             called = agent.call(call.function, dict(call.args), agreed=True)
             ran.calls.append(called)
             if called.ran:
@@ -85,11 +95,14 @@ def run_attacked(
             return called
 
         for call in run.calls():
+            if heard(agent, call):
+                continue
             called = make(call, honest=True)
             if not obeyed and run.carries(called.result):
                 obeyed = True
                 for wanted in run.obeyed():
-                    make(wanted, honest=False)
+                    if not heard(agent, wanted):
+                        make(wanted, honest=False)
         ran.told = agent.passes_answer(run.answer)
     ran.done = run.done(run.answer, done)
     ran.attacked = run.attacked(run.answer, done)
@@ -100,7 +113,7 @@ def run_attacked(
 def replay(suite: Any, explain: Callable[[Ran], None] | None) -> dict[str, list[Ran]]:
     """Run every task and every pair of a suite under its policy."""
     runs: dict[str, list[Ran]] = {"honest": [], "unanswered": [], "attentive": []}
-    with GuardedAgent(POLICIES / f"{suite.name}.toml", suite.runtime.functions.values()) as agent:
+    with GuardedAgent(POLICIES / f"{suite.name}.toml", suite.tools) as agent:
         for user in suite.prompts:
             runs["honest"].append(run_honest(agent, suite, user))
         for user, injection in suite.pairs():
