@@ -163,7 +163,7 @@ def _ending(path: Path, provider: ProviderSpec, today: date) -> Iterator[Flaw]:
         if evidence in ending:
             yield Flaw((*here, "expires"), f"{days_left(evidence, today)}: renew it")
         if evidence.period_end is not None and today - evidence.period_end > LOOKS_BACK:
-            message = f"looks back to {evidence.period_end}, more than a year ago"
+            message = f"covers until {evidence.period_end}, more than a year ago"
             yield Flaw((*here, "period_end"), message)
 
 
