@@ -101,9 +101,14 @@ def _effect(path: Path, flow: FlowSpec, profiles: set[str]) -> Iterator[Flaw]:
 def flow_doubts(document: PolicyDocument) -> Iterator[Flaw]:
     """Find what is probably not meant about flows, and about tools that have effects."""
     tools = {tool.name: tool for tool in document.tools}
+    find = finding_tools(document)
+    lets = {n for rule in document.rules if rule.effect is not Effect.DENY for n in find(rule)}
     for index, flow in enumerate(document.flows):
         about = [tools[name] for name in tools_of_flow(flow, document)]
         yield from (Flaw(("flow", index, *path), message) for path, message in _odd(flow, about))
+        if lets.isdisjoint(tool.name for tool in about):
+            message = f"can never apply: no rule lets anybody run {_shown([t.name for t in about])}"
+            yield Flaw(("flow", index), message)
     yield from _unwatched(document)
 
 
