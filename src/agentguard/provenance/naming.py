@@ -32,6 +32,9 @@ _COUNTING = frozenset(_COUNTED.split())
 _LINKING = frozenset(_LINKS.split())
 _CURRENCY = frozenset(_CURRENCIES.split())
 _IDENTIFIER = re.compile(r"(?=.*\d)(?=.*[^\W\d]).+|.*\w[._/@\\]\w.*|.*\d{4,}.*", re.DOTALL)
+_LEADING_TO = frozenset({"to", "by", "of", "at"})
+# How far before an amount its verb may stand.
+_REACH = 6
 # A run of so many words is no accident.
 _LONG = 6
 _FAIRLY_LONG = 4
@@ -123,19 +126,32 @@ def surroundings(place: Place, value: Sought) -> tuple[list[str], list[str]]:
     joined, at = place.passage.joined, place.offset
     end = at + len(value.needle) - 1
     before = joined[max(0, at - _NEAR) : at].split(" ")[-8:]
-    return [word for word in before if word], joined[end : end + _NEAR].split()[:2]
+    return [word for word in before if word], joined[end : end + _NEAR].split()[:4]
 
 
 def numbered(before: list[str], after: list[str], cues: Cues) -> bool:
     """Say whether words around a short number say that it is what the argument holds."""
     if after and after[0] in _CURRENCY:
         return True
+    if before and before[-1] in _CURRENCY:
+        return True
+    if _amount(before, cues):
+        return True
     rest = list(before)
     while rest and (rest[-1].isdigit() or rest[-1] in {"and", "or", *_LINKING}) and len(rest) > 1:
         rest.pop()
     if rest and _singular(rest[-1]) in cues.nouns | cues.verbs:
         return True
-    return bool(cues.verbs and after and _singular(after[0]) in cues.nouns)
+    counted = next((word for word in after if word not in GRAMMAR), "")
+    return bool(cues.verbs) and _singular(counted) in cues.nouns
+
+
+def _amount(before: list[str], cues: Cues) -> bool:
+    """Say whether a number is what the user's verb is about: "pay Miller 120", "raise it to 50"."""
+    if not before or cues.verbs.isdisjoint(before[-_REACH:]):
+        return False
+    word = before[-1]
+    return word in _LEADING_TO or (word not in ORDINARY and word.isalpha())
 
 
 def _cued(value: Sought, before: list[str], after: list[str], cues: Cues) -> bool:

@@ -17,6 +17,10 @@ from agentguard.provenance.normal import folded
 from agentguard.provenance.sought import Sought
 
 
+# Of a value that stands in many places only some are told, the first ones.
+_MOST_SOURCES = 64
+
+
 @dataclass(frozen=True, slots=True)
 class Source:
     """Where a text came from.
@@ -81,7 +85,9 @@ class Said:
         """Remember a text: its tokens, and the forms in which its parts are looked for."""
         joined = f" {folded(' '.join(tokens))} "
         for key in dict.fromkeys(keys):
-            self._keys.setdefault(key, []).append(source)
+            sources = self._keys.setdefault(key, [])
+            if len(sources) < _MOST_SOURCES:
+                sources.append(source)
         self._passages.append(Passage(joined, source, flags))
 
     def of_kind(self, value: Sought) -> list[Source]:
