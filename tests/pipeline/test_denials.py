@@ -27,6 +27,8 @@ TOLD = {
     Reason.SECRET_STORE: "names a place of secrets",
     Reason.GRANT_EXCEEDED: "more than was handed to 'agent:a'",
     Reason.DENIED_BY_DECIDER: "denied by an extra decider",
+    Reason.PROVIDER_TIER: "needs more than its provider has shown",
+    Reason.WRONG_KEY: "with an API key that may not be used for it",
     Reason.ORIGIN_DENIED: "does not come from where a rule wants it from",
     Reason.FLOW_DENIED: "given what its conversation has seen",
 }
@@ -75,6 +77,7 @@ def test_no_reason_is_left_without_a_sentence() -> None:
         *(Reason.WRONG_ENVIRONMENT, Reason.IDENTITY_EXPIRED, Reason.ASSURANCE_TOO_LOW),
         *(Reason.LIMIT_REACHED, Reason.RESOURCE_DENIED, Reason.SECRET_STORE),
         *(Reason.GRANT_EXCEEDED, Reason.DENIED_BY_DECIDER),
+        *(Reason.PROVIDER_TIER, Reason.WRONG_KEY),
     ],
 )
 def test_what_no_rule_could_have_allowed_comes_with_a_remedy(reason: Reason) -> None:
