@@ -219,6 +219,27 @@ def test_a_class_that_passes_hides_no_other_in_its_place() -> None:
     assert result.counts == {"email": 1}
 
 
+def test_every_class_that_passes_in_one_place_is_counted() -> None:
+    """A value of two classes that pass is counted as both, since each may need something else."""
+    classes = {
+        name: DataClass(name=name, family="organisation", action=action)
+        for name, action in (("one", Action.LABEL), ("two", Action.LABEL), ("hid", Action.REDACT))
+    }
+
+    def counted(*covers: str) -> Mapping[str, int]:
+        place = Finding(
+            start=0, end=5, data_class="one", detector="x", covers=frozenset(covers)
+        )
+        vault = Vault(b"k" * 32)
+        return redact_payload(
+            "value", find=lambda text: (place,) if text == "value" else (), actions=classes, vault=vault
+        ).counts
+
+    assert counted() == {"one": 1}
+    assert counted("two") == {"one": 1, "two": 1}
+    assert counted("two", "hid") == {"hid": 1}
+
+
 # Characters that stand nowhere else, so that each that survives is seen.
 WIDTH = 24
 STRANGE = "".join(chr(0x4E00 + place) for place in range(WIDTH))

@@ -3,18 +3,22 @@
 """What differs outside of the rules is told, and which way it went."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
 from agentguard.policy import (
     ClassSource,
+    EgressSpec,
+    EvidenceSpec,
     HostedDenial,
     IdentitySpec,
     IssuerSpec,
+    KeySpec,
     PolicyDocument,
     ProviderSpec,
+    Tier,
     ToolSpec,
 )
 from agentguard.policy.document import (
@@ -45,6 +49,14 @@ PROFILE = ApprovalProfile(
     wait=timedelta(),
 )
 ISSUER = IssuerSpec(name="corp", issuer="https://corp", audiences=("a",), algorithms=("ES256",))
+EVIDENCE = EvidenceSpec(
+    tier=Tier.PLANNED,
+    kind="plan",
+    sha256="a" * 64,
+    reviewed_by="user:cso",
+    expires=date(2027, 1, 1),
+)
+KEY = KeySpec(fingerprint="sha256:" + "a" * 32, who=("agent:a",))
 BASE = PolicyDocument(
     name="p",
     identities=(IdentitySpec(id="agent:a", environments=frozenset({"production"})),),
@@ -85,6 +97,10 @@ CASES: tuple[tuple[str, dict[str, Any], Direction], ...] = (
     ("at", {"destinations": (replace(BASE.destinations[0], action=Action.LABEL),)}, WIDER),
     ("provider", {"providers": (ProviderSpec(id="openai", hosts=("b", "api.openai.com")),)}, WIDER),
     ("provider", {"providers": (*BASE.providers, ProviderSpec(id="b", hosts=("b",)))}, IN_RULES),
+    ("provider", {"providers": (replace(BASE.providers[0], region="eu"),)}, CHANGED),
+    ("provider", {"providers": (replace(BASE.providers[0], evidence=(EVIDENCE,)),)}, WIDER),
+    ("provider", {"providers": (replace(BASE.providers[0], keys=(KEY,)),)}, NARROWER),
+    ("egress", {"egress": EgressSpec(unlabelled=frozenset({Tier.PLANNED}))}, NARROWER),
     ("hosted_tools", {"hosted_denial": HostedDenial.REMOVE}, WIDER),
     ("coverage", {"required_surfaces": frozenset()}, WIDER),
     ("detection", {"detection": DetectionSpec(profile=Profile.STRICT)}, CHANGED),
