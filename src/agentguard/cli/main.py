@@ -12,6 +12,7 @@ from importlib.metadata import version
 from agentguard.cli import (
     approvals,
     audit,
+    budgets,
     coverage,
     facts,
     init,
@@ -79,6 +80,7 @@ def parser() -> argparse.ArgumentParser:
         providers,
         approvals,
         audit,
+        budgets,
         facts,
         coverage,
         operations,
