@@ -227,12 +227,13 @@ def test_every_class_that_passes_in_one_place_is_counted() -> None:
     }
 
     def counted(*covers: str) -> Mapping[str, int]:
-        place = Finding(
-            start=0, end=5, data_class="one", detector="x", covers=frozenset(covers)
-        )
+        place = Finding(start=0, end=5, data_class="one", detector="x", covers=frozenset(covers))
         vault = Vault(b"k" * 32)
         return redact_payload(
-            "value", find=lambda text: (place,) if text == "value" else (), actions=classes, vault=vault
+            "value",
+            find=lambda text: (place,) if text == "value" else (),
+            actions=classes,
+            vault=vault,
         ).counts
 
     assert counted() == {"one": 1}
