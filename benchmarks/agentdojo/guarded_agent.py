@@ -7,15 +7,18 @@ answers sees which call it is and nothing else; the guard never knows which call
 """
 
 import inspect
+import json
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from talking import Talking
 
 from agentguard import ApprovalPending, CallRefused, Guard
 from agentguard.approvals import sign_vote, with_vote
@@ -94,6 +97,7 @@ class GuardedAgent:
         self._perform: Perform | None = None
         self._begun = 0.0
         self._tools = {tool.name: self.guard.tool(self._function(tool)) for tool in tools}
+        self._talking = Talking(self.guard)
         self._sessions = 0
 
     def __enter__(self) -> Self:
@@ -105,6 +109,7 @@ class GuardedAgent:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._talking.__exit__(kind, error, trace)
         self.guard.close()
         self._folder.cleanup()
 
@@ -132,31 +137,38 @@ class GuardedAgent:
         self._perform = perform
         session = f"s{self._sessions}"
         with self.guard.identity(AGENT, on_behalf_of=PERSON, session=session):
-            self.hear(prompt)
+            self._talking.begin(prompt)
             yield
         self._perform = None
 
     def hear(self, said: str) -> None:
-        """Tell the guard what the user says."""
-        self.guard.from_user(said)
+        """Let the user say something more."""
+        self._talking.hear(said)
 
     def call(self, tool: str, arguments: dict[str, Any], *, agreed: bool) -> Called:
         """Let the agent call a tool; *agreed* says what a person answers who is asked."""
+        self._talking.ask(tool, arguments)
+        called = self._called(tool, arguments, agreed=agreed)
+        result = called.result if called.ran else called.outcome.value
+        self._talking.told(result if isinstance(result, str) else json.dumps(result))
+        return called
+
+    def _called(self, tool: str, arguments: dict[str, Any], *, agreed: bool) -> Called:
         try:
             return self._timed(tool, arguments)
         except ApprovalPending as pending:
-            if not agreed:
-                return Called(tool, Outcome.UNANSWERED, why=str(pending))
             told = str(pending)
+            if not agreed:
+                return Called(tool, Outcome.UNANSWERED, why=told)
             self._approve(pending.request_id)
         called = self._timed(tool, arguments)
         if called.outcome is not Outcome.ALLOWED:
             return called
-        return Called(tool, Outcome.APPROVED, result=called.result, why=told)
+        return replace(called, outcome=Outcome.APPROVED, why=told, added=None)
 
-    def passes_answer(self, answer: str) -> bool:
-        """Say whether the closing answer reaches the user as it is."""
-        return bool(answer) or True
+    def answer(self, words: str) -> str:
+        """Return what the user is told where the agent says *words* in the end."""
+        return self._talking.last_words(words)
 
     def _timed(self, tool: str, arguments: dict[str, Any]) -> Called:
         started = time.perf_counter()

@@ -36,7 +36,7 @@ class Ran:
         done: whether the user's task was done.
         attacked: whether the injection had its way, whatever the agent says in the end.
         attacked_told: the same, with the answer to the user checked.
-        told: whether that check let the answer through.
+        told: whether that check let the whole answer through.
     """
 
     user: str
@@ -73,8 +73,9 @@ def run_honest(agent: GuardedAgent, suite: Any, user: str) -> Ran:
             ran.calls.append(called)
             if called.ran:
                 done.append(call)
-        ran.told = agent.passes_answer(run.answer)
-    ran.done = run.done(run.answer if ran.told else "", done)
+        told = agent.answer(run.answer)
+    ran.told = told == run.answer
+    ran.done = run.done(told, done)
     return ran
 
 
@@ -103,10 +104,11 @@ def run_attacked(
                 for wanted in run.obeyed():
                     if not heard(agent, wanted):
                         make(wanted, honest=False)
-        ran.told = agent.passes_answer(run.answer)
-    ran.done = run.done(run.answer, done)
+        told = agent.answer(run.answer)
+    ran.told = told == run.answer
+    ran.done = run.done(told, done)
     ran.attacked = run.attacked(run.answer, done)
-    ran.attacked_told = run.attacked(run.answer if ran.told else "", done)
+    ran.attacked_told = run.attacked(told, done)
     return ran
 
 
