@@ -26,6 +26,7 @@ from agentguard.vocabulary import (
     Kind,
     ModelCall,
     OfferedTool,
+    Origins,
     Principal,
     PrincipalKind,
     Reason,
@@ -126,6 +127,13 @@ rulings = st.builds(
     profile=st.none() | words,
     shadow=st.none() | st.builds(Shadow, effect=st.sampled_from(Effect), rule=st.none() | words),
 )
+origins = st.builds(
+    Origins,
+    words=st.frozensets(words, max_size=2),
+    untrusted=st.booleans(),
+    carries=st.booleans(),
+    addresses=st.lists(st.frozensets(words, max_size=2), max_size=2).map(tuple),
+)
 facts = st.builds(
     DecidedCall,
     call=calls,
@@ -140,6 +148,8 @@ facts = st.builds(
     paths=st.dictionaries(words, st.none() | words, max_size=2),
     resources=st.none() | ids,
     spent=budgets,
+    origins=st.dictionaries(words, st.lists(origins, max_size=2).map(tuple), max_size=2),
+    conversation=st.none() | st.frozensets(words, max_size=2),
     counts=st.none() | st.dictionaries(words, st.integers(0, 9), max_size=2),
     marked=st.dictionaries(words, ids, max_size=2),
     ruling=rulings,

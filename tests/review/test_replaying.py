@@ -17,6 +17,7 @@ from agentguard.pipeline import Needs, needs_of
 from agentguard.policy import (
     Anything,
     ArgumentSpec,
+    FlowSpec,
     IdentitySpec,
     IntBetween,
     LimitSpec,
@@ -38,6 +39,7 @@ from agentguard.vocabulary import (
     Impact,
     Kind,
     ModelCall,
+    Origins,
     Principal,
     PrincipalKind,
     Reason,
@@ -318,3 +320,35 @@ def test_what_was_too_large_is_not_decided() -> None:
     """A call whose arguments were not kept is no denial either."""
     replayed = again(policy(rule()))(pay(1).without_arguments())
     assert replayed.missing == "its arguments were too large to be kept"
+
+
+FROM_USER = ArgumentSpec(name="amount", constraint=Anything(), origins=frozenset({"user"}))
+TAINTED = FlowSpec(id="f", tools=("pay",), after=("untrusted",), effect=Effect.DENY)
+USER = Origins(words=frozenset({"user"}))
+
+
+def test_where_arguments_came_from_is_replayed() -> None:
+    """A call is decided again on the origins that were recorded, and not without them."""
+    replay = again(policy(rule(arguments=(FROM_USER,))))
+    for origins, effect in (({"amount": (USER,)}, Effect.ALLOW), ({"amount": ()}, Effect.DENY)):
+        now = replay(pay(1, origins=origins)).now
+        assert now is not None
+        assert now.effect is effect
+    assert replay(pay(1)).missing == "where its arguments came from was not recorded"
+
+
+def test_what_a_conversation_had_seen_is_replayed() -> None:
+    """A flow decides on what had happened then; where that was not looked for, nothing is said."""
+    under = policy(rule(), flows=(TAINTED,))
+    replay = again(under)
+    for seen, effect in ((frozenset[str](), Effect.ALLOW), ({"untrusted"}, Effect.DENY)):
+        now = replay(pay(1, conversation=frozenset(seen))).now
+        assert now is not None
+        assert now.effect is effect
+    unheard = pay(1)
+    assert replay(unheard).missing == "what had happened in its conversation was not recorded"
+    # The policy that decided it knew no more, and read that strictly.
+    own = replace(unheard.ruling, policy=under.digest)
+    now = replay(replace(unheard, ruling=own)).now
+    assert now is not None
+    assert (now.effect, now.rule) == (Effect.DENY, "f")

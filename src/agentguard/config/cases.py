@@ -70,6 +70,8 @@ class QuestionTable(_Asked):
     resource: OneOrMany | None = None
     paths: dict[str, str] | None = None
     spent: dict[str, Any] | None = None
+    origins: dict[str, OneOrMany] | None = None
+    conversation: OneOrMany | None = None
     at: Any = None
 
 
@@ -243,6 +245,8 @@ def _question(table: QuestionTable, path: Path, tell: Tell) -> Question:
         resources=None if table.resource is None else tuple(table.resource),
         paths=dict(table.paths or {}),
         spent=_spent(table.spent or {}, (*path, "spent"), tell),
+        origins={name: tuple(words) for name, words in (table.origins or {}).items()},
+        conversation=tuple(table.conversation or ()),
         now=_read(_instant, table.at, (*path, "at"), tell),
     )
 
@@ -251,7 +255,7 @@ def _refuse_strangers(table: QuestionTable, path: Path, tell: Tell) -> None:
     """Tell keys that belong to the other kind of call, lest they be taken to count."""
     strangers: tuple[str, ...] = ("operation", "model", "references", "hosted")
     if table.provider is not None:
-        strangers = ("args", "definition", "resource")
+        strangers = ("args", "definition", "resource", "origins")
     for key in strangers:
         if getattr(table, key) is not None:
             kind = "a tool" if table.provider is not None else "a model"

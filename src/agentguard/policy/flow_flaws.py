@@ -5,7 +5,7 @@
 Finds flaws, and doubts about flows and about the tools that they should be about.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 
 from agentguard.policy.document import FlowSpec, PolicyDocument, ToolSpec
@@ -49,19 +49,26 @@ def flow_flaws(document: PolicyDocument) -> Iterator[Flaw]:
         about = [tools[name] for name in tools_of_flow(flow, document)]
         if not about and all(name in tools for name in flow.tools):
             yield Flaw(path, "is about no tool that is declared")
-        yield from _after((*path, "after"), flow, document)
+        yield from state_flaws((*path, "after"), flow.after, document)
         yield from _conditions(path, flow, about, document)
         yield from _effect(path, flow, {each.name for each in document.profiles})
 
 
-def _after(path: Path, flow: FlowSpec, document: PolicyDocument) -> Iterator[Flaw]:
+def state_flaws(path: Path, words: Iterable[str], document: PolicyDocument) -> Iterator[Flaw]:
+    """Find words for what a conversation has seen that none ever will be known to have.
+
+    Args:
+        path: the key that holds them.
+        words: the words.
+        document: the policy.
+    """
     known = {
         _CLASS: {each.name for each in document.classes},
         _FAMILY: {each.family for each in document.classes},
         TOOL: {each.name for each in document.tools if not each.hosted},
     }
     possible = [_UNTRUSTED, *(f"{kind}{name}" for kind in known for name in sorted(known[kind]))]
-    for word in flow.after:
+    for word in words:
         if word in possible:
             continue
         if word.startswith(ASKED):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from agentguard.policy.document import FlowSpec, PolicyDocument
 from agentguard.policy.flows import tools_of_flow
 from agentguard.policy.targets import finding_tools
-from agentguard.vocabulary import Call, ToolCall
+from agentguard.vocabulary import Call, Effect, ToolCall
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -61,10 +61,11 @@ def inquiries_of(document: PolicyDocument) -> Inquiries:
     targets = {tool.name: tool.targets for tool in document.tools}
     for flow in document.flows:
         for tool in tools_of_flow(flow, document):
-            if _only_targets(flow, targets[tool]):
-                named.setdefault(tool, set()).update(targets[tool])
-            else:
+            names = _asked_about(flow, targets[tool])
+            if names is None:
                 every.add(tool)
+            elif names:
+                named.setdefault(tool, set()).update(names)
             if flow.after or flow.unless_asked:
                 conversation.add(tool)
     return Inquiries(
@@ -75,8 +76,12 @@ def inquiries_of(document: PolicyDocument) -> Inquiries:
     )
 
 
-def _only_targets(flow: FlowSpec, targets: tuple[str, ...]) -> bool:
-    """Say whether nothing is asked about other arguments, also for what people are told."""
+def _asked_about(flow: FlowSpec, targets: tuple[str, ...]) -> tuple[str, ...] | None:
+    """Return the arguments of a tool that a flow asks about, or tells of; None for every one."""
     if flow.addresses_from is not None or flow.arguments_from is not None:
-        return False
-    return bool(targets) or flow.targets_from is not None or flow.unless_asked
+        return None
+    if flow.targets_from is not None:
+        return targets
+    if flow.unless_asked or flow.effect is Effect.DENY:
+        return ()
+    return targets or None

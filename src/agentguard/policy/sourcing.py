@@ -104,19 +104,19 @@ def _known(
     if name not in arguments:
         return ()
     known = origins.get(name, ())
-    texts, names = _values(arguments[name])
+    texts, names = values_in(arguments[name])
     # Names of members that a schema declares are no values; whoever looked left them out.
     missing = len(known) < texts or (names and name not in origins)
     return None if missing else known
 
 
-def _values(value: Frozen) -> tuple[int, int]:
+def values_in(value: Frozen) -> tuple[int, int]:
     """Count the texts and numbers in a value, and the names of members."""
     if isinstance(value, str):
         return (1 if value else 0), 0
     if isinstance(value, Mapping | tuple):
         members = value.values() if isinstance(value, Mapping) else value
-        counted = [_values(each) for each in members]
+        counted = [values_in(each) for each in members]
         named = len(value) if isinstance(value, Mapping) else 0
         return sum(texts for texts, _ in counted), named + sum(names for _, names in counted)
     return (0 if value is None or isinstance(value, bool) else 1), 0

@@ -25,6 +25,7 @@ from agentguard.vocabulary import (
     Kind,
     ModelCall,
     OfferedTool,
+    Origins,
     Principal,
     PrincipalKind,
     Reason,
@@ -92,6 +93,11 @@ def _form(decided: DecidedCall) -> Form:
         "paths": dict(decided.paths),
         "resources": None if decided.resources is None else list(decided.resources),
         "spent": {key: str(amount) for key, amount in decided.spent.items()},
+        "origins": {
+            name: [_origins_form(each) for each in values]
+            for name, values in decided.origins.items()
+        },
+        "conversation": None if decided.conversation is None else sorted(decided.conversation),
         "counts": None if decided.counts is None else dict(decided.counts),
         "in_address": sorted(decided.in_address),
         "empty": decided.empty,
@@ -115,6 +121,10 @@ def _decided(form: Form) -> DecidedCall:
         paths=form["paths"],
         resources=None if form["resources"] is None else tuple(form["resources"]),
         spent={key: Decimal(amount) for key, amount in form["spent"].items()},
+        origins={
+            name: tuple(map(_origins, values)) for name, values in form.get("origins", {}).items()
+        },
+        conversation=_or_none(frozenset, form.get("conversation")),
         counts=form["counts"],
         in_address=frozenset(form.get("in_address", ())),
         empty=form.get("empty", False),
@@ -203,6 +213,25 @@ def _model_call(form: Form) -> ModelCall:
         ),
         references=frozenset(map(Reference, form["references"])),
         inner=tuple(map(_model_call, form["inner"])),
+    )
+
+
+def _origins_form(origins: Origins) -> Form:
+    """Return origins without the words for people, which decide nothing."""
+    return {
+        "words": sorted(origins.words),
+        "untrusted": origins.untrusted,
+        "carries": origins.carries,
+        "addresses": [sorted(each) for each in origins.addresses],
+    }
+
+
+def _origins(form: Form) -> Origins:
+    return Origins(
+        words=frozenset(form["words"]),
+        untrusted=form["untrusted"],
+        carries=form["carries"],
+        addresses=tuple(map(frozenset, form["addresses"])),
     )
 
 

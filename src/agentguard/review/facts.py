@@ -26,6 +26,7 @@ from agentguard.vocabulary import (
     Effect,
     Grant,
     ModelCall,
+    Origins,
     PrincipalKind,
     Reason,
     Shadow,
@@ -152,7 +153,7 @@ class DecidedCall:
         at: when it was decided.
         environment: the environment that it was made in.
         grants: what it had to keep within.
-        paths, resources, spent: see ``Circumstances``.
+        paths, resources, spent, origins, conversation: see ``Circumstances``.
         counts: how many findings of each class it held; None where nobody looked.
         in_address, empty: see ``Facts``.
         marked: the arguments in which a placeholder stood, with the types of what stood there.
@@ -171,6 +172,8 @@ class DecidedCall:
     paths: Mapping[str, str | None] = field(default_factory=dict, repr=False)
     resources: tuple[str, ...] | None = field(default=None, repr=False)
     spent: Mapping[str, Decimal] = field(default_factory=dict)
+    origins: Mapping[str, tuple[Origins, ...]] = field(default_factory=dict, repr=False)
+    conversation: frozenset[str] | None = None
     counts: Mapping[str, int] | None = None
     in_address: frozenset[str] = frozenset()
     empty: bool = False
@@ -214,6 +217,8 @@ class DecidedCall:
             paths=self.paths,
             resources=self.resources,
             spent=self.spent,
+            origins=self.origins,
+            conversation=self.conversation,
         )
 
     def without_arguments(self) -> "DecidedCall":
@@ -223,7 +228,9 @@ class DecidedCall:
             call = replace(call, received=NO_ARGUMENTS, resolved=NO_ARGUMENTS)
         else:
             call = replace(call, payload=None, function_tools=(), hosted_tools=(), inner=())
-        return replace(self, call=call, paths={}, resources=None, marked={}, omitted=True)
+        return replace(
+            self, call=call, paths={}, resources=None, origins={}, marked={}, omitted=True
+        )
 
 
 def stripped(call: ToolCall | ModelCall, *, addresses: bool = False) -> ToolCall | ModelCall:

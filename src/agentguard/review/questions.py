@@ -23,7 +23,11 @@ from agentguard.operations import Operation, closest, table_of
 from agentguard.operations.table import SDKS
 from agentguard.policy import PolicyDocument, ProviderSpec, parse_host
 from agentguard.policy.constraints import UNLINKED
+from agentguard.policy.flow_flaws import state_flaws
+from agentguard.policy.flows import ASKED
 from agentguard.policy.limits import key_of_limit
+from agentguard.policy.origin_flaws import word_flaws
+from agentguard.policy.sourcing import values_in
 from agentguard.vocabulary import (
     Assurance,
     Call,
@@ -31,6 +35,7 @@ from agentguard.vocabulary import (
     Circumstances,
     HostedTool,
     ModelCall,
+    Origins,
     Principal,
     PrincipalKind,
     Reference,
@@ -38,6 +43,7 @@ from agentguard.vocabulary import (
 )
 
 PERSON, ACTOR = "person", "actor"
+UNTRUSTED, PLAIN = "untrusted", "plain"
 NOWHERE = "https://nowhere.invalid:443"
 UNPINNED = "sha256:" + "0" * 64
 _ANY_LOOPBACK_PORT = 8000
@@ -75,6 +81,9 @@ class Question:
         resources: the objects that it is about; None where no hook says so.
         paths: where texts lead in the file system; one that is not named leads to itself.
         spent: what the session has used up, by the name of a limit.
+        origins: by argument the words of where it comes from: those of rules, ``untrusted``, and
+            ``plain`` for what holds no address. An argument that is not named comes from nowhere.
+        conversation: what has happened before, in the words of ``after``, and ``asked:TOOL``.
         now: the time, None for none.
     """
 
@@ -95,6 +104,8 @@ class Question:
     resources: tuple[str, ...] | None = field(default=None, repr=False)
     paths: Mapping[str, str | None] = field(default_factory=dict, repr=False)
     spent: Mapping[str, Decimal] = field(default_factory=dict)
+    origins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    conversation: tuple[str, ...] = ()
     now: datetime | None = None
 
     @property
@@ -141,6 +152,11 @@ class Question:
             paths=ChainMap(dict(self.paths), UNLINKED),  # type: ignore[arg-type]  # read only
             resources=self.resources,
             spent={key_of_limit(name): amount for name, amount in spent.items()},
+            origins={
+                name: (_origins(words),) * sum(values_in(self.arguments.get(name)))
+                for name, words in self.origins.items()
+            },
+            conversation=frozenset(self.conversation),
         )
 
     def _model_call(self, document: PolicyDocument) -> ModelCall:
@@ -194,6 +210,16 @@ def origin_of(provider: ProviderSpec) -> str:
     return f"https://{entry.name}:{port}"
 
 
+def _origins(words: tuple[str, ...]) -> Origins:
+    """Return the origins of one value; its addresses come from where it comes from."""
+    relied = frozenset(words) - {UNTRUSTED, PLAIN}
+    if PLAIN in words:
+        return Origins(words=relied, untrusted=UNTRUSTED in words)
+    return Origins(
+        words=relied, untrusted=UNTRUSTED in words, carries=not relied, addresses=(relied,)
+    )
+
+
 def _principal(name: str, assurance: Assurance) -> Principal:
     kind, colon, rest = name.partition(":")
     if not colon or not rest or kind not in set(PrincipalKind):
@@ -225,6 +251,20 @@ def strays(document: PolicyDocument, question: Question) -> Iterator[tuple[str, 
     for name, _ in question.hosted:
         if name not in types:
             yield "hosted", f"{name!r} is no type of a declared tool"
+    yield from _stray_words(document, question)
+
+
+def _stray_words(document: PolicyDocument, question: Question) -> Iterator[tuple[str, str]]:
+    """Find words of origins and states that nothing of the policy could ever have."""
+    for name, words in question.origins.items():
+        if name not in question.arguments:
+            yield "origins", f"argument {name!r} is not given"
+        relied = frozenset(words) - {UNTRUSTED, PLAIN}
+        for flaw in word_flaws((), relied, document) if relied else ():
+            yield "origins", flaw.message
+    asked = {f"{ASKED}{each.name}" for each in document.tools}
+    for flaw in state_flaws((), (w for w in question.conversation if w not in asked), document):
+        yield "conversation", flaw.message
 
 
 def written(question: Question) -> dict[str, Frozen]:
@@ -247,6 +287,8 @@ def written(question: Question) -> dict[str, Frozen]:
         "resource": question.resources,
         "paths": question.paths,
         "spent": {name: str(amount) for name, amount in question.spent.items()},
+        "origins": question.origins,
+        "conversation": question.conversation,
         "at": None if question.now is None else question.now.isoformat(),
     }
     return {key: value for key, value in plain.items() if value not in (None, "", (), {})}

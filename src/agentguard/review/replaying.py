@@ -113,7 +113,7 @@ class Replay:
 
     def __call__(self, decided: DecidedCall) -> Replayed:
         """Decide a recorded call again."""
-        missing = self._missing(decided)
+        missing = self._missing(decided) or self._unheard(decided)
         if missing is not None:
             return Replayed(decided=decided, missing=missing)
         decision, ruling = self._ruling(decided)
@@ -165,6 +165,20 @@ class Replay:
             return "the objects it was about were not recorded"
         asked = self._needs.paths_of(call, decided.resources or ())
         return None if decided.paths.keys() >= asked else "where its files led was not recorded"
+
+    def _unheard(self, decided: DecidedCall) -> str | None:
+        """Say whether it is missing what was said before the call.
+
+        For the policy that decided it nothing is: what was not known then was read strictly.
+        """
+        if decided.ruling.policy == self._policy.digest:
+            return None
+        call = decided.call
+        if decided.conversation is None and self._policy.asks_conversation(call):
+            return "what had happened in its conversation was not recorded"
+        asked = self._policy.asks_origins(call) if isinstance(call, ToolCall) else frozenset()
+        known = asked <= decided.origins.keys()
+        return None if known else "where its arguments came from was not recorded"
 
 
 def _broken(decision: Decision, call: ModelCall) -> Reason | None:
