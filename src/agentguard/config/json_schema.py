@@ -152,8 +152,13 @@ def _one_or_many(model: type[Table]) -> Iterator[str]:
 def _plain(field: Mapping[str, Any], *, one_or_many: bool) -> dict[str, Any]:
     """Return the schema of one key without the null that stands for its absence in Python."""
     choices = [each for each in field.get("anyOf", [field]) if each.get("type") != "null"]
-    kept = {key: item for key, item in choices[0].items() if key not in {"title", "default"}}
-    return {"anyOf": [kept["items"], kept]} if one_or_many else kept
+    kept = [
+        {key: item for key, item in each.items() if key not in {"title", "default"}}
+        for each in choices
+    ]
+    if one_or_many:
+        return {"anyOf": [kept[0]["items"], kept[0]]}
+    return kept[0] if len(kept) == 1 else {"anyOf": kept}
 
 
 def _constraint() -> dict[str, Any]:

@@ -9,6 +9,8 @@ INVARIANT: no session is forgotten while somebody can come back to it
 (tests/enforcement/test_sessions.py).
 INVARIANT: what was erased or has expired is known to no call that begins afterwards
 (tests/enforcement/test_kept_sessions.py).
+INVARIANT: everybody of a chain shares what was said, and what was said where it was not heard is
+never taken for nothing (tests/enforcement/test_talks.py).
 """
 
 import threading
@@ -228,6 +230,9 @@ class Sessions:
             read = self._read[session]
             last = read.last
         kept = keeper.read(read.place, last)
+        if any(session.vault.issued(each.placeholder) is None for each in kept.own):
+            # Another process hid something, so that there was talk which was not heard here.
+            session.talk.complete = False
         try:
             session.vault.restore(kept.own, own=True)
             session.vault.restore(kept.others, own=False)
