@@ -69,7 +69,8 @@ def specified(
 ) -> Specified:
     """Return what must be decided about a call.
 
-    Grants and places of secrets stand outside of the rules and are not part of this.
+    Grants, places of secrets, API keys and evidence stand outside of the rules and are not part
+    of this.
     """
     today = _day(circumstances.now)
     now = Situation(document, call, chain, circumstances)
