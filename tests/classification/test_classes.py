@@ -14,6 +14,7 @@ def test_each_family_has_its_treatment() -> None:
         ("pii", Action.TOKENISE, Action.LABEL),
         ("media", Action.BLOCK, Action.LABEL),
         ("answer", Action.REDACT, Action.REDACT),
+        ("answer", Action.REDACT, Action.LABEL),
     }
 
 
@@ -45,7 +46,13 @@ def test_the_names_are_those_of_the_policy() -> None:
             "web_address",
         },
         "media": {"image", "audio", "video", "pdf", "binary"},
-        "answer": {"hidden_unicode", "remote_image"},
+        "answer": {
+            "data_link",
+            "echoed_instructions",
+            "hidden_unicode",
+            "instructions",
+            "remote_image",
+        },
     }
 
 

@@ -11,7 +11,7 @@ INVARIANT: an error in a detector leaves here and refuses the call; nothing is c
 """
 
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from agentguard.classification.broken_tokens import BrokenTokens
@@ -19,6 +19,7 @@ from agentguard.classification.classes import (
     BUILT_IN_CLASSES,
     EMAIL,
     NAMED_ONLY,
+    SAID,
     SECRET,
     Detector,
     OwnClass,
@@ -36,6 +37,7 @@ from agentguard.classification.personal import (
     openings,
 )
 from agentguard.classification.recognised import Recognised
+from agentguard.classification.said import SaidByTools
 from agentguard.classification.views import views_of
 from agentguard.matching import Linear
 from agentguard.vocabulary import Finding, KnownValue, Profile
@@ -55,7 +57,7 @@ class Classifier:
     Build one with ``build_classifier``.
     """
 
-    __slots__ = ("__weakref__", "_known", "_looking", "_reach", "_read", "_recognised")
+    __slots__ = ("__weakref__", "_known", "_looking", "_reach", "_read", "_recognised", "_said")
 
     def __init__(
         self,
@@ -69,6 +71,7 @@ class Classifier:
         self._known = tuple(values for values in known if values)
         self._looking = Looking(detectors, broken)
         self._recognised = Recognised(self._looking.look)
+        self._said = SaidByTools()
         self._reach = reach
         reading = tuple(readers)
         self._read = Recognised(Looking(reading).look) if reading else None
@@ -141,9 +144,9 @@ class Classifier:
         """
         text = inspectable(text)
         seen = self._recognised.seen(text)
-        found = list(seen.findings)
+        found = [each for each in seen.findings if each.data_class not in SAID]
         if over_blanks:
-            found += seen.over_blanks
+            found += (each for each in seen.over_blanks if each.data_class not in SAID)
         if as_written and self._read is not None:
             found += self._read.seen(text).findings
         sets = (*known, *self._known)
@@ -156,6 +159,35 @@ class Classifier:
                     held = values.find(view.text, over_blanks=over_blanks)
                     found.extend(put_back(view, held))
         return merge(found, _rank, yields=_is_contextual) if found else ()
+
+    def said(self, text: str, found: Sequence[Finding] = ()) -> tuple[Finding, ...]:
+        """Return what only texts are searched for that a tool said, sorted.
+
+        Findings of one class do not overlap.
+
+        Args:
+            text: decoded text.
+            found: its ``findings``; a link that holds one of them carries it away.
+
+        Raises:
+            ValueError: a detector pointed outside the text.
+        """
+        text = inspectable(text)
+        return self._said.findings(text, found, self._further(text))
+
+    def passages(self, text: str) -> tuple[str, ...]:
+        """Return the passages of what a tool said that speak to a model, as the model reads them.
+
+        Raises:
+            ValueError: a detector pointed outside the text.
+        """
+        text = inspectable(text)
+        return self._said.passages(text, self._further(text))
+
+    def _further(self, text: str) -> list[Finding]:
+        """Return what other detectors found of what only tools' texts are searched for."""
+        seen = self._recognised.seen(text)
+        return [each for each in (*seen.findings, *seen.over_blanks) if each.data_class in SAID]
 
 
 def _is_contextual(finding: Finding) -> bool:
