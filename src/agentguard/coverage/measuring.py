@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from agentguard.clients import Surface
 from agentguard.clients.living import Standing, living
+from agentguard.clients.outbound import guarded_requests
 from agentguard.coverage.installed import Installed, installed
 from agentguard.coverage.values import (
     Coverage,
@@ -42,7 +43,7 @@ def coverage_of(enforcer: Enforcer) -> Coverage:
         policy=policy.name,
         digest=policy.digest,
         surfaces=tuple(surfaces),
-        functions=_functions(policy, guarded_tools(enforcer)),
+        functions=_functions(policy, guarded_tools(enforcer) + guarded_requests(enforcer)),
         stream=enforcer.stream,
         calls=enforcer.counts,
         open_streams=enforcer.open_streams,

@@ -93,7 +93,7 @@ class FunctionCoverage:
 
     Attributes:
         declared: the names of the tools.
-        guarded: how many living functions of each pass this guard.
+        guarded: how many living functions of each pass this guard, or HTTP clients.
     """
 
     declared: tuple[str, ...]

@@ -29,6 +29,9 @@ from urllib3.exceptions import (
     LocationParseError,
     NameResolutionError,
     NewConnectionError,
+    ProtocolError,
+    ReadTimeoutError,
+    SSLError,
 )
 from urllib3.util import parse_url
 
@@ -273,7 +276,7 @@ def _heard(response: Any) -> Response:
     kind = headers.get("content-type", "")
     if not is_heard(kind, headers.get("content-length")):
         return Response(content=None)
-    content = raw.read(MOST_HEARD + 1, decode_content=False)
+    content = _begun(raw)
     whole = len(content) <= MOST_HEARD
     body = io.BytesIO(content) if whole else io.BufferedReader(_Rest(content, raw))
     response.raw = HTTPResponse(
@@ -290,6 +293,20 @@ def _heard(response: Any) -> Response:
     if not whole:
         return Response(content=None)
     return Response(content=heard(content, kind, headers.get("content-encoding", "")))
+
+
+def _begun(raw: Any) -> bytes:
+    """Read the beginning of an answer, which fails as the library would."""
+    failure: requests.RequestException
+    try:
+        return cast("bytes", raw.read(MOST_HEARD + 1, decode_content=False))
+    except ProtocolError:
+        failure = requests.exceptions.ChunkedEncodingError("the answer ended too early")
+    except ReadTimeoutError:
+        failure = requests.exceptions.ReadTimeout("the answer did not come in time")
+    except SSLError:
+        failure = requests.exceptions.SSLError("the answer could not be read")
+    raise failure
 
 
 class _Rest(io.RawIOBase):

@@ -5,6 +5,7 @@
 import re
 from collections.abc import Iterator
 
+from agentguard.canonical import Frozen
 from agentguard.policy.document import PolicyDocument, ToolSpec
 from agentguard.policy.flaws import Flaw, Path
 from agentguard.policy.private_hosts import parse_private_host
@@ -21,6 +22,21 @@ DECISIVE_HEADERS = frozenset(
     }
 )  # fmt: skip
 PROXY_HEADERS = "proxy-"
+
+
+def request_schema(tool: ToolSpec) -> Frozen:
+    """Return the JSON Schema of the arguments of a tool that stands for requests."""
+    return {
+        "type": "object",
+        "properties": {
+            "method": {"type": "string", "enum": tuple(sorted(tool.http))},
+            "url": {"type": "string"},
+            "headers": {"type": "object"},
+            "body": {},
+        },
+        "required": ("method", "url"),
+        "additionalProperties": False,
+    }
 
 
 def http_flaws(document: PolicyDocument) -> Iterator[Flaw]:

@@ -17,6 +17,7 @@ from agentguard.canonical import Frozen
 from agentguard.policy.constraints import AllOf, Constraint, Forbidden, Items, Members, Prefix
 from agentguard.policy.document import ArgumentSpec, PolicyDocument, RuleSpec, ToolSpec
 from agentguard.policy.flaws import Flaw, Path
+from agentguard.policy.http_flaws import request_schema
 from agentguard.policy.schema_fit import Shape, misfit, shape_of
 from agentguard.policy.targets import finding_tools
 from agentguard.vocabulary import Effect
@@ -30,9 +31,10 @@ def schema_flaws(document: PolicyDocument) -> Iterator[Flaw]:
     """Find rules that contradict the schemas of tools, and schemas that describe no arguments."""
     tools: dict[str, tuple[Shape, Frozen]] = {}
     for index, tool in enumerate(document.tools):
-        shape = None if tool.schema is None else shape_of(tool.schema)
+        schema = request_schema(tool) if tool.schema is None and tool.http else tool.schema
+        shape = None if schema is None else shape_of(schema)
         if shape is not None and not tool.hosted:
-            tools[tool.name] = shape, tool.schema
+            tools[tool.name] = shape, schema
         elif tool.schema is not None:
             yield Flaw(("tool", index, "schema"), _HOSTED if tool.hosted else _NO_OBJECT)
     find = finding_tools(document)

@@ -13,6 +13,21 @@ answers     what came back, as far as it is text
 """
 
 from agentguard.clients.outbound.addresses import Resolver, looked_up, reachable
-from agentguard.clients.outbound.requests import First, Outbound, Outgoing, Passage
+from agentguard.clients.outbound.requests import (
+    First,
+    Outbound,
+    Outgoing,
+    Passage,
+    guarded_requests,
+)
 
-__all__ = ["First", "Outbound", "Outgoing", "Passage", "Resolver", "looked_up", "reachable"]
+__all__ = [
+    "First",
+    "Outbound",
+    "Outgoing",
+    "Passage",
+    "Resolver",
+    "guarded_requests",
+    "looked_up",
+    "reachable",
+]

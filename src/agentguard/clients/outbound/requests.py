@@ -11,6 +11,8 @@ INVARIANT: what is sent is what was decided: address, method, headers and body
 """
 
 import re
+import weakref
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -101,6 +103,7 @@ class Outbound:
         self.surface = surface
         self.carried = carried
         _check(enforcer.core.policy, self.tools)
+        _LIVING.add(self)
 
     def is_like(self, other: "Outbound") -> bool:
         """Say whether a client with the other one would be guarded in the same way."""
@@ -117,6 +120,17 @@ class Outbound:
         ]
         tool = standing[0] if len(standing) == 1 else None
         return Passage(self, outgoing, first, tool)
+
+
+# Each lives as long as its client.
+_LIVING: "weakref.WeakSet[Outbound]" = weakref.WeakSet()
+
+
+def guarded_requests(enforcer: Enforcer) -> Counter[str]:
+    """Count the living clients that pass a guard, by the tools that their requests are calls of."""
+    return Counter(
+        tool for each in tuple(_LIVING) if each.enforcer is enforcer for tool in each.tools
+    )
 
 
 def _check(policy: Policy, tools: tuple[str, ...]) -> None:

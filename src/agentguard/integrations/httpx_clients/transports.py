@@ -105,7 +105,9 @@ class _Transport:
             extensions=extensions,
         )
 
-    def _heard(self, response: Any, content: bytes) -> Response:
+    def _heard(self, response: Any, content: bytes | None) -> Response:
+        if content is None:
+            return Response(content=None)
         headers = response.headers
         kind, coding = headers.get("content-type", ""), headers.get("content-encoding", "")
         return Response(content=heard(content, kind, coding))
@@ -151,7 +153,7 @@ class SyncTransport(_Transport):
             with passage.reaching(call):
                 plain = self._connecting(passage, SyncBackend).handle_request(sending)
             landed.append(plain)
-            stream, content = plain.stream, b""
+            stream, content = plain.stream, None
             if _is_heard(plain):
                 content, stream = _read(plain.stream, self._library)
             landed[0] = self._response(plain, stream)
@@ -179,7 +181,7 @@ class SyncTransport(_Transport):
         self.close()
 
 
-def _read(stream: Any, library: Any) -> tuple[bytes, Any]:
+def _read(stream: Any, library: Any) -> tuple[bytes | None, Any]:
     """Return the whole of an answer, and a stream of it; what is too long is not listened to."""
     chunks, total = list[bytes](), 0
     pieces = iter(stream)
@@ -187,7 +189,7 @@ def _read(stream: Any, library: Any) -> tuple[bytes, Any]:
         chunks.append(chunk)
         total += len(chunk)
         if total > MOST_HEARD:
-            return b"", _rest_class(library)(chunks, pieces, stream)
+            return None, _rest_class(library)(chunks, pieces, stream)
     stream.close()
     content = b"".join(chunks)
     return content, library.ByteStream(content)
@@ -227,7 +229,7 @@ class AsyncTransport(_Transport):
                 connecting = self._connecting(passage, AsyncBackend)
                 plain = await connecting.handle_async_request(sending)
             landed.append(plain)
-            stream, content = plain.stream, b""
+            stream, content = plain.stream, None
             if _is_heard(plain):
                 content, stream = await _read_async(plain.stream, self._library)
             landed[0] = self._response(plain, stream)
@@ -265,14 +267,14 @@ async def _bounded(chunks: Any) -> tuple[bytes, CallRefused | None]:
     return b"".join(parts), None
 
 
-async def _read_async(stream: Any, library: Any) -> tuple[bytes, Any]:
+async def _read_async(stream: Any, library: Any) -> tuple[bytes | None, Any]:
     chunks, total = list[bytes](), 0
     pieces = aiter(stream)
     async for chunk in pieces:
         chunks.append(chunk)
         total += len(chunk)
         if total > MOST_HEARD:
-            return b"", _async_rest_class(library)(chunks, pieces, stream)
+            return None, _async_rest_class(library)(chunks, pieces, stream)
     await stream.aclose()
     content = b"".join(chunks)
     return content, library.ByteStream(content)
