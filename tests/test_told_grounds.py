@@ -11,8 +11,15 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from agentguard import BudgetExceeded, Guard
-from agentguard.vocabulary import Assurance, AuditEntry, EntryType, Principal, PrincipalKind
+from agentguard import BudgetExceeded, DeniedByPolicy, Guard
+from agentguard.vocabulary import (
+    Assurance,
+    AuditEntry,
+    EntryType,
+    Principal,
+    PrincipalKind,
+    Reason,
+)
 
 POLICY = """\
 version = 1
@@ -123,6 +130,40 @@ WANTED = {
     "decision.outcome": "allow",
     "decision.rule.id": "count",
 }
+
+
+ORIGINS = """
+[[flow]]
+id = "known-numbers"
+tool = "count"
+after = ["untrusted"]
+targets_from = ["user"]
+then = "deny"
+"""
+
+
+def test_origins_are_told_by_the_names_of_the_policy(
+    tmp_path: Path, spans: InMemorySpanExporter, entries: list[AuditEntry]
+) -> None:
+    """Entry and span say where the arguments come from and what the conversation has seen."""
+    path = tmp_path / "flows.toml"
+    path.write_text(POLICY.replace('"reversible"', '"reversible"\ntargets = ["number"]') + ORIGINS)
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(spans))
+    with (
+        Guard.from_file(path, tracer_provider=provider, environment="production") as guard,
+        guard.identity("agent:a", on_behalf_of=ALICE, session="s"),
+    ):
+        guard.from_outside([5], source="e-mail 12")
+        with pytest.raises(DeniedByPolicy) as caught:
+            counted(guard, 5)
+    assert (caught.value.rule, entries[-1].reason) == ("known-numbers", Reason.FLOW_DENIED)
+    assert "targets must come from the user's words" in str(caught.value)
+    told = guard_span(spans)
+    assert told["agentguard.origins"] == ("number=untrusted",)
+    assert told["agentguard.conversation.seen"] == ("untrusted",)
+    assert entries[-1].details["origins"] == "number=untrusted"
+    assert entries[-1].details["conversation"] == "untrusted"
 
 
 def test_what_is_usual_is_not_told(guard: Guard, spans: InMemorySpanExporter) -> None:

@@ -111,6 +111,28 @@ def test_a_request_is_shown_in_full(shell: "Shell", ask: "Ask") -> None:
     assert f"binding    {shown['binding']}\n" in text
 
 
+def test_what_is_in_doubt_is_shown(shell: "Shell", ask: "Ask") -> None:
+    """List and show say which argument does not come from where the rule wants it from."""
+    old = "args.amount = { int = [101, 1000] }\nargs.to = { match = '[A-Za-z0-9._+-]+@customers\\.example' }"
+    edit(
+        shell.policy,
+        old,
+        'args.amount = { int = [101, 1000] }\nargs.to = { from = ["user"], else = "approve" }',
+    )
+    request = ask()
+    told = "not seen anywhere before, not in the user's words"
+    assert shell("approvals", "list").out.endswith("  in doubt: to\n")
+    assert f"in doubt\n  to: {told}\n" in shell("approvals", "show", request).out
+    shown = shell("approvals", "show", request, "--json").json
+    assert shown["doubts"] == [{"argument": "to", "told": told}]
+
+
+def test_a_request_without_doubts_tells_of_none(shell: "Shell", ask: "Ask") -> None:
+    """Where nothing is in doubt, neither list nor show mentions doubts."""
+    request = ask()
+    assert "doubt" not in shell("approvals", "list").out + shell("approvals", "show", request).out
+
+
 def test_text_from_a_call_cannot_pretend(shell: "Shell", ask: "Ask") -> None:
     """Control, direction and invisible characters in an argument are shown as escapes."""
     edit(shell.policy, 'args.order = { match = "ORD-[0-9]{8}" }', "args.order = { any = true }")

@@ -27,6 +27,7 @@ from agentguard.vocabulary import (
     ApprovalState,
     AuditEntry,
     Boundary,
+    Doubt,
     EntryType,
 )
 from agentguard.wiring import now
@@ -92,7 +93,7 @@ def _list(options: argparse.Namespace) -> int:
         state = _state(request, at)
         line = f"{request.id}  {state:<9}  {request.tool:<20}  {' > '.join(request.chain)}"
         if request.doubts:
-            line += f"  in doubt: {', '.join(each.argument for each in request.doubts)}"
+            line += f"  in doubt: {', '.join(map(_doubted, request.doubts))}"
         print(visible(line))
     return 0
 
@@ -206,6 +207,11 @@ def _confirmed(answer: Answer) -> bool:
     return input(f"{answer.value} exactly this call? [y/N] ").strip().lower() in ("y", "yes")
 
 
+def _doubted(doubt: Doubt) -> str:
+    """Return what is in doubt: an argument, or that anybody asked for the call."""
+    return doubt.argument or "the call"
+
+
 def _state(request: ApprovalRequest, at: datetime) -> str:
     """Return the state that counts: a request past its time has expired, whoever notes it."""
     return (expire_if_due(request, at) or request).state.value
@@ -248,7 +254,7 @@ def _print(request: ApprovalRequest) -> None:
     if request.doubts:
         print("in doubt")
     for doubt in request.doubts:
-        print(f"  {visible(doubt.argument)}: {visible(doubt.told)}")
+        print(f"  {visible(_doubted(doubt))}: {visible(doubt.told)}")
     for vote in request.votes:
         print(
             f"vote       {vote.answer.value} by {visible(vote.approver)} at {vote.at.isoformat()}"
