@@ -321,6 +321,27 @@ then = "allow"
 """
 
 
+@pytest.mark.parametrize(
+    ("tables", "limit"),
+    [("[budget.b]\ncalls = 1\n", "budget:b"), ('[rate.r]\nrate = "1/hour"\n', "rate:r")],
+)
+def test_what_a_reload_adds_is_in_force(
+    made: Made, plain: OpenAI, policy_file: Path, tables: str, limit: str
+) -> None:
+    """A guard whose policy counted nothing counts from the next call on."""
+    guard = made("")
+    client = guard.wrap(plain)
+    path = policy_file.with_name("budgets.toml")
+    with guard.identity(AGENT, on_behalf_of=ALICE):
+        chat(client)
+        path.write_text(path.read_text() + "\n" + tables)
+        guard.reload()
+        chat(client)
+        with pytest.raises(BudgetExceeded) as refused:
+            chat(client)
+    assert refused.value.limits == (limit,)
+
+
 def test_a_rate_is_asked(
     made: Made, plain: OpenAI, provider: LoopbackProvider, entries: list[AuditEntry]
 ) -> None:

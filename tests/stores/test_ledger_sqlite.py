@@ -87,10 +87,20 @@ def test_a_fork_and_its_parent_count_together(tmp_path: Path) -> None:
 
 
 def test_a_ledger_that_nobody_needs_is_not_opened(tmp_path: Path) -> None:
-    """It is opened when it is first asked for, once, and closed only then."""
+    """It is opened when it is first asked for, once."""
+    path = tmp_path / "ledger.db"
+    lazy = LazyLedger(lambda: SqliteLedger(path))
+    assert not path.exists()
+    assert lazy.opened() is lazy.opened()
+    assert path.exists()
+    lazy.close()
+
+
+def test_a_ledger_that_was_closed_is_not_opened_again(tmp_path: Path) -> None:
+    """A call that comes after the end of its guard finds no ledger."""
     path = tmp_path / "ledger.db"
     lazy = LazyLedger(lambda: SqliteLedger(path))
     lazy.close()
+    with pytest.raises(StoreFailure, match="closed"):
+        lazy.opened()
     assert not path.exists()
-    assert lazy.opened() is lazy.opened()
-    lazy.close()

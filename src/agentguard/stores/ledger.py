@@ -17,6 +17,8 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
+from agentguard.stores.failures import StoreFailure
+from agentguard.stores.forking import watch
 from agentguard.vocabulary import Hold, Line, Used
 
 
@@ -68,25 +70,39 @@ class LazyLedger:
     def __init__(self, opening: Callable[[], LedgerStore]) -> None:
         self._opening = opening
         self._ledger: LedgerStore | None = None
+        self._closed = False
         self._lock = threading.Lock()
+        watch(self)
 
     def opened(self) -> LedgerStore:
         """Return the ledger.
 
         Raises:
-            StoreFailure: it cannot be opened.
+            StoreFailure: it cannot be opened, or was closed.
         """
         ledger = self._ledger
         if ledger is not None:
             return ledger
         with self._lock:
+            if self._closed:
+                raise StoreFailure("the ledger is closed")
             if self._ledger is None:
                 self._ledger = self._opening()
             return self._ledger
 
     def close(self) -> None:
-        """Close it if it was opened."""
+        """Close it for good, if it was opened; nobody opens it again."""
         with self._lock:
-            ledger, self._ledger = self._ledger, None
+            ledger, self._ledger, self._closed = self._ledger, None, True
         if ledger is not None:
             ledger.close()
+
+    def before_fork(self) -> None:
+        """Do nothing: the ledger itself waits until nobody uses it."""
+
+    def after_in_parent(self) -> None:
+        """Do nothing."""
+
+    def after_in_child(self) -> None:
+        """Begin with another lock; a thread that the child does not have may have held it."""
+        self._lock = threading.Lock()
