@@ -3,7 +3,7 @@
 """What is said of each rule agrees with what is decided, and repeats nothing of the call."""
 
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from types import MappingProxyType
 
 from hypothesis import given, settings
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from agentguard.canonical import Frozen, freeze
 from agentguard.policy import (
     ArgumentSpec,
+    FlowSpec,
     IdentitySpec,
     PolicyDocument,
     ProviderSpec,
@@ -22,7 +23,14 @@ from agentguard.policy.constraints import Anything, Const, IntBetween, Match
 from agentguard.policy.document import LimitSpec
 from agentguard.review.explaining import explain
 from agentguard.review.questions import Question
-from agentguard.vocabulary import Assurance, Effect, Impact, Reference
+from agentguard.vocabulary import (
+    ApprovalProfile,
+    Approver,
+    Assurance,
+    Effect,
+    Impact,
+    Reference,
+)
 
 DOCUMENT = PolicyDocument(
     name="p",
@@ -203,3 +211,61 @@ def test_a_tool_at_the_provider_exercises_its_own_rule() -> None:
     explanation = explain(replace(DOCUMENT, rules=(chat, search)), asked)
     assert explanation.effect is Effect.ALLOW
     assert explanation.exercised == {"m", "s"}
+
+
+LEADS = ApprovalProfile(
+    name="leads",
+    approvers=(Approver(id="user:carol", key="ed25519:" + "A" * 43 + "="),),
+    need=1,
+    decide_within=timedelta(hours=4),
+    execute_within=timedelta(minutes=10),
+    wait=timedelta(),
+)
+FROM_USER = ArgumentSpec(
+    name="x", constraint=Anything(), origins=frozenset({"user"}), otherwise=Effect.DENY
+)
+
+
+def test_a_rule_says_where_an_argument_must_come_from() -> None:
+    """A rule that does not apply for an origin says so, and one that asks for it asks."""
+    asking = replace(FROM_USER, otherwise=Effect.APPROVE)
+    document = replace(
+        DOCUMENT,
+        profiles=(LEADS,),
+        rules=(
+            rule("denies", arguments=(FROM_USER,)),
+            rule("asks", arguments=(asking,), approval="leads"),
+        ),
+    )
+    explanation = explain(document, question("canary"))
+    standings = {each.rule: each for each in explanation.standings}
+    assert standings["denies"].constraint == "args.x.from"
+    assert standings["denies"].problem == "must come from the user's words"
+    assert (standings["asks"].applies, standings["asks"].effect) == (True, Effect.APPROVE)
+    assert explanation.effect is Effect.APPROVE
+    assert explanation.decision.rule == "asks"
+    known = explain(document, question("canary", origins={"x": ("user",)}))
+    assert {(each.rule, each.effect) for each in known.standings if each.applies} == {
+        ("denies", Effect.ALLOW),
+        ("asks", Effect.ALLOW),
+    }
+
+
+def test_a_flow_says_how_it_stands() -> None:
+    """A flow applies, has not come about, or is met, and a case that it decides exercises it."""
+    flow = FlowSpec(
+        id="f", tools=("pay",), after=("untrusted",), arguments_from=("user",), effect=Effect.DENY
+    )
+    plain = replace(FROM_USER, origins=None)
+    document = replace(DOCUMENT, rules=(rule("r", arguments=(plain,)),), flows=(flow,))
+
+    def standing(**changes: object) -> tuple[bool, str, Effect]:
+        explanation = explain(document, question("canary", **changes))
+        [found] = [each for each in explanation.standings if each.rule == "f"]
+        assert ("f" in explanation.exercised) is found.applies
+        return found.applies, found.constraint, explanation.effect
+
+    after = {"conversation": ("untrusted",)}
+    assert standing() == (False, "after", Effect.ALLOW)
+    assert standing(**after) == (True, "", Effect.DENY)
+    assert standing(**after, origins={"x": ("user",)}) == (False, "then", Effect.ALLOW)

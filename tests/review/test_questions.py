@@ -39,6 +39,8 @@ TOOL_QUESTIONS = st.builds(
     claims=st.sampled_from([{}, {"person": MappingProxyType({"customer": "c-1"})}]),
     resources=st.sampled_from([None, ("o-1",), ("o-1", "o-2")]),
     spent=st.sampled_from([{}, {"few": Decimal("1.50")}]),
+    origins=st.sampled_from([{}, {"x": ("user",)}, {"x": ("untrusted", "plain")}]),
+    conversation=st.sampled_from([(), ("untrusted", "tool:pay")]),
     now=st.sampled_from([None, datetime(2026, 12, 1, 3, 4, 5, 6, tzinfo=UTC)]),
 )
 MODEL_QUESTIONS = st.builds(
@@ -85,6 +87,35 @@ def test_what_the_policy_does_not_declare_is_told() -> None:
         actor="agent:typo", tool="py", environment="prod", spent={"limit": Decimal(1)}
     )
     assert [key for key, _ in strays(DOCUMENT, question)] == ["as", "tool", "environment", "spent"]
+
+
+def test_origins_that_nothing_could_have_are_told() -> None:
+    """An unknown word, an argument that is not given and an unknown state are told by key."""
+    question = Question(
+        actor="agent:a",
+        tool="pay",
+        arguments={"x": 1},
+        origins={"x": ("usr", "untrusted"), "y": ("user",)},
+        conversation=("asked:pay", "untrusted", "asked:nobody", "class:nothing"),
+    )
+    found = list(strays(DOCUMENT, question))
+    assert [key for key, _ in found] == ["origins", "origins", "conversation", "conversation"]
+    assert "did you mean 'user'?" in found[0][1]
+
+
+def test_values_come_from_where_a_question_says() -> None:
+    """Each value of an argument has the origins that are said of it, and so have its addresses."""
+    question = Question(
+        actor="agent:a",
+        tool="pay",
+        arguments={"x": ("a", "b"), "y": "c", "z": True},
+        origins={"x": ("user",), "y": ("untrusted",), "z": ("user",)},
+    )
+    known = question.circumstances(DOCUMENT)
+    assert [each.words for each in known.origins["x"]] == [frozenset({"user"})] * 2
+    assert [(each.untrusted, each.carries) for each in known.origins["y"]] == [(True, True)]
+    assert known.origins["z"] == ()
+    assert known.conversation == frozenset()
 
 
 def test_no_value_of_a_call_stands_in_a_repr() -> None:

@@ -109,7 +109,7 @@ class Cases:
         Raises:
             ConfigError: some do; it lists every problem.
         """
-        rules = {each.id for each in document.rules}
+        rules = {each.id for each in document.rules} | {each.id for each in document.flows}
         for index, each in enumerate(self.expectations):
             for key, message in strays(document, each.question):
                 self.report.add(("case", index, key), message)

@@ -96,7 +96,7 @@ def after_flows(now: Situation, tool: ToolSpec, call: ToolCall, decided: Specifi
     applying = [
         each
         for each in now.document.flows
-        if _flow_is_about(each, now, tool) and not _meets(each, now, tool, call.resolved)
+        if flow_is_about(each, now, tool) and not meets(each, now, tool, call.resolved)
     ]
     strictest = min(applying, key=lambda each: _flow_mildness(each, now.document), default=None)
     if strictest is None:
@@ -122,8 +122,8 @@ def _mildness(
     return -SCALE.index(effect), -needs.get(profile or "", 0), profile or ""
 
 
-def _flow_is_about(flow: FlowSpec, now: Situation, tool: ToolSpec) -> bool:
-    """Somebody who must be permitted, the tool, and all that must have happened before."""
+def flow_is_about(flow: FlowSpec, now: Situation, tool: ToolSpec) -> bool:
+    """Say whether somebody who must be permitted, the tool and all that happened before fit."""
     if flow.who and not any(
         stands_for(name, agent.id, now.document) for name in flow.who for agent in now.chain.agents
     ):
@@ -138,22 +138,28 @@ def _flow_is_about(flow: FlowSpec, now: Situation, tool: ToolSpec) -> bool:
     return seen is None or set(flow.after) <= seen
 
 
-def _meets(flow: FlowSpec, now: Situation, tool: ToolSpec, arguments: Mapping[str, Frozen]) -> bool:
-    """The flow has conditions, and the call meets every one of them."""
+def meets(
+    flow: FlowSpec, now: Situation, tool: ToolSpec, arguments: Mapping[str, Frozen] | None
+) -> bool:
+    """Say whether a flow has conditions, and a call meets every one of them.
+
+    Arguments that are not known come from nowhere.
+    """
     met: list[bool] = []
+    if (flow.targets_from, flow.addresses_from, flow.arguments_from) != (None, None, None):
+        met.append(arguments is not None)
+    given = arguments or {}
     if flow.targets_from is not None:
         met.append(bool(tool.targets))
-        met += [_comes_from(each, flow.targets_from, now, arguments) for each in tool.targets]
+        met += [_comes_from(each, flow.targets_from, now, given) for each in tool.targets]
     if flow.addresses_from is not None:
-        met.append(True)
         met += [
-            _carries_nothing(each, flow.addresses_from, now, arguments)
-            for each in arguments
+            _carries_nothing(each, flow.addresses_from, now, given)
+            for each in given
             if each not in tool.targets
         ]
     if flow.arguments_from is not None:
-        met.append(True)
-        met += [_comes_from(each, flow.arguments_from, now, arguments) for each in arguments]
+        met += [_comes_from(each, flow.arguments_from, now, given) for each in given]
     if flow.unless_asked:
         met.append(f"asked:{tool.name}" in (now.circumstances.conversation or ()))
     return bool(met) and all(met)
@@ -205,12 +211,7 @@ def hosted_after_flows(now: Situation, tool: ToolSpec) -> Specified | None:
     applying = [
         each
         for each in now.document.flows
-        if _flow_is_about(each, now, tool)
-        and not (
-            each.unless_asked
-            and (each.targets_from, each.addresses_from, each.arguments_from) == (None, None, None)
-            and f"asked:{tool.name}" in (now.circumstances.conversation or ())
-        )
+        if flow_is_about(each, now, tool) and not meets(each, now, tool, None)
     ]
     strictest = min(applying, key=lambda each: _flow_mildness(each, now.document), default=None)
     return None if strictest is None else Specified(effect=Effect.DENY, rule=strictest.id)

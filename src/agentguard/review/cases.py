@@ -6,7 +6,7 @@ Every case is decided twice: by the compiled policy and by the specification. A 
 exercised when a case is decided by it; nothing takes a rule out of this.
 It reads no file.
 
-INVARIANT: a rule that decides no case fails the test (tests/review/test_cases_judged.py).
+INVARIANT: a rule, or a flow, that decides no case fails the test (tests/review/test_cases_judged.py).
 """
 
 from collections.abc import Iterable
@@ -57,7 +57,7 @@ class Verdict:
 
     Attributes:
         judged: the cases, in their order.
-        unexercised: the ids of the rules that decide no case, in the order of the policy.
+        unexercised: the ids of the rules and flows that decide no case, in the order of the policy.
     """
 
     judged: tuple[Judged, ...]
@@ -81,7 +81,11 @@ def judge(document: PolicyDocument, cases: Iterable[Expectation]) -> Verdict:
     )
     return Verdict(
         judged=judged,
-        unexercised=tuple(rule.id for rule in document.rules if rule.id not in exercised),
+        unexercised=tuple(
+            name
+            for name in (*(e.id for e in document.rules), *(e.id for e in document.flows))
+            if name not in exercised
+        ),
     )
 
 

@@ -6,8 +6,8 @@ Gives the decision of the compiled policy and, for every rule that names the ide
 tool or provider, whether it applies and what first keeps it from applying. What a rule demands is
 read from the rule as it is written, so that a rule which does not do what its text says is seen.
 
-INVARIANT: the strictest of the rules that are said to apply is the one that decided, and nothing
-told holds a value of the call (tests/review/test_explaining_rules.py).
+INVARIANT: the strictest of the rules that are said to apply is the one that decided, unless a flow
+tightens what it let happen, and nothing told holds a value of the call (tests/review/test_explaining_rules.py).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,11 +15,16 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date
 
 from agentguard.canonical import Frozen
-from agentguard.policy import PolicyDocument, RuleSpec, compile_policy, key_of
+from agentguard.policy import ArgumentSpec, PolicyDocument, RuleSpec, compile_policy, key_of
 from agentguard.policy.decision import Policy
 from agentguard.policy.document import ANYBODY, GROUP, ToolSpec
+from agentguard.policy.doubting import in_words
+from agentguard.policy.flow_specification import flow_is_about, meets
+from agentguard.policy.flows import tools_of_flow
 from agentguard.policy.globs import Glob
 from agentguard.policy.rules import PAIR_ONLY
+from agentguard.policy.sourcing import comes_from, is_elsewhere
+from agentguard.policy.specified import Situation
 from agentguard.review.questions import Question
 from agentguard.vocabulary import (
     Call,
@@ -70,7 +75,8 @@ class Explanation:
     Attributes:
         question: the call.
         decision: what is decided.
-        standings: every rule that names an agent of the chain and the tool or provider.
+        standings: every rule that names an agent of the chain and the tool or provider, and every
+            flow that names the tool.
     """
 
     question: Question
@@ -164,6 +170,13 @@ def explain(
         and any(_stands_for(document, name, agent.id) for name in rule.who)
     ]
     strictness = list(Effect)
+    standings += [
+        standing
+        for asked in _asked(document, call)
+        for standing in _flow_standings(
+            document, asked, Situation(document, call, chain, circumstances)
+        )
+    ]
     standings.sort(key=lambda each: (not each.applies, -strictness.index(each.effect), each.rule))
     return Explanation(question=question, decision=decision, standings=tuple(standings))
 
@@ -227,7 +240,7 @@ def _standing(
         failure = over
     standing = Standing(
         rule=rule.id,
-        effect=rule.effect,
+        effect=Effect.APPROVE if _is_in_doubt(rule, asked, circumstances) else rule.effect,
         agent=agent,
         target=asked.target,
         applies=failure is None,
@@ -236,6 +249,47 @@ def _standing(
     if failure is None:
         return standing
     return replace(standing, constraint=failure.constraint, problem=failure.problem)
+
+
+def _is_in_doubt(rule: RuleSpec, asked: _Asked, circumstances: Circumstances) -> bool:
+    """Say whether a rule that allows asks about this call, for where an argument comes from."""
+    return rule.effect is Effect.ALLOW and any(
+        each.otherwise is Effect.APPROVE
+        and not _comes_from(each, asked.arguments or {}, circumstances)
+        for each in rule.arguments
+    )
+
+
+def _comes_from(
+    argument: ArgumentSpec, arguments: Mapping[str, Frozen], circumstances: Circumstances
+) -> bool:
+    accepted, origins = argument.origins, circumstances.origins
+    return accepted is None or comes_from(accepted, argument.name, arguments, origins)
+
+
+def _flow_standings(document: PolicyDocument, asked: _Asked, now: Situation) -> Iterator[Standing]:
+    """Yield how each flow stands to a call of a tool that it names; rules come before it."""
+    tool = _tool(document, asked.target)
+    if tool is None or asked.arguments is None:
+        return
+    for flow in document.flows:
+        if tool.name not in tools_of_flow(flow, document):
+            continue
+        constraint, problem = "", ""
+        if not flow_is_about(flow, now, tool):
+            words = " and ".join(map(repr, flow.after)) or "somebody else calls"
+            constraint, problem = "after", f"must all have happened: {words}"
+        elif meets(flow, now, tool, None if tool.hosted else asked.arguments):
+            constraint, problem = "then", "every condition is met"
+        yield Standing(
+            rule=flow.id,
+            effect=flow.effect,
+            agent=now.chain.actor.id,
+            target=asked.target,
+            applies=not constraint,
+            constraint=constraint,
+            problem=problem,
+        )
 
 
 def _failures(
@@ -261,9 +315,9 @@ def _failures(
         resource=rule.resource and rule.resource.in_context(chain, circumstances),
     )
     if rule.effect is Effect.DENY:
-        yield from _certain_failures(here, asked.arguments, circumstances.resources)
+        yield from _certain_failures(here, asked.arguments, circumstances)
     else:
-        yield from _argument_failures(here, asked.arguments, circumstances.resources)
+        yield from _argument_failures(here, asked.arguments, circumstances)
 
 
 def _caller_failures(
@@ -288,7 +342,7 @@ def _caller_failures(
 
 
 def _argument_failures(
-    rule: RuleSpec, arguments: Mapping[str, Frozen], resources: tuple[str, ...] | None
+    rule: RuleSpec, arguments: Mapping[str, Frozen], circumstances: Circumstances
 ) -> Iterator[_Failure]:
     """Find what keeps a rule that allows or asks from applying."""
     for each in rule.arguments:
@@ -302,6 +356,14 @@ def _argument_failures(
             yield _Failure(constraint=key, problem=problem)
     if arguments.keys() - {each.name for each in rule.arguments}:
         yield _Failure(constraint="args", problem="must hold nothing that the rule does not list")
+    for each in rule.arguments:
+        if each.otherwise is Effect.DENY and not _comes_from(each, arguments, circumstances):
+            problem = f"must come from {in_words(each.origins or ())}"
+            yield _Failure(constraint=key_of(("args", each.name, "from")), problem=problem)
+    yield from _resource_failures(rule, circumstances.resources)
+
+
+def _resource_failures(rule: RuleSpec, resources: tuple[str, ...] | None) -> Iterator[_Failure]:
     if rule.resource is not None:
         if not resources:
             yield _Failure(constraint="resource", problem="must be said by the program's hook")
@@ -310,7 +372,7 @@ def _argument_failures(
 
 
 def _certain_failures(
-    rule: RuleSpec, arguments: Mapping[str, Frozen], resources: tuple[str, ...] | None
+    rule: RuleSpec, arguments: Mapping[str, Frozen], circumstances: Circumstances
 ) -> Iterator[_Failure]:
     """Find what keeps a rule that denies from applying: something that certainly is not meant."""
     for each in rule.arguments:
@@ -319,6 +381,12 @@ def _certain_failures(
             yield _Failure(
                 constraint=key, problem=f"certainly is not meant: {each.constraint.demand}"
             )
+    for each in rule.arguments:
+        wanted, origins = each.origins, circumstances.origins
+        if wanted is not None and is_elsewhere(wanted, each.name, arguments, origins):
+            problem = f"certainly is not meant: must come from {in_words(wanted)}"
+            yield _Failure(constraint=key_of(("args", each.name, "from")), problem=problem)
+    resources = circumstances.resources
     if rule.resource is not None and resources and all(map(rule.resource.rules_out, resources)):
         problem = f"certainly is not meant: {rule.resource.demand}"
         yield _Failure(constraint="resource", problem=problem)

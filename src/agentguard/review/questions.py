@@ -104,7 +104,7 @@ class Question:
     resources: tuple[str, ...] | None = field(default=None, repr=False)
     paths: Mapping[str, str | None] = field(default_factory=dict, repr=False)
     spent: Mapping[str, Decimal] = field(default_factory=dict)
-    origins: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    origins: Mapping[str, tuple[str, ...]] = field(default_factory=dict, repr=False)
     conversation: tuple[str, ...] = ()
     now: datetime | None = None
 

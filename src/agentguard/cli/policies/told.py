@@ -21,6 +21,7 @@ from agentguard.vocabulary import (
     MeetNeeds,
     RecordBeforeDispatch,
     SignWith,
+    TellDoubts,
     WithoutTools,
 )
 
@@ -98,6 +99,9 @@ def _duties(document: PolicyDocument, explanation: Explanation) -> Iterator[tupl
             profile = profiles[duty.profile]
             who = ", ".join(sorted(each.id for each in profile.approvers))
             yield "approval", f"{duty.profile}: {profile.need} of {who}"
+        elif isinstance(duty, TellDoubts):
+            told = (f"{each.argument or 'the call'}: {each.told}" for each in duty.doubts)
+            yield "in doubt", "; ".join(told)
         elif isinstance(duty, ChargeLimits):
             counted = (f"{each.key} {each.amount} of {each.most}" for each in duty.charges)
             yield "limits", ", ".join(counted)
