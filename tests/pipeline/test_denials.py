@@ -34,6 +34,7 @@ TOLD = {
 }
 SAID_ELSEWHERE = frozenset(
     {
+        *(Reason.BUDGET_REACHED, Reason.RATE_REACHED),
         *(Reason.DENIED_BY_RULE, Reason.CLASS_BLOCKED, Reason.LIMIT_REACHED),
         *(Reason.IDENTITY_REQUIRED, Reason.UNGUARDED_PATH, Reason.REFERENCE),
         *(Reason.CONTENT_UNINSPECTABLE, Reason.PLACEHOLDER_UNKNOWN, Reason.GUARD_ERROR),
