@@ -44,7 +44,8 @@ def test_what_the_user_said_counts_wherever_else_it_stands() -> None:
     conversation.heard(Speaker.USER, "write to ann@corp.com")
     conversation.returned("read_mail", freeze(MAIL))
     found = origin(conversation, "ann@corp.com")
-    assert (found.words, found.untrusted) == ({"user"}, True)
+    assert found.words == {"user"}
+    assert found.untrusted
 
 
 def test_parts_of_a_trusted_field_are_not_from_the_tool() -> None:

@@ -25,6 +25,7 @@ _ACCOUNT = re.compile(
 _DIGITS = re.compile(r"(?<![\w.,:/-])\+?\(?\d[\d ()-]{4,40}\d(?![\w:])")
 _DATE = re.compile(r"(?:19|20)\d\d-\d\d-\d\d|\d\d-\d\d-(?:19|20)\d\d")
 _PARTS = re.compile(r"[A-Za-z0-9]+")
+_WEB = {"http": ":80", "https": ":443"}
 _SHORTEST_ACCOUNT = 12
 _SHORTEST_DIGITS = 7
 
@@ -36,16 +37,27 @@ def address_keys(token: str) -> tuple[str, ...]:
     if scheme := _SCHEME.fullmatch(token):
         return (_link_key(scheme[1].lower(), scheme[2]),)
     if "." in token and _HOST.fullmatch(token):
-        return (_link_key("http", token),)
+        return (_link_key("", token),)
     if _PATH.fullmatch(token):
         return (f"p:{token}",)
     return ()
 
 
 def also_named(token: str) -> tuple[str, ...]:
-    """Return the forms of a link that runs into the next sentence without a blank."""
-    cut = _NEXT_SENTENCE.fullmatch(token)
-    return address_keys(cut[1]) if cut else ()
+    """Return the forms of links that a token names as well.
+
+    A link without a scheme names it with either; one with a scheme names it without, and not with
+    the other one. A link may run into the next sentence without a blank.
+    """
+    keys = address_keys(token)
+    if cut := _NEXT_SENTENCE.fullmatch(token):
+        keys += address_keys(cut[1])
+    schemeless = [key.removeprefix("u::") for key in keys if key.startswith("u::")]
+    found = [*keys, *(f"u:{scheme}:{rest}" for rest in schemeless for scheme in _WEB)]
+    for scheme in _WEB:
+        start = f"u:{scheme}:"
+        found += [f"u::{key.removeprefix(start)}" for key in keys if key.startswith(start)]
+    return tuple(found)
 
 
 def _link_key(scheme: str, rest: str) -> str:
@@ -53,9 +65,7 @@ def _link_key(scheme: str, rest: str) -> str:
     ends = [at for sign in "/?#" if (at := rest.find(sign)) >= 0]
     cut = min(ends, default=len(rest))
     host, after = rest[:cut], rest[cut:]
-    if scheme in {"http", "https"}:
-        scheme = ""
-        host = host.removesuffix(":443").removesuffix(":80")
+    host = host.removesuffix(_WEB.get(scheme, ""))
     return f"u:{scheme}:{folded(host).rstrip('.')}{'' if after == '/' else after}"
 
 

@@ -21,10 +21,11 @@ from agentguard.provenance.looking import Voices, look
 from agentguard.provenance.naming import cues_of
 from agentguard.provenance.normal import normalise
 from agentguard.provenance.numbers import plainly
+from agentguard.provenance.records import identity_of
 from agentguard.provenance.rendering import Rendered
 from agentguard.provenance.results import Leaf, is_prose, is_trusted, leaves_of, trusted_places
 from agentguard.provenance.said import Said, Source
-from agentguard.provenance.sought import elements_of, keys_in
+from agentguard.provenance.sought import elements_of, keys_in, sought
 from agentguard.provenance.tokens import tokens_of, writing_of
 from agentguard.vocabulary import Origins, Speaker, UserMessages
 
@@ -34,8 +35,6 @@ _USER = Source("the user's words")
 _SYSTEM = Source("the system prompt")
 _MODEL = Source("the model's own words")
 _TOLD = Source("what the program said")
-_MESSAGE = Source("the message of a tool")
-_OUTSIDE = Source("content from outside")
 _LONGEST_LABEL = 80
 
 
@@ -43,7 +42,7 @@ class Conversation:
     """What was said in one conversation. Threads may share it: it only grows."""
 
     __slots__ = (
-        "__weakref__", "_calls", "_classes", "_first", "_full", "_heard", "_mode", "_rendered",
+        "__weakref__", "_calls", "_classes", "_first", "_full", "_heard", "_messages", "_mode", "_rendered",
         "_room", "_tools", "_untrusted", "_voices",
     )  # fmt: skip
 
@@ -65,6 +64,7 @@ class Conversation:
         self._tools: dict[str, None] = {}
         self._classes: dict[str, None] = {}
         self._calls = itertools.count(1)
+        self._messages = itertools.count(1)
         self._untrusted = False
         self._full = False
         self._first = True
@@ -103,11 +103,11 @@ class Conversation:
         elif self._mode is UserMessages.ALL or (self._mode is UserMessages.FIRST and first):
             self._hear_user(text)
         elif not self._rendered.covers(text):
-            self._suspect(text, _OUTSIDE)
+            self._suspect(text, self._outside())
 
     def user_said(self, text: str) -> None:
         """Hear what the program says that the user said, whichever messages count as the user's."""
-        self._rendered.add([text])
+        self._rendered.add(text)
         if self._is_new(text, "user said"):
             self._hear_user(text)
 
@@ -115,7 +115,7 @@ class Conversation:
         new, repeated = without_echoes(normalise(text), self._voices.untrusted)
         self._listen(self._voices.user, new, _USER)
         if repeated:
-            self._suspect(repeated, _OUTSIDE)
+            self._suspect(repeated, self._outside())
 
     def returned(
         self,
@@ -140,26 +140,26 @@ class Conversation:
         self._tools[tool] = None
         call = f"the result of {tool} (call {next(self._calls)})"
         places = trusted_places(trusted)
-        repeated = {leaf.value for leaf in leaves_of(given or {}) if not leaf.key}
-        texts: list[str] = []
+        repeated = frozenset(
+            identity_of(sought(leaf.value)) for leaf in leaves_of(given or {}) if not leaf.key
+        )
         relied: list[tuple[Leaf, Source]] = []
-        for leaf in leaves_of(result, unfold=True):
-            texts.append(str(leaf.value))
+        for leaf in leaves_of(result, through=places):
             source = Source(call if leaf.item is None else f"item {leaf.item} of {call}")
             if is_trusted(leaf, places):
                 relied.append((leaf, source))
                 self._untrusted |= () not in places and is_prose(leaf)
             else:
                 self._suspect_leaf(leaf, source, repeated)
-        self._rely(f"tool:{tool}", relied)
-        self._rendered.add(texts)
+        self._rely(f"tool:{tool}", relied, repeated)
+        self._rendered.add(result)
 
-    def _rely(self, word: str, relied: list[tuple[Leaf, Source]]) -> None:
+    def _rely(self, word: str, relied: list[tuple[Leaf, Source]], repeated: frozenset[str]) -> None:
         records: dict[tuple[str, ...], list[Leaf]] = {}
         for leaf, source in relied:
             if not self._take(len(str(leaf.value))):
                 return
-            self._voices.rely(word, leaf.value, source, prose=not leaf.steps)
+            self._voices.rely(word, leaf.value, source, prose=not leaf.steps, given=repeated)
             if leaf.steps:
                 records.setdefault(leaf.record, []).append(leaf)
         sources = {leaf.record: source for leaf, source in relied}
@@ -178,8 +178,8 @@ class Conversation:
 
     def approved(self, tool: str, argument: str, value: Frozen) -> None:
         """Remember that a person approved a value in an argument of a tool."""
-        for leaf in leaves_of(value):
-            self._voices.approve(tool, argument, leaf.value)
+        for element in _elements(value, frozenset()):
+            self._voices.approve(tool, argument, element)
 
     def followed(self, source: str) -> None:
         """Remember that a person agreed to follow a source, as ``Origins.sources`` names it."""
@@ -247,7 +247,11 @@ class Conversation:
     def _source_of(self, tool: str | None, source: str) -> Source:
         if source:
             return Source("".join(c for c in source if c.isprintable())[:_LONGEST_LABEL])
-        return Source(f"a message of {tool}") if tool in self._tools else _MESSAGE
+        name = f"a message of {tool}" if tool in self._tools else "the message of a tool"
+        return Source(f"{name} (message {next(self._messages)})")
+
+    def _outside(self) -> Source:
+        return Source(f"content from outside (message {next(self._messages)})")
 
     def _take(self, size: int) -> bool:
         """Say whether there is room for a text, and take it."""
@@ -264,7 +268,13 @@ class Conversation:
             return
         text = normalise(text)
         writing = writing_of(text)
-        voice.add(writing.tokens, keys_in(text, writing.tokens), source, bytes(writing.flags))
+        voice.add(
+            writing.tokens,
+            keys_in(text, writing.tokens),
+            source,
+            flags=bytes(writing.flags),
+            text=text,
+        )
 
     def _remember(self, voice: Said, text: str, source: Source) -> None:
         if self._take(len(text)):
@@ -276,10 +286,10 @@ class Conversation:
         self._untrusted = True
         self._remember(self._voices.untrusted, text, source)
 
-    def _suspect_leaf(self, leaf: Leaf, source: Source, repeated: set[str | int | float]) -> None:
+    def _suspect_leaf(self, leaf: Leaf, source: Source, repeated: frozenset[str]) -> None:
         if isinstance(leaf.value, str):
             self._untrusted = True
-        if leaf.value not in repeated:
+        if identity_of(sought(leaf.value)) not in repeated:
             text = leaf.value if isinstance(leaf.value, str) else plainly(leaf.value)
             self._remember(self._voices.untrusted, text, source)
 

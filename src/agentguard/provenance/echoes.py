@@ -39,11 +39,22 @@ def without_echoes(text: str, untrusted: Said) -> tuple[str, str]:
     """Return what of a user's text is new, and what was said by untrusted content before."""
     if not untrusted:
         return text, ""
-    new: list[str] = []
-    repeated: list[str] = []
-    for passage in passages_of(text):
-        (repeated if _repeats(passage, untrusted) else new).append(passage)
-    return "".join(new), "".join(repeated)
+    passages = list(passages_of(text))
+    repeats = [_repeats(passage, untrusted) for passage in passages]
+    if any(repeats):
+        # Beside a repetition short lines are parts of it, such as the head of a mail.
+        repeats = [
+            known or _stands(passage, untrusted)
+            for known, passage in zip(repeats, passages, strict=True)
+        ]
+    split = list(zip(passages, repeats, strict=True))
+    new = (passage for passage, known in split if not known)
+    return "".join(new), "".join(passage for passage, known in split if known)
+
+
+def _stands(passage: str, untrusted: Said) -> bool:
+    words = folded(" ".join(tokens_of(passage)))
+    return bool(words) and f" {words} " in untrusted
 
 
 def _repeats(passage: str, untrusted: Said) -> bool:

@@ -10,14 +10,16 @@ INVARIANT: a value that stands in a trusted field and in untrusted content is no
 (tests/provenance/test_looking.py).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from agentguard.provenance.addresses import accounts_in, address_keys
 from agentguard.provenance.composed import parts_of
 from agentguard.provenance.naming import Cues, named, numbered, surroundings
 from agentguard.provenance.normal import folded, hides, normalise
-from agentguard.provenance.records import Records
+from agentguard.provenance.numbers import plainly
+from agentguard.provenance.ordinary_words import GRAMMAR
+from agentguard.provenance.records import Records, identity_of
 from agentguard.provenance.said import Said, Source
 from agentguard.provenance.sought import Sought, elements_of, keys_in, sought
 from agentguard.provenance.tokens import tokens_of
@@ -58,13 +60,23 @@ class Voices:
         self.blind = False
         self._approved: dict[tuple[str, str, str], None] = {}
 
-    def rely(self, word: str, value: str | float, source: Source, *, prose: bool) -> None:
+    def rely(
+        self,
+        word: str,
+        value: str | float,
+        source: Source,
+        *,
+        prose: bool,
+        given: frozenset[str] = frozenset(),
+    ) -> None:
         """Remember a value that may be relied on under a word.
 
         Args:
             word: the word.
             value: a text or a number.
             source: where it came from.
+            given: what the call that gave the value was made with; a tool that repeats it says
+                nothing about it.
             prose: whether a text is all that was said, so that its lines, the items of its lists
                 and the addresses in it count as well. A text that is one field of many counts as
                 a whole: what somebody writes into a name is not what the field is trusted for.
@@ -72,16 +84,12 @@ class Voices:
         said = self.relied.setdefault(word, Said())
         for text in _elements(value, prose=prose):
             found = sought(text)
-            tokens = found.tokens
-            keys = [key for group in found.groups for key in group]
-            said.add(
-                tokens, [f"e:{' '.join(tokens)}", *(keys if len(found.groups) == 1 else ())], source
-            )
+            if identity_of(found) not in given:
+                said.add(found.tokens, _whole_keys(text, found), source)
         if prose and isinstance(value, str):
             text = normalise(value)
-            tokens_in = tokens_of(text)
-            distinct = (key for key in keys_in(text, tokens_in) if key[0] in "mua")
-            said.add((), distinct, source)
+            inside = (key for key in keys_in(text, tokens_of(text)) if key[0] in "mua")
+            said.add((), (key for key in inside if key not in given), source)
 
     def approve(self, tool: str, argument: str, value: str | float) -> None:
         """Remember an approved value."""
@@ -98,6 +106,18 @@ class Voices:
             for verb in verbs
             for form in _inflected(folded(" ".join(tokens_of(normalise(verb)))))
         )
+
+
+def _whole_keys(value: str | float, found: Sought) -> Iterator[str]:
+    """Yield the forms in which the whole of a value is remembered."""
+    if found.odd:
+        yield f"x:{found.odd}"
+        return
+    if not found.lost:
+        yield f"e:{' '.join(found.tokens)}"
+    if len(found.groups) == 1 and not found.lost:
+        text = normalise(value) if isinstance(value, str) else plainly(value)
+        yield from keys_in(text, tokens_of(text))
 
 
 def _inflected(verb: str) -> tuple[str, ...]:
@@ -245,10 +265,16 @@ def _said_by(said: Said, found: Sought, cues: Cues) -> Source | None:
     """Return the source if somebody whose words count named a value."""
     if not said:
         return None
-    if found.groups and not found.bare:
+    if found.odd:
+        return said.quotes(found.odd)
+    if found.groups and not found.whole:
         places = said.of_kind(found)
         return places[0] if places else None
-    if found.bare and cues.verbs and (written := said.holds(f"N{found.groups[0][0][1:]}")):
+    if (
+        found.whole
+        and not cues.identifies
+        and (written := said.holds(f"N{found.groups[0][0][1:]}"))
+    ):
         return written[0]
     place = named(said.places(found.needle), found, cues) if found.needle else None
     return None if place is None else place.passage.source
@@ -256,6 +282,8 @@ def _said_by(said: Said, found: Sought, cues: Cues) -> Source | None:
 
 def _relied(said: Said, found: Sought) -> list[Source]:
     """Return where a value is the whole of what stands in a place that may be relied on."""
+    if found.odd:
+        return said.holds(f"x:{found.odd}")
     if found.groups and (places := said.of_kind(found)):
         return places
     if found.tokens and (whole := said.holds(f"e:{' '.join(found.tokens)}")):
@@ -284,10 +312,13 @@ def _largely(voices: Voices, found: Sought) -> frozenset[str]:
     tokens = found.tokens
     words = set()
     for word, said in (("user", voices.user), ("system", voices.system)):
-        covered: set[int] = set()
+        covered = {at for at, token in enumerate(tokens) if token in GRAMMAR}
         for at in range(len(tokens) - _SHINGLE + 1):
             if f" {' '.join(tokens[at : at + _SHINGLE])} " in said:
                 covered.update(range(at, at + _SHINGLE))
-        if len(covered) >= _LARGELY * len(tokens):
+        others = [token for at, token in enumerate(tokens) if at not in covered]
+        if len(others) <= (1 - _LARGELY) * len(tokens) and not any(
+            f" {token} " in voices.untrusted for token in others
+        ):
             words.add(word)
     return frozenset(words)

@@ -35,6 +35,7 @@ _IDENTIFIER = re.compile(r"(?=.*\d)(?=.*[^\W\d]).+|.*\w[._/@\\]\w.*|.*\d{4,}.*",
 _LEADING_TO = frozenset({"to", "by", "of", "at"})
 # How far before an amount its verb may stand.
 _REACH = 6
+_NEXT = 3
 # A run of so many words is no accident.
 _LONG = 6
 _FAIRLY_LONG = 4
@@ -49,10 +50,12 @@ class Cues:
     Attributes:
         nouns: what it is.
         verbs: what the tool does with it; empty for an argument that holds an identifier.
+        identifies: whether the argument holds an identifier.
     """
 
     nouns: frozenset[str]
     verbs: frozenset[str] = frozenset()
+    identifies: bool = False
 
 
 def cues_of(tool: str, argument: str, verbs: Iterable[str] = ()) -> Cues:
@@ -61,7 +64,7 @@ def cues_of(tool: str, argument: str, verbs: Iterable[str] = ()) -> Cues:
     acts = _split(tool)
     nouns = words_of_name(argument) | words_of_name(" ".join(acts[1:]))
     if names and names[-1] in _COUNTING:
-        return Cues(nouns | {"id", "number", "no", "nr"})
+        return Cues(nouns | {"id", "number", "no", "nr"}, identifies=True)
     spoken = (*acts[:1], *(word for verb in verbs for word in _split(verb)))
     return Cues(nouns, frozenset(spoken) - GRAMMAR)
 
@@ -90,7 +93,7 @@ def names_itself(value: Sought) -> bool:
     uncommon = sum(token not in ORDINARY for token in tokens)
     if len(tokens) >= _LONG or (len(tokens) >= _FAIRLY_LONG and uncommon > 1):
         return True
-    return not value.bare and any(is_identifier(token) for token in tokens)
+    return not value.whole and any(is_identifier(token) for token in tokens)
 
 
 def named(places: Iterable[Place], value: Sought, cues: Cues) -> Place | None:
@@ -114,8 +117,9 @@ def _names(place: Place, value: Sought, cues: Cues) -> bool:
     if opening & Written.STARTS_LINE and closing & Written.ENDS_LINE:
         return True
     before, after = surroundings(place, value)
-    if value.bare:
-        return bool((opening | closing) & Written.MARKED) or numbered(before, after, cues)
+    if value.whole:
+        marked = bool((opening | closing) & Written.MARKED)
+        return marked or numbered(before, after, cues) or _large(value, before, cues)
     if opening & Written.MARKED or names_itself(value):
         return True
     return _cued(value, before, after, cues) or _capital(place, value, before, after, cues)
@@ -146,12 +150,22 @@ def numbered(before: list[str], after: list[str], cues: Cues) -> bool:
     return bool(cues.verbs) and _singular(counted) in cues.nouns
 
 
+def _large(value: Sought, before: list[str], cues: Cues) -> bool:
+    """Say whether a number is too long for an accident, and not called something else."""
+    if value.bare:
+        return False
+    return cues.identifies or not before or before[-1] in GRAMMAR
+
+
 def _amount(before: list[str], cues: Cues) -> bool:
     """Say whether a number is what the user's verb is about: "pay Miller 120", "raise it to 50"."""
     if not before or cues.verbs.isdisjoint(before[-_REACH:]):
         return False
     word = before[-1]
-    return word in _LEADING_TO or (word not in ORDINARY and word.isalpha())
+    if word in _LEADING_TO:
+        return True
+    near = not cues.verbs.isdisjoint(before[-_NEXT:])
+    return near and word not in ORDINARY and word.isalpha()
 
 
 def _cued(value: Sought, before: list[str], after: list[str], cues: Cues) -> bool:
@@ -177,6 +191,8 @@ def _capital(place: Place, value: Sought, before: list[str], after: list[str], c
         return False
     if len(tokens) > 1 and not flags[last] & Written.CAPITAL:
         return False
+    if flags[place.first] & Written.STARTS_SENTENCE and ARTICLES.intersection(after[:1]):
+        return False  # "Reconcile the accounts" begins with what is to be done
     return not (
         _goes_on(flags, place.first, place.first - 1, before[-1:], cues)
         or _goes_on(flags, last + 1, last + 1, after[:1], cues)

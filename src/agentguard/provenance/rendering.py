@@ -10,8 +10,8 @@ INVARIANT: a message with one word that the result does not have is untrusted
 """
 
 import re
-from collections.abc import Iterable
 
+from agentguard.canonical import Frozen
 from agentguard.provenance.normal import folded, normalise
 from agentguard.provenance.results import leaves_of, read_json
 from agentguard.provenance.tokens import tokens_of
@@ -23,6 +23,8 @@ _WRAPPING = frozenset(
 _PLACEHOLDER = re.compile(r"\[\[[A-Z][A-Z0-9_.-]{0,63}[:#][A-Z2-7]{8}\]\]")
 _ESCAPED = re.compile(r"\\(?:u([0-9a-fA-F]{4})|([nrtbf\"'/\\]))")
 _BLANKS = frozenset("nrtbf")
+# A message with fewer of the words of a result is another text that happens to use them.
+_MOST = 0.5
 
 
 class Rendered:
@@ -31,30 +33,34 @@ class Rendered:
     __slots__ = ("_results",)
 
     def __init__(self) -> None:
-        self._results: list[frozenset[str]] = []
+        self._results: list[tuple[frozenset[str], str]] = []
 
     def __repr__(self) -> str:
         return f"Rendered({len(self._results)} results)"
 
-    def add(self, texts: Iterable[str]) -> None:
-        """Remember the texts of a result."""
-        words = frozenset(word for text in texts for word in _words(text))
+    def add(self, result: Frozen) -> None:
+        """Remember what a tool returned."""
+        words = _words_in(result)
         if words:
-            self._results.append(words)
+            self._results.append((frozenset(words) - _WRAPPING, f" {' '.join(words)} "))
 
     def covers(self, text: str) -> bool:
-        """Say whether every word of a message is one of the same result."""
+        """Say whether a message is made of most words of one result, or is a part of it."""
         if not self._results:
             return False
         text = _PLACEHOLDER.sub(" ", text)
         inside = read_json(text)
-        if inside is not None:
-            leaves = leaves_of(inside, unfold=True)
-            words = {word for leaf in leaves for word in _words(str(leaf.value))}
-        else:
-            words = set(_words(_ESCAPED.sub(_meant, text)))
-        words -= _WRAPPING
-        return any(words <= result for result in reversed(self._results))
+        words = _words_in(_ESCAPED.sub(_meant, text) if inside is None else inside)
+        run, used = f" {' '.join(words)} ", frozenset(words) - _WRAPPING
+        return any(
+            run in joined or (used <= known and len(used) >= _MOST * len(known))
+            for known, joined in reversed(self._results)
+        )
+
+
+def _words_in(value: Frozen) -> list[str]:
+    leaves = leaves_of(value, unfold=True)
+    return [word for leaf in leaves for word in _words(str(leaf.value))]
 
 
 def _words(text: str) -> list[str]:

@@ -8,10 +8,13 @@ A text that is JSON is read as what it holds.
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from agentguard.canonical import Frozen, NotCanonical, freeze, is_object
 
 _MOST_READ = 2_000_000
+
+Places: TypeAlias = tuple[tuple[str, ...], ...]
 _WORDS_OF_A_NAME = 8
 
 
@@ -39,41 +42,61 @@ class Leaf:
         return self.steps[len(self.record)] if len(self.steps) > len(self.record) else ""
 
 
-def leaves_of(value: Frozen, *, unfold: bool = False) -> Iterator[Leaf]:
+def leaves_of(
+    value: Frozen, *, unfold: bool = False, through: Places | None = None
+) -> Iterator[Leaf]:
     """Yield every text and number in a value, names of members included.
 
     Args:
         value: a frozen value.
-        unfold: whether texts that are JSON are read.
+        unfold: whether every text that is JSON is read.
+        through: trusted places; a text that is JSON is read where one of them leads into it. A
+            text that is trusted itself stays a text: what it holds may be somebody else's.
     """
-    yield from _leaves(value, Leaf(0), unfold=unfold)
+    yield from _leaves(value, Leaf(0), _Reading(unfold, through))
 
 
-def _leaves(value: Frozen, at: Leaf, *, unfold: bool) -> Iterator[Leaf]:
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """Which texts are read as JSON."""
+
+    all: bool
+    through: Places | None
+
+    def reads(self, leaf: Leaf) -> bool:
+        if self.all or self.through is None:
+            return self.all
+        steps = leaf.steps
+        if () in self.through or not steps:
+            return () not in self.through
+        return any(len(place) > len(steps) and _spells(place, steps) for place in self.through)
+
+
+def _leaves(value: Frozen, at: Leaf, reading: _Reading) -> Iterator[Leaf]:
     if isinstance(value, str):
-        inside = read_json(value) if unfold else None
+        inside = read_json(value) if reading.reads(at) else None
         if inside is not None:
-            yield from _leaves(inside, at, unfold=True)
+            yield from _leaves(inside, at, reading)
         elif value:
             yield replace(at, value=value)
     elif is_object(value):
         for name, member in value.items():
             inner = replace(at, steps=(*at.steps, name), record=at.steps)
             yield replace(inner, value=name, key=True)
-            yield from _leaves(member, inner, unfold=unfold)
+            yield from _leaves(member, inner, reading)
     elif isinstance(value, tuple):
-        yield from _items(value, at, unfold=unfold)
+        yield from _items(value, at, reading)
     elif isinstance(value, int | float) and not isinstance(value, bool):
         yield replace(at, value=value)
 
 
-def _items(value: tuple[Frozen, ...], at: Leaf, *, unfold: bool) -> Iterator[Leaf]:
+def _items(value: tuple[Frozen, ...], at: Leaf, reading: _Reading) -> Iterator[Leaf]:
     for number, member in enumerate(value):
         item = number + 1 if at.item is None and len(value) > 1 else at.item
         row = isinstance(member, tuple)
         steps = (*at.steps, str(number))
         inner = replace(at, steps=steps, item=item, record=steps if row else at.record)
-        yield from _leaves(member, inner, unfold=unfold)
+        yield from _leaves(member, inner, reading)
 
 
 def read_json(text: str) -> Frozen:
@@ -87,7 +110,7 @@ def read_json(text: str) -> Frozen:
         return None
 
 
-def trusted_places(pointers: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+def trusted_places(pointers: Sequence[str]) -> Places:
     """Return the steps of JSON pointers; ``*`` stays for any one step."""
     return tuple(
         tuple(step.replace("~1", "/").replace("~0", "~") for step in pointer.split("/")[1:])
@@ -95,7 +118,7 @@ def trusted_places(pointers: Sequence[str]) -> tuple[tuple[str, ...], ...]:
     )
 
 
-def is_trusted(leaf: Leaf, places: tuple[tuple[str, ...], ...]) -> bool:
+def is_trusted(leaf: Leaf, places: Places) -> bool:
     """Say whether a leaf is at or below one of the places.
 
     The name of a member is trusted where what holds the member is, or where a place spells it.

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from agentguard.provenance.normal import folded
 from agentguard.provenance.sought import Sought
 
-
+_QUOTES = "\"'`"
 # Of a value that stands in many places only some are told, the first ones.
 _MOST_SOURCES = 64
 
@@ -40,11 +40,13 @@ class Passage:
         joined: its tokens, folded, with blanks between and around them.
         source: where it came from.
         flags: how each token is written; empty where nobody asks.
+        text: the text itself, where the flags are kept.
     """
 
     joined: str = field(repr=False)
     source: Source
     flags: bytes = field(default=b"", repr=False)
+    text: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,13 @@ class Said:
         return bool(self._passages)
 
     def add(
-        self, tokens: Iterable[str], keys: Iterable[str], source: Source, flags: bytes = b""
+        self,
+        tokens: Iterable[str],
+        keys: Iterable[str],
+        source: Source,
+        *,
+        flags: bytes = b"",
+        text: str = "",
     ) -> None:
         """Remember a text: its tokens, and the forms in which its parts are looked for."""
         joined = f" {folded(' '.join(tokens))} "
@@ -88,7 +96,7 @@ class Said:
             sources = self._keys.setdefault(key, [])
             if len(sources) < _MOST_SOURCES:
                 sources.append(source)
-        self._passages.append(Passage(joined, source, flags))
+        self._passages.append(Passage(joined, source, flags, text))
 
     def of_kind(self, value: Sought) -> list[Source]:
         """Return where every part of a value of a kind was said; empty if one was not."""
@@ -114,6 +122,16 @@ class Said:
                 first = block.text.count(" ", start, at) if passage.flags else 0
                 yield Place(passage, first, at - start)
                 at = block.text.find(needle, at + 1)
+
+    def quotes(self, text: str) -> Source | None:
+        """Return where a text stands sign by sign, between quotes or as a line of its own."""
+        for passage in self._passages:
+            if text in passage.text and (
+                any(f"{sign}{text}{sign}" in passage.text for sign in _QUOTES)
+                or text in passage.text.splitlines()
+            ):
+                return passage.source
+        return None
 
     def __contains__(self, needle: str) -> bool:
         return any(needle in block.text for block in self._blocks())

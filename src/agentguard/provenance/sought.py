@@ -11,7 +11,7 @@ INVARIANT: a value with characters that nobody sees is looked for nowhere
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from agentguard.provenance.addresses import account_key, accounts_in, address_keys, also_named
@@ -22,6 +22,9 @@ from agentguard.provenance.tokens import tokens_of
 
 # What may stand around an address without making it another one.
 _AROUND = frozenset(" <>\"'.")
+# What may stand between and around a few words without making them say something else.
+_HARMLESS = frozenset(" \t'\"`#@,.!?:()-")
+_FEW = 5
 # A number from here on, or with a fraction, is hardly said by accident.
 _TELLING = 1000
 _LIST = re.compile(r"[,;]")
@@ -38,7 +41,10 @@ class Sought:
         groups: for a value of a kind, the forms in which each of its parts is looked for; any
             form of a part fits. Empty for words.
         leads: whether it leads somewhere: an address, a link, a path or an account.
-        bare: whether it is a short whole number, which stands in many texts by accident.
+        whole: whether it is a whole number, which may count or name anything.
+        bare: whether it is a short one, which stands in many texts by accident.
+        odd: the text itself, where signs in it may make a few words mean something else, such as
+            ``report*``; it is only what was said in the same signs.
         lost: whether it cannot have been said by anybody.
     """
 
@@ -46,7 +52,9 @@ class Sought:
     needle: str = field(default="", repr=False)
     groups: tuple[tuple[str, ...], ...] = field(default=(), repr=False)
     leads: bool = False
+    whole: bool = False
     bare: bool = False
+    odd: str = field(default="", repr=False)
     lost: bool = False
 
 
@@ -66,10 +74,22 @@ def sought(value: str | float) -> Sought:
     if groups is not None:
         same = text == value and bool(groups)
         return Sought(tokens=plain, needle=needle, groups=groups, leads=True, lost=not same)
+    odd = text if _is_odd(text, tokens) else ""
     if len(tokens) == 1 and (numbers := number_in(tokens[0])):
-        found = _number(numbers[0])
-        return Sought(tokens=plain, needle=needle, groups=found.groups, bare=found.bare)
-    return Sought(tokens=plain, needle=needle, groups=_dated(tokens))
+        return replace(_number(numbers[-1]), tokens=plain, needle=needle, odd=odd)
+    return Sought(tokens=plain, needle=needle, groups=_dated(tokens), odd=odd)
+
+
+def _is_odd(text: str, tokens: Sequence[str]) -> bool:
+    """Say whether a short text is more than its words: a pattern, an option, another line."""
+    if len(tokens) > _FEW:
+        return False
+    rest = text
+    for token in tokens:
+        rest = rest.replace(token, "", 1)
+    shown = text.strip()
+    begins = shown[0] in "-." and not tokens[0].startswith(shown[0])
+    return begins or "\n" in shown or not set(rest) - {"\n", "\r"} <= _HARMLESS
 
 
 def _number(number: Decimal) -> Sought:
@@ -80,6 +100,7 @@ def _number(number: Decimal) -> Sought:
         tokens=(word,),
         needle=f" {word} ",
         groups=((key,),),
+        whole=whole,
         bare=whole and abs(number) < _TELLING,
     )
 
@@ -134,7 +155,6 @@ def keys_in(text: str, tokens: Sequence[str]) -> Iterator[str]:
             yield number_key(number)
             if (telling := told_key(token, number)) is not None:
                 yield telling
-        yield from address_keys(token)
         yield from also_named(token)
     if any(character.isdigit() for character in text):
         yield from accounts_in(text)
