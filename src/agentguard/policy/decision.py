@@ -29,6 +29,7 @@ from agentguard.policy.document import (
     ToolSpec,
 )
 from agentguard.policy.doubting import doubt_about, telling
+from agentguard.policy.duties import both, charged, charges_in, narrowed
 from agentguard.policy.flows import Flows
 from agentguard.policy.grants import charges_of, covered_tools, grant_problem
 from agentguard.policy.inquiries import Inquiries
@@ -52,8 +53,6 @@ from agentguard.vocabulary import (
     ApprovalProfile,
     Call,
     Chain,
-    Charge,
-    ChargeLimits,
     Circumstances,
     DataClass,
     Decision,
@@ -279,7 +278,7 @@ class Policy:
         near = grant_problem(call, context.chain, circumstances, self._hosted_types)
         if near is not None:
             return self._deny(Reason.GRANT_EXCEEDED, near)
-        return _charged(decision, charges_of(circumstances.grants, call))
+        return charged(decision, charges_of(circumstances.grants, call))
 
     def _decide_tool(self, view: View, call: ToolCall, context: Context) -> Decision:
         tool = self.tools.get(call.tool)
@@ -298,7 +297,7 @@ class Policy:
         if tool.resource is not None and not context.circumstances.resources:
             near = _resources_demanded(row.rule.spec.id, tool.resource)
             return self._deny(Reason.RESOURCE_DENIED, near)
-        decision = telling(_narrowed(row.decision, found.classes), _doubts(found, call, context))
+        decision = telling(narrowed(row.decision, found.classes), _doubts(found, call, context))
         return self._counted(decision, found, call.resolved, context)
 
     def _undecided_tool(
@@ -325,7 +324,7 @@ class Policy:
         charges = charges_for(found.limits, arguments, context.circumstances.spent)
         if isinstance(charges, Exceeded):
             return self._exceeded(decision, charges)
-        return _charged(decision, charges)
+        return charged(decision, charges)
 
     def _exceeded(self, decision: Decision, why: Exceeded) -> Decision:
         near = Nearest(rule=decision.rule or "", constraint=why.place, problem=why.problem)
@@ -343,11 +342,11 @@ class Policy:
             if of_inner.effect is Effect.DENY:
                 return of_inner
             charges = together(
-                _charges_in(decision), _charges_in(of_inner), context.circumstances.spent
+                charges_in(decision), charges_in(of_inner), context.circumstances.spent
             )
             if isinstance(charges, Exceeded):
                 return self._exceeded(of_inner, charges)
-            decision = _charged(_both(decision, of_inner), charges)
+            decision = charged(both(decision, of_inner), charges)
         return decision
 
     def _gated(self, decision: Decision, call: ModelCall, context: Context) -> Decision:
@@ -427,48 +426,8 @@ class Policy:
         )
 
 
-def _both(outer: Decision, inner: Decision) -> Decision:
-    """Return the decision on a call with what another call inside it may refer to at most."""
-    allowed = [
-        each.references
-        for each in (*outer.obligations, *inner.obligations)
-        if isinstance(each, ReferOnly)
-    ]
-    kept = tuple(each for each in outer.obligations if not isinstance(each, ReferOnly))
-    refer = ReferOnly(references=frozenset.intersection(*allowed))
-    return replace(outer, obligations=(*kept, refer))
-
-
 def _severity(decision: Decision) -> int:
     return _SCALE[decision.effect]
-
-
-def _charges_in(decision: Decision) -> tuple[Charge, ...]:
-    return next(
-        (each.charges for each in decision.obligations if isinstance(each, ChargeLimits)), ()
-    )
-
-
-def _charged(decision: Decision, charges: tuple[Charge, ...]) -> Decision:
-    """Return a decision with charges, beside those of other accounts that it has."""
-    every = {each.key: each for each in (*_charges_in(decision), *charges)}
-    if not every:
-        return decision
-    kept = [each for each in decision.obligations if not isinstance(each, ChargeLimits)]
-    duty = ChargeLimits(charges=tuple(every[key] for key in sorted(every)))
-    return replace(decision, obligations=(*kept, duty))
-
-
-def _narrowed(decision: Decision, classes: tuple[frozenset[str], ...]) -> Decision:
-    """Return a decision under which arguments hold no more than each rule lets them hold."""
-    if not classes:
-        return decision
-    least = frozenset.intersection(*classes)
-    obligations = tuple(
-        ReceiveOnly(classes=each.classes & least) if isinstance(each, ReceiveOnly) else each
-        for each in decision.obligations
-    )
-    return replace(decision, obligations=obligations)
 
 
 def _doubts(found: Found, call: ToolCall, context: Context) -> list[Doubt]:
