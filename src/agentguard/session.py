@@ -92,7 +92,7 @@ class _Known:
 class Talk:
     """What was said in a session, as far as it was heard here; everybody of a chain shares it."""
 
-    __slots__ = ("__weakref__", "_conversation", "_mode", "complete")
+    __slots__ = ("__weakref__", "_conversation", "_mode", "answers", "complete")
 
     def __init__(self, *, complete: bool = True) -> None:
         """Begin without anything said.
@@ -101,6 +101,8 @@ class Talk:
             complete: False where something was said before that was not heard here.
         """
         self.complete = complete
+        # The ids of answers that a provider keeps, and whose requests were heard.
+        self.answers: set[str] = set()
         self._mode = UserMessages.ALL
         self._conversation: Conversation | None = None
 
@@ -110,6 +112,7 @@ class Talk:
     def forget(self) -> None:
         """Know nothing any more of what was said."""
         self.complete, self._conversation = False, None
+        self.answers = set()
 
     def heard_by(self, mode: UserMessages) -> Conversation:
         """Return what was heard; where other messages count as the user's now, nothing was."""

@@ -36,6 +36,8 @@ from agentguard.vocabulary import (
 
 # What is kept at the provider anyway, or kept there from now on, tells the model nothing new.
 _TELLS_NOTHING = frozenset({Reference.STORE, Reference.BACKGROUND})
+# An item without a type and a role refers to one that is kept, too.
+_REFERRING = frozenset({None, "item_reference"})
 # Other requests hold several conversations, or none.
 _TALK = frozenset({Kind.INFERENCE, Kind.SOCKET})
 _OF_TOOL = "tool:"
@@ -142,8 +144,36 @@ def _hear_request(progress: Progress, received: Call, session: Session) -> None:
     for speaker, tool, value in said_in(received):
         conversation.heard(_believed(progress, received, speaker), value, tool=tool)
     # What the provider adds to a conversation is not seen here.
-    if received.attachments or received.hosted_tools or received.references - _TELLS_NOTHING:
+    told = _TELLS_NOTHING
+    if _continues(received, session.talk.answers):
+        told |= {Reference.STORED_RESPONSE}
+    if received.attachments or received.hosted_tools or received.references - told:
         conversation.unread()
+
+
+def _continues(call: ModelCall, answers: set[str]) -> bool:
+    """Say whether the only response that a request refers to is one of this conversation."""
+    payload = call.payload
+    if not isinstance(payload, Mapping) or payload.get("previous_response_id") not in answers:
+        return False
+    given = payload.get("input")
+    items = given if isinstance(given, tuple) else ()
+    return payload.get("prompt_cache_options") is None and all(
+        isinstance(item, Mapping) and item.get("type", item.get("role")) not in _REFERRING
+        for item in items
+    )
+
+
+def hear_event(progress: Progress, content: Mapping[str, object]) -> None:
+    """Note which answer an event of a stream begins."""
+    if content.get("type") == "response.created":
+        _note_answer(progress, content.get("response"))
+
+
+def _note_answer(progress: Progress, answer: object) -> None:
+    named = answer.get("id") if isinstance(answer, Mapping) else None
+    if isinstance(named, str) and progress.session is not None:
+        progress.session.talk.answers.add(named)
 
 
 def _believed(progress: Progress, call: ModelCall, speaker: Speaker) -> Speaker:
@@ -171,7 +201,11 @@ def hear_end(
         _hear_result(progress, call, response.content, session)
         if claim is not None:
             _remember_consent(progress, call, session)
-    elif progress.core.policy.asks_provenance and progress.answered:
+        return
+    if not progress.core.policy.asks_provenance:
+        return
+    _note_answer(progress, response.content)
+    if progress.answered:
         mode = progress.core.policy.document.provenance.user_messages
         session.talk.heard_by(mode).classes_seen(progress.answered)
 

@@ -10,6 +10,7 @@ INVARIANT: nothing is released that was not checked (tests/pipeline/test_stream.
 
 from agentguard.budgets import joined, usage_of
 from agentguard.errors import ContentRefused, GuardFailure
+from agentguard.pipeline.hearing import hear_event
 from agentguard.pipeline.steps import (
     Emit,
     Flow,
@@ -58,6 +59,8 @@ def streamed(progress: Progress, form: StreamForm, session: Session) -> Flow[Non
             raise
         progress.stage = Stage.RESULT
         ended = event is None
+        if event is not None and progress.core.policy.asks_provenance:
+            hear_event(progress, event.content)
         if event is not None and progress.held is not None:
             progress.usage = joined(progress.usage, usage_of(event.content))
         released: list[Released] = []

@@ -76,6 +76,7 @@ who = ["agent:*"]
 provider = ["loopback"]
 model = ["*"]
 operation = ["inference"]
+references = ["stored_response", "store"]
 then = "allow"
 [[provider]]
 id = "loopback"

@@ -12,6 +12,7 @@ import os
 from typing import Any
 
 import pytest
+from openai import OpenAI
 
 from agentguard import DeniedByPolicy
 from agentguard.errors import AgentGuardError
@@ -202,3 +203,29 @@ def test_a_fork_knows_what_its_parent_heard(mail: Any) -> None:
             os._exit(status)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     assert not mail.sent
+
+
+@pytest.mark.usefixtures("acting")
+@pytest.mark.parametrize("streams", [False, True])
+def test_a_response_of_this_conversation_is_continued(
+    mail: Any, provider: LoopbackProvider, *, streams: bool
+) -> None:
+    """What follows a response that was heard brings nothing; one from elsewhere may hold anything."""
+    plain = OpenAI(base_url=provider.base_url, api_key="not-a-key", max_retries=0)
+    with plain, mail.guard.identity("agent:a"):
+        client = mail.guard.wrap(plain)
+        mail.list_contacts()
+        told: dict[str, Any] = {"model": "m", "store": True, "stream": streams}
+        answer = client.responses.create(input="Hello.", **told)
+        named = None if streams else answer.id
+        for event in answer if streams else ():
+            named = event.response.id if event.type == "response.created" else named
+        answer = client.responses.create(input="Go on.", previous_response_id=named, **told)
+        if streams:
+            list(answer)
+        mail.forward(CAROL)
+        answer = client.responses.create(input="Go on.", previous_response_id="resp_else", **told)
+        with pytest.raises(DeniedByPolicy):
+            mail.forward(CAROL)
+        if streams:
+            list(answer)
