@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import httpx2
+import httpx
 import pytest
 from openai import OpenAI
 from opentelemetry.sdk.trace import TracerProvider
@@ -148,9 +148,9 @@ STORIES: dict[str, dict[str, Any]] = {
     "of another provider, asked for there": {"api_key": lambda: THEIRS, "open": True},
     "of another provider, as a password": {
         "open": True,
-        "http_client": lambda: httpx2.Client(auth=("user", ELSEWHERE)),
+        "http_client": lambda: httpx.Client(auth=("user", ELSEWHERE)),
     },
-    "put on by the HTTP client": {"http_client": lambda: httpx2.Client(auth=("", THEIRS))},
+    "put on by the HTTP client": {"http_client": lambda: httpx.Client(auth=("", THEIRS))},
 }
 
 
@@ -244,7 +244,7 @@ def test_a_key_that_changes_after_the_decision_is_not_used(
         request.headers["Authorization"] = f"Bearer {key}"
 
     with pytest.raises(WrongKey) as caught:
-        asked(http_client=httpx2.Client(event_hooks={"request": [swap]}))
+        asked(http_client=httpx.Client(event_hooks={"request": [swap]}))
     assert caught.value.dispatched is False
     assert provider.connections == 0
     assert [entry.type for entry in entries][-2:] == [EntryType.INTENT, EntryType.OUTCOME]
@@ -262,7 +262,7 @@ def test_a_key_that_changes_between_two_tries_is_not_used(
         client.api_key = THEIRS
 
     with (
-        httpx2.Client(event_hooks={"response": [swap]}) as sending,
+        httpx.Client(event_hooks={"response": [swap]}) as sending,
         OpenAI(
             base_url=provider.base_url, api_key=MINE, max_retries=2, http_client=sending
         ) as client,
