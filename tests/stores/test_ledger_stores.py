@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 from agentguard.stores import LedgerStore, PotsFull, SqliteLedger
 from agentguard.stores.ledger_postgres import PostgresLedger
 from agentguard.stores.ledger_rows import KEPT
-from agentguard.vocabulary import Hold, Line, Measure, Pot
+from agentguard.vocabulary import LARGEST_AMOUNT, Hold, Line, Measure, Pot
 
 NOW, LEASE, DAY = 1_000_000, 900, 86_400
 POT = Pot(budget="daily", scope="agent", owner="agent:a")
@@ -253,6 +253,18 @@ def test_large_amounts_are_kept_exactly(opened: Open) -> None:
     with pytest.raises(PotsFull):
         store.reserve(hold("c3", line(1, cap=most, measure=Measure.MONEY)))
     assert amounts(store) == {"daily money": (most - 1, 1)}
+
+
+def test_no_use_is_too_much_to_be_kept(opened: Open) -> None:
+    """Whatever a provider says was used, the pot is full then, and stays a number."""
+    store = opened()
+    for name in ("c1", "c2"):
+        store.reserve(hold(name, line(0, cap=10)))
+    for name in ("c1", "c2"):
+        store.settle(name, {"tokens": 10**30})
+    assert amounts(store) == {"daily tokens": (LARGEST_AMOUNT, 0)}
+    with pytest.raises(PotsFull):
+        store.reserve(hold("c3", line(0, cap=LARGEST_AMOUNT - 1)))
 
 
 class Ledger(RuleBasedStateMachine):

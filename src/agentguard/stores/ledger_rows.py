@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from agentguard.stores.ledger import PotsFull
-from agentguard.vocabulary import Hold, Line, Measure, Pot, Used
+from agentguard.vocabulary import LARGEST_AMOUNT, Hold, Line, Measure, Pot, Used
 
 # A statement with ``?`` for each value, and the rows that it gives.
 Run: TypeAlias = Callable[[str, Sequence[object]], list[tuple[Any, ...]]]
@@ -186,10 +186,12 @@ def _held(run: Run, hold: Hold, pot: str, measure: str) -> int:
 
 
 def _add(run: Run, pot: str, measure: str, amount: int) -> None:
+    # A number beyond the largest is no whole number any more in one store, and an error in another.
+    total = min(LARGEST_AMOUNT, _settled(run, pot, measure, 0) + amount)
     run(
-        "INSERT INTO agentguard_settled VALUES (?, ?, ?, ?) ON CONFLICT (pot, measure)"
-        " DO UPDATE SET amount = agentguard_settled.amount + excluded.amount",
-        (pot, measure, amount, _pot(pot).ends),
+        "INSERT INTO agentguard_settled VALUES (?, ?, ?, ?)"
+        " ON CONFLICT (pot, measure) DO UPDATE SET amount = excluded.amount",
+        (pot, measure, total, _pot(pot).ends),
     )
 
 
