@@ -111,6 +111,11 @@ def asked(keys: Guard, provider: LoopbackProvider) -> Iterator[Callable[..., Any
         yield asking
 
 
+def made(**given: Any) -> OpenAI:
+    """A client that tries again, with either HTTP library."""
+    return OpenAI(max_retries=2, **given)
+
+
 def chat(client: Any) -> Any:
     """Ask, with whichever client."""
     return client.chat.completions.create(**SAID)
@@ -263,9 +268,7 @@ def test_a_key_that_changes_between_two_tries_is_not_used(
 
     with (
         httpx.Client(event_hooks={"response": [swap]}) as sending,
-        OpenAI(
-            base_url=provider.base_url, api_key=MINE, max_retries=2, http_client=sending
-        ) as client,
+        made(base_url=provider.base_url, api_key=MINE, http_client=sending) as client,
         pytest.raises(WrongKey) as caught,
     ):
         chat(keys.wrap(client))
