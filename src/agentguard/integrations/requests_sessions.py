@@ -168,6 +168,7 @@ class GuardedAdapter(BaseAdapter):
                     prepared, stream=True, timeout=timeout, verify=verify, cert=cert
                 )
             landed.append(response)
+            self._outbound.note_cookies(response.raw.headers.getlist("set-cookie"))
             given: Any = response
             given.request, given.url, given.connection = request, request.url, self
             return _heard(response)

@@ -5,10 +5,12 @@
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import pytest
 
 from agentguard import Guard
 from agentguard.errors import ContentRefused, DeniedByPolicy, UnguardedPath
+from agentguard.testing.replies import Reply
 
 MAKING_ANOTHER = (
     {"Host": "evil.test"},
@@ -88,6 +90,33 @@ def test_what_a_header_may_not_hold_is_refused(sender: Any, server: Any) -> None
     """Characters beyond ASCII in a header are refused, since servers read them in several ways."""
     with pytest.raises(ContentRefused, match="beyond ASCII"):
         sender.send("GET", server.url(), headers={"X-Note": "pl\xe4n".encode("latin-1")})
+    assert not server.journal.connections()
+
+
+def test_a_cookie_that_a_server_set_is_not_sent_back_unlisted(
+    sender_of: Callable[[Guard], Any], guard_with: Callable[..., Guard], server: Any
+) -> None:
+    """A server that sets cookies neither gets them back nor stops the next request."""
+    sender = sender_of(guard_with(**{'"authorization", "cookie", "x-listed"': '"authorization"'}))
+    server.replies["/open/set"] = Reply(200, {}, headers={"set-cookie": "seen=1; Path=/"})
+    asked: list[Any] = [("GET", server.url(path), {}) for path in ("/open/set", "/open", "/open")]
+    assert [each.status for each in sender.send_all(asked)] == [200] * 3
+    assert [each.header("cookie") for each in server.received] == [None] * 3
+    with pytest.raises(ContentRefused, match="credential"):
+        sender.send("GET", server.url(), headers={"Cookie": "seen=1"})
+
+
+def test_a_header_that_stands_twice_is_judged(guard: Guard, server: Any) -> None:
+    """Of two headers of one name none is taken for the usual one."""
+    client = guard.wrap(httpx.Client(), tools=["read", "write"])
+    url = server.url(host="127.0.0.1")
+    with guard.identity("agent:crm"), pytest.raises(DeniedByPolicy, match=r"args\.(url|headers)"):
+        client.get(url, headers=[("accept", "text/html"), ("accept", "application/json")])
+    twice = [("content-type", "application/json"), ("content-type", "text/plain")]
+    with guard.identity("agent:crm"), pytest.raises(ContentRefused, match="several types"):
+        client.post(url, headers=twice, content=b"{}")
+    with guard.identity("agent:crm"), pytest.raises(ContentRefused, match="a name that is none"):
+        client.get(url, headers={"x y": "1"})
     assert not server.journal.connections()
 
 

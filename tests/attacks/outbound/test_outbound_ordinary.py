@@ -6,6 +6,7 @@ import asyncio
 import gc
 import gzip
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -14,12 +15,16 @@ import pytest
 import requests
 
 from agentguard import ApprovalPending, Guard
+from agentguard.approvals import sign_vote, with_vote
 from agentguard.clients.outbound.answers import MOST_HEARD, MOST_UNPACKED, heard, is_heard
+from agentguard.config import load
 from agentguard.errors import CallRefused
 from agentguard.pipeline import Response
+from agentguard.stores import Journal, SqliteStore
 from agentguard.testing.answers import StreamEnd
 from agentguard.testing.replies import EventStream, Reply, sse
-from agentguard.vocabulary import AuditEntry, EntryType, Outcome
+from agentguard.vocabulary import Answer, ApprovalChange, AuditEntry, EntryType, Outcome
+from agentguard.wiring import now
 
 ASKING = """
 [approval.leads]
@@ -64,6 +69,46 @@ def test_a_request_waits_for_people(
         sender.send("DELETE", server.url("/customers/7"))
     assert sender.names.asked == []
     assert not server.journal.connections()
+
+
+def approve(policy_file: Path, request_id: str, key: bytes) -> None:
+    """Approve a request as another process does."""
+    policy = load(policy_file).policy
+    store = SqliteStore(policy_file.with_name("outbound.db"))
+    asked = store.approval(request_id)
+    assert asked is not None
+    vote = sign_vote(asked, approver="user:carol", answer=Answer.APPROVE, at=now(), private_key=key)
+    after = with_vote(asked, vote, policy.profiles["leads"], now())
+    journal = Journal(store, now)
+    change = ApprovalChange(before=asked, after=after, vote=vote)
+    journal.append(AuditEntry(type=EntryType.APPROVAL_VOTED, at=now()), durable=True, change=change)
+    journal.close()
+    store.close()
+
+
+def test_a_request_that_was_approved_is_sent_once(
+    sender_of: Callable[[Guard], Any],
+    guard_with: Callable[..., Guard],
+    server: Any,
+    tmp_path: Path,
+    approver_key: tuple[bytes, str],
+) -> None:
+    """The same request, made again after the approval, is sent; another one asks anew."""
+    more = ASKING.replace("KEY", approver_key[1]).replace("PORT", str(server.port))
+    guard = guard_with(
+        more, **{'http = ["DELETE"]': 'http = "DELETE"\nprivate_hosts = "127.0.0.1"'}
+    )
+    sender = sender_of(guard)
+    sender.session = "s"
+    with pytest.raises(ApprovalPending) as asked:
+        sender.send("DELETE", server.url("/customers/7"))
+    approve(tmp_path / "outbound.toml", asked.value.request_id, approver_key[0])
+    with pytest.raises(ApprovalPending):
+        sender.send("DELETE", server.url("/customers/8"))
+    assert sender.send("DELETE", server.url("/customers/7")).status == 200
+    with pytest.raises(ApprovalPending):
+        sender.send("DELETE", server.url("/customers/7"))
+    assert [each.path for each in server.received] == ["/customers/7"]
 
 
 def test_a_connection_is_used_again(sender: Any, server: Any) -> None:

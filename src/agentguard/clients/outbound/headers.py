@@ -11,7 +11,8 @@ INVARIANT: a header that is neither usual nor listed is judged or refused
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from types import MappingProxyType
 
 from agentguard.canonical import Frozen
@@ -19,6 +20,8 @@ from agentguard.errors import ContentRefused, UnguardedPath
 from agentguard.policy.http_flaws import DECISIVE_HEADERS, PROXY_HEADERS
 
 Headers = tuple[tuple[str, str], ...]
+
+COOKIE = "cookie"
 
 _QUALITY = r"(?:;\s?q=[01](?:\.[0-9]{1,3})?)?"
 _TYPE = (
@@ -52,10 +55,17 @@ _CREDENTIAL = re.compile(
     r"cookie2?|(?:.*[_-])?authorization|(?:.*[_-])?auth"
     r"|.*(?:api[_-]?key|access[_-]?key|token|secret|passw|credential|session|signature).*"
 )
+_TOKEN = re.compile(r"[a-z0-9!#$%&'*+.^_`|~-]{1,64}")
 _FIELD = re.compile(r"[\t -~\x80-\xff]*")
 
 
-def judged(headers: Headers, listed: frozenset[str], authority: str, tool: str) -> Frozen:
+def judged(
+    headers: Headers,
+    listed: frozenset[str],
+    authority: str,
+    tool: str,
+    planted: Collection[str] = (),
+) -> Frozen:
     """Return the headers that are an argument of the call, None where there is none.
 
     Args:
@@ -63,34 +73,48 @@ def judged(headers: Headers, listed: frozenset[str], authority: str, tool: str) 
         listed: the names that the policy lets through unseen.
         authority: what a ``Host`` header must be.
         tool: the tool's name in the policy.
+        planted: the names of cookies that servers set in the client.
 
     Raises:
         UnguardedPath: a header would make another request of it.
-        ContentRefused: a header is a credential that the policy does not list.
+        ContentRefused: a header is a credential that the policy does not list, or unreadable.
     """
     found: dict[str, tuple[str, ...]] = {}
+    times = Counter(name for name, _ in headers)
     for name, value in headers:
         _refuse_decisive(name, value, authority)
         if name in listed or name in _FRAMING or name == "connection":
             continue
-        if _CREDENTIAL.fullmatch(name):
-            raise ContentRefused(
-                "a header of the request is a credential that the policy does not list",
-                remedy=f"name it in http_headers of [[tool]] {tool!r}; it is then not looked at",
-            )
-        if not value.isascii():
-            raise ContentRefused(
-                "a header of the request holds characters beyond ASCII, which servers read in"
-                " several ways"
-            )
+        if name == COOKIE and cookies_in(value) <= set(planted):
+            continue
+        _refuse_unreadable(name, value, tool)
         usual = _USUAL.get(name)
-        if usual is None or not usual.fullmatch(value) or name in found:
+        if usual is None or times[name] > 1 or not usual.fullmatch(value):
             found[name] = (*found.get(name, ()), value)
     if not found:
         return None
     return MappingProxyType(
         {name: each[0] if len(each) == 1 else each for name, each in found.items()}
     )
+
+
+def cookies_in(value: str) -> frozenset[str]:
+    """Return the names of the cookies in a header."""
+    return frozenset(each.partition("=")[0].strip() for each in value.split(";"))
+
+
+def _refuse_unreadable(name: str, value: str, tool: str) -> None:
+    """Refuse a credential, and what is read in several ways."""
+    if _CREDENTIAL.fullmatch(name):
+        raise ContentRefused(
+            "a header of the request is a credential that the policy does not list",
+            remedy=f"name it in http_headers of [[tool]] {tool!r}; it is then not looked at",
+        )
+    if not value.isascii() or not _TOKEN.fullmatch(name):
+        raise ContentRefused(
+            "a header of the request holds characters beyond ASCII, or a name that is none, which"
+            " servers read in several ways"
+        )
 
 
 def _refuse_decisive(name: str, value: str, authority: str) -> None:

@@ -22,7 +22,7 @@ from urllib.parse import unquote
 from agentguard.canonical import Frozen, canonical_bytes, digest, freeze
 from agentguard.clients.outbound.addresses import reachable
 from agentguard.clients.outbound.bodies import Body, body_of
-from agentguard.clients.outbound.headers import Headers, judged, sent
+from agentguard.clients.outbound.headers import COOKIE, Headers, judged, sent
 from agentguard.egress import OutboundUrl, UnclearUrl, outbound_url
 from agentguard.enforcement import Crossing, Enforcer
 from agentguard.errors import (
@@ -37,6 +37,7 @@ from agentguard.policy.document import ToolSpec
 from agentguard.redaction.placeholders import PLACEHOLDER_LIKE
 from agentguard.vocabulary import Boundary, Call, Caller, ToolCall
 
+MOST_COOKIES = 10_000
 MOST_SENT = 16 * 1024 * 1024
 
 _METHOD = re.compile(r"[A-Z]{1,16}")
@@ -102,6 +103,8 @@ class Outbound:
         self.tools = tuple(dict.fromkeys(tools))
         self.surface = surface
         self.carried = carried
+        # Names of cookies that servers set; what a server sets is not sent back unlisted.
+        self.planted: set[str] = set()
         _check(enforcer.core.policy, self.tools)
         _LIVING.add(self)
 
@@ -109,6 +112,12 @@ class Outbound:
         """Say whether a client with the other one would be guarded in the same way."""
         same = self.enforcer is other.enforcer and self.tools == other.tools
         return same and (other.carried is None or self.carried == other.carried)
+
+    def note_cookies(self, headers: Iterable[str]) -> None:
+        """Note which cookies a server sets, by the headers with which it does."""
+        for each in headers:
+            if len(self.planted) < MOST_COOKIES:
+                self.planted.add(each.partition("=")[0].strip())
 
     def passage(self, outgoing: Outgoing, first: First) -> "Passage":
         """Return the way of one request through the guard."""
@@ -179,6 +188,7 @@ class Passage:
         self._body: Body | None = None
         self._without: frozenset[str] = frozenset()
         self._listed_tools = outbound.tools
+        self._planted = outbound.planted
         self.crossing = Crossing(
             boundary=Boundary.TOOL,
             surface=outbound.surface,
@@ -247,12 +257,14 @@ class Passage:
         if address is not None:
             reachable(url.host, url.port, (str(address),), spec.private_hosts, spec.name)
         arguments: dict[str, Frozen] = {"method": outgoing.method, "url": url.text}
-        headers = judged(outgoing.headers, spec.http_headers, url.authority, spec.name)
+        headers = judged(
+            outgoing.headers, spec.http_headers, url.authority, spec.name, self._planted
+        )
         self._leave_behind(url, spec)
         if headers is not None:
             arguments["headers"] = _frozen(headers)
         if outgoing.body:
-            self._body = body_of(outgoing.body, _header(outgoing.headers, "content-type"))
+            self._body = body_of(outgoing.body, _content_type(outgoing.headers))
             arguments["body"] = self._body.value
         frozen = MappingProxyType(arguments)
         return ToolCall(
@@ -300,6 +312,8 @@ class Passage:
             self._first.origin, self._first.unseen = url.origin, unseen
         elif self._first.origin != url.origin:
             self._without = frozenset(name for name, _ in unseen & self._first.unseen)
+        if COOKIE not in spec.http_headers:
+            self._without |= {COOKIE}
 
 
 def _frozen(value: Frozen) -> Frozen:
@@ -315,8 +329,16 @@ def _frozen(value: Frozen) -> Frozen:
     raise ContentRefused("a header of the request is no text")
 
 
-def _header(headers: Headers, name: str) -> str:
-    return next((value for each, value in headers if each == name), "")
+def _content_type(headers: Headers) -> str:
+    """Return the one type of a body, empty where none is named.
+
+    Raises:
+        ContentRefused: there are several.
+    """
+    named = [value for each, value in headers if each == "content-type"]
+    if len(named) > 1:
+        raise ContentRefused("the body of a request is said to be of several types")
+    return named[0] if named else ""
 
 
 def bounded(chunks: Iterable[bytes]) -> tuple[bytes, CallRefused | None]:

@@ -95,6 +95,7 @@ class _Transport:
 
     def _response(self, plain: Any, stream: Any) -> Any:
         """Return what the client gets; not the connection itself."""
+        self._outbound.note_cookies(plain.headers.get_list("set-cookie"))
         extensions = {
             name: each for name, each in plain.extensions.items() if name != "network_stream"
         }
