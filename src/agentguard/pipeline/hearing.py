@@ -15,7 +15,8 @@ INVARIANT: what was not heard makes the answer stricter, never milder
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from agentguard.canonical import Frozen, NotCanonical, freeze
+from agentguard.canonical import Frozen
+from agentguard.pipeline.results import readable
 from agentguard.pipeline.steps import Progress, Response, obligation
 from agentguard.policy import Policy
 from agentguard.session import Session
@@ -221,8 +222,8 @@ def _hear_result(progress: Progress, call: ToolCall, result: object, session: Se
     declared = {name for name, each in policy.classes.items() if {name, each.family} & spec.returns}
     conversation.classes_seen({*progress.classes, *declared})
     try:
-        frozen = freeze(result)
-    except NotCanonical:
+        frozen = readable(result)
+    except Exception:  # noqa: BLE001 - what opens an object may be code of its own
         conversation.returned(call.tool, None)
         conversation.unread()
         return
