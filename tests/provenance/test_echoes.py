@@ -51,3 +51,11 @@ def test_what_stands_beside_a_repetition_is_still_the_users() -> None:
     """Only the repeated passage is not the user's."""
     message = f"Send the answer to ann@corp.example.\n{MAIL}"
     assert words(message=message, value="ann@corp.example") == {"user"}
+
+
+@pytest.mark.parametrize("padding", [0, 10, 2000])
+def test_a_repetition_is_found_in_a_message_of_any_length(padding: int) -> None:
+    """However much the user says around it, a repeated passage is not the user's."""
+    own = " ".join(f"word{number}" for number in range(padding))
+    message = f"{own}\n{MAIL}\n{own}"
+    assert words(message=message, value="eve@evil.example") == frozenset()

@@ -25,8 +25,8 @@ from agentguard.provenance.records import identity_of
 from agentguard.provenance.rendering import Rendered
 from agentguard.provenance.results import Leaf, is_prose, is_trusted, leaves_of, trusted_places
 from agentguard.provenance.said import Said, Source
-from agentguard.provenance.sought import elements_of, keys_in, sought
-from agentguard.provenance.tokens import tokens_of, writing_of
+from agentguard.provenance.sought import dated_places, elements_of, keys_in, sought
+from agentguard.provenance.tokens import Written, tokens_of, writing_of
 from agentguard.vocabulary import Origins, Speaker, UserMessages
 
 # How much text a conversation remembers.
@@ -268,6 +268,8 @@ class Conversation:
             return
         text = normalise(text)
         writing = writing_of(text)
+        for place in dated_places(writing.tokens):
+            writing.flags[place] |= Written.DATE
         voice.add(
             writing.tokens,
             keys_in(text, writing.tokens),

@@ -10,7 +10,7 @@ INVARIANT: only what was heard before can be repeated (tests/provenance/test_ech
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from agentguard.provenance.addresses import address_keys
 from agentguard.provenance.normal import folded
@@ -22,8 +22,9 @@ _ENDS = re.compile(r"\n+|(?<=[.!?\u3002])\s+|(?<=:)\s+|\"|(?<!\w)'|'(?!\w)")
 RUN = 6
 _WITH_ADDRESS = 3
 _STEP = 3
-# Longer passages are compared at fewer places.
-_MOST_PROBES = 400
+_LONGEST_RUN = 60
+# In longer messages every run is looked for at once.
+_LONG = 300
 
 
 def passages_of(text: str) -> Iterator[str]:
@@ -40,43 +41,68 @@ def without_echoes(text: str, untrusted: Said) -> tuple[str, str]:
     if not untrusted:
         return text, ""
     passages = list(passages_of(text))
-    repeats = [_repeats(passage, untrusted) for passage in passages]
-    if any(repeats):
-        # Beside a repetition short lines are parts of it, such as the head of a mail.
-        repeats = [
-            known or _stands(passage, untrusted)
-            for known, passage in zip(repeats, passages, strict=True)
-        ]
-    split = list(zip(passages, repeats, strict=True))
-    new = (passage for passage, known in split if not known)
-    return "".join(new), "".join(passage for passage, known in split if known)
-
-
-def _stands(passage: str, untrusted: Said) -> bool:
-    words = folded(" ".join(tokens_of(passage)))
-    return bool(words) and f" {words} " in untrusted
-
-
-def _repeats(passage: str, untrusted: Said) -> bool:
-    written = tokens_of(passage)
-    words = folded(" ".join(written)).split(" ")
-    if len(written) < _WITH_ADDRESS:
-        return False
-    whole = len(words) >= RUN or any(address_keys(token) for token in written)
-    if whole and f" {' '.join(words)} " in untrusted:
-        return True
-    if len(words) <= RUN:
-        return False
-    step = max(_STEP, len(words) // _MOST_PROBES)
-    return any(_holds_run(words, at, untrusted) for at in range(0, len(words) - _STEP + 1, step))
-
-
-def _holds_run(words: list[str], at: int, untrusted: Said) -> bool:
-    """Say whether a run of repeated words goes through a place."""
-    if f" {' '.join(words[at : at + _STEP])} " not in untrusted:
-        return False
-    first = max(0, at - RUN + _STEP)
-    return any(
-        f" {' '.join(words[start : start + RUN])} " in untrusted
-        for start in range(first, min(at, len(words) - RUN) + 1)
+    words = [folded(" ".join(tokens_of(passage))).split() for passage in passages]
+    repeated = _in_runs(words, untrusted)
+    repeated.update(
+        number for number, passage in enumerate(passages) if _names_again(passage, untrusted)
     )
+    if repeated:
+        # Beside a repetition short lines are parts of it, such as the head of a mail.
+        repeated.update(
+            number for number, run in enumerate(words) if run and _stands(run, untrusted)
+        )
+    new = (passage for number, passage in enumerate(passages) if number not in repeated)
+    return "".join(new), "".join(passages[number] for number in sorted(repeated))
+
+
+def _stands(words: Sequence[str], untrusted: Said) -> bool:
+    return f" {' '.join(words)} " in untrusted
+
+
+def _names_again(passage: str, untrusted: Said) -> bool:
+    """Say whether a passage that names an address beside other words is said again."""
+    written = tokens_of(passage)
+    if len(written) < _WITH_ADDRESS or not any(address_keys(token) for token in written):
+        return False
+    return _stands(folded(" ".join(written)).split(" "), untrusted)
+
+
+def _in_runs(words: Sequence[Sequence[str]], untrusted: Said) -> set[int]:
+    """Return the numbers of the passages through which a run of repeated words goes."""
+    flat = [word for run in words for word in run]
+    numbers = [number for number, run in enumerate(words) for _ in run]
+    if len(flat) > _LONG:
+        return {numbers[place] for place in _in_long(flat, untrusted)}
+    found: set[int] = set()
+    for at in range(0, len(flat) - _STEP + 1, _STEP):
+        if _stands(flat[at : at + _STEP], untrusted):
+            found.update(numbers[place] for place in _run_through(flat, at, untrusted))
+    return found
+
+
+def _in_long(words: Sequence[str], untrusted: Said) -> Iterator[int]:
+    """Yield the places of repeated words in a long message: one pass over all that was said."""
+    runs = {tuple(words[at : at + RUN]) for at in range(len(words) - RUN + 1)}
+    said: set[tuple[str, ...]] = set()
+    for passage in untrusted.passages():
+        others = passage.joined.split()
+        said.update(
+            run for at in range(len(others)) if (run := tuple(others[at : at + RUN])) in runs
+        )
+    for at in range(len(words) - RUN + 1):
+        if tuple(words[at : at + RUN]) in said:
+            yield from range(at, at + RUN)
+
+
+def _run_through(words: Sequence[str], at: int, untrusted: Said) -> range:
+    """Return the places of the run of repeated words that goes through one; empty if it is short."""
+    first, end = at, at + _STEP
+    while first and _stands(words[first - 1 : end], untrusted):
+        first -= 1
+    while (
+        end < len(words)
+        and end - first < _LONGEST_RUN
+        and _stands(words[first : end + 1], untrusted)
+    ):
+        end += 1
+    return range(first, end) if end - first >= RUN else range(0)

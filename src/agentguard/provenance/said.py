@@ -10,7 +10,7 @@ are (tests/provenance/test_cost.py).
 """
 
 import bisect
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from agentguard.provenance.normal import folded
@@ -97,6 +97,10 @@ class Said:
             if len(sources) < _MOST_SOURCES:
                 sources.append(source)
         self._passages.append(Passage(joined, source, flags, text))
+
+    def passages(self) -> Sequence[Passage]:
+        """Return everything that was said until now."""
+        return tuple(self._passages)
 
     def of_kind(self, value: Sought) -> list[Source]:
         """Return where every part of a value of a kind was said; empty if one was not."""
