@@ -52,9 +52,11 @@ from agentguard.review.difference import Change, Kind, difference
 from agentguard.review.explaining import explain
 from agentguard.review.questions import Question
 from agentguard.vocabulary import (
+    Action,
     ApprovalProfile,
     Approver,
     Assurance,
+    DataClass,
     Effect,
     Impact,
     Reference,
@@ -404,6 +406,31 @@ def test_a_limit_that_is_left_out_is_found() -> None:
     after = with_rules(allow("r", number(1, 5)), limits=limits)
     assert [each.kind for each in found(before, after)] == [Kind.OTHERWISE]
     assert difference(before, after, NOW).widens
+
+
+def test_what_origins_a_rule_demands_is_told_as_not_decided() -> None:
+    """A rule that demands other origins may let more happen, and this is said, not left out."""
+    anything = ArgumentSpec(name="x", constraint=Anything(), origins=frozenset({"user"}))
+    before = with_rules(allow("r", anything))
+    for after in (
+        replace(anything, origins=frozenset({"user", "host"})),
+        replace(anything, origins=None),
+    ):
+        [change] = found(before, with_rules(allow("r", after)))
+        assert (change.kind, change.rule, change.witness) == (Kind.ALLOWS, "r", None)
+        assert "'from'" in change.note
+    assert found(before, before) == ()
+
+
+def test_classes_that_a_rule_no_longer_narrows_are_found() -> None:
+    """A rule without its classes is told as one under which arguments may hold otherwise."""
+    tools = tuple(replace(each, receives=frozenset({"*"})) for each in BASE.tools)
+    classes = (DataClass(name="email", family="pii", action=Action.TOKENISE),)
+    before, after = (
+        with_rules(allow("r", number(1, 5), classes=held), tools=tools, classes=classes)
+        for held in (frozenset[str](), None)
+    )
+    assert [each.kind for each in found(before, after)] == [Kind.OTHERWISE]
 
 
 def test_what_a_shadow_hides_until_later_is_found() -> None:

@@ -12,11 +12,13 @@ from agentguard.policy import (
     ClassSource,
     EgressSpec,
     EvidenceSpec,
+    FlowSpec,
     HostedDenial,
     IdentitySpec,
     IssuerSpec,
     KeySpec,
     PolicyDocument,
+    ProvenanceSpec,
     ProviderSpec,
     Tier,
     ToolSpec,
@@ -35,8 +37,10 @@ from agentguard.vocabulary import (
     ApprovalProfile,
     Approver,
     DataClass,
+    Effect,
     Impact,
     Profile,
+    UserMessages,
 )
 
 APPROVER = Approver(id="user:carol", key="ed25519:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")
@@ -57,6 +61,9 @@ EVIDENCE = EvidenceSpec(
     expires=date(2027, 1, 1),
 )
 KEY = KeySpec(fingerprint="sha256:" + "a" * 32, who=("agent:a",))
+FLOW = FlowSpec(
+    id="f", tools=("pay",), after=("untrusted",), targets_from=("user",), effect=Effect.DENY
+)
 BASE = PolicyDocument(
     name="p",
     identities=(IdentitySpec(id="agent:a", environments=frozenset({"production"})),),
@@ -74,6 +81,7 @@ BASE = PolicyDocument(
     secret_stores=(SecretStoreSpec(name="vault", hosts=("vault.example",)),),
     issuers=(ISSUER,),
     deciders=(DeciderSpec(name="cedar"),),
+    flows=(FLOW,),
 )
 WIDER, NARROWER, CHANGED = Direction.WIDER, Direction.NARROWER, Direction.CHANGED
 IN_RULES = Direction.IN_RULES
@@ -101,6 +109,19 @@ CASES: tuple[tuple[str, dict[str, Any], Direction], ...] = (
     ("provider", {"providers": (replace(BASE.providers[0], evidence=(EVIDENCE,)),)}, WIDER),
     ("provider", {"providers": (replace(BASE.providers[0], keys=(KEY,)),)}, NARROWER),
     ("egress", {"egress": EgressSpec(unlabelled=frozenset({Tier.PLANNED}))}, NARROWER),
+    ("tool", {"tools": (replace(BASE.tools[0], trusted=("/name",)),)}, WIDER),
+    ("tool", {"tools": (replace(BASE.tools[0], targets=("to",)),)}, CHANGED),
+    ("flow", {"flows": ()}, WIDER),
+    ("flow", {"flows": (FLOW, replace(FLOW, id="g"))}, NARROWER),
+    ("flow", {"flows": (replace(FLOW, after=("untrusted", "family:pii")),)}, WIDER),
+    ("flow", {"flows": (replace(FLOW, targets_from=("user", "host")),)}, WIDER),
+    ("flow", {"flows": (replace(FLOW, targets_from=None),)}, CHANGED),
+    ("flow", {"flows": (replace(FLOW, tools=("read",)),)}, CHANGED),
+    (
+        "provenance",
+        {"provenance": ProvenanceSpec(user_messages=UserMessages.TOLD)},
+        NARROWER,
+    ),
     ("hosted_tools", {"hosted_denial": HostedDenial.REMOVE}, WIDER),
     ("coverage", {"required_surfaces": frozenset()}, WIDER),
     ("detection", {"detection": DetectionSpec(profile=Profile.STRICT)}, CHANGED),

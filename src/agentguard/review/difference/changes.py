@@ -14,7 +14,14 @@ from agentguard.review.difference.boxes import Box, TooManyCuts, left_over, meet
 from agentguard.review.difference.versions import Situation, Version
 from agentguard.review.explaining import explain
 from agentguard.review.questions import Question
-from agentguard.vocabulary import AskApproval, ChargeLimits, Decision, Effect, WithoutTools
+from agentguard.vocabulary import (
+    AskApproval,
+    ChargeLimits,
+    Decision,
+    Effect,
+    ReceiveOnly,
+    WithoutTools,
+)
 
 _MOST_PICKS = 24
 
@@ -226,12 +233,14 @@ def _kind_of(one: tuple[Effect, object], other: tuple[Effect, object]) -> Kind |
 
 
 def _conditions(version: Version, decision: Decision) -> object:
-    """Return whom a decision asks and what it counts."""
+    """Return whom a decision asks, what arguments may hold, and what is counted."""
     found: list[object] = []
     for duty in decision.obligations:
         if isinstance(duty, AskApproval):
             profile = version.policy.profiles[duty.profile]
             found.append((profile.need, frozenset(each.id for each in profile.approvers)))
+        if isinstance(duty, ReceiveOnly):
+            found.append(duty.classes)
         if isinstance(duty, ChargeLimits):
             found.append(frozenset((each.key, each.most) for each in duty.charges))
     return found

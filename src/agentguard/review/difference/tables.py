@@ -16,7 +16,7 @@ from typing import Any
 
 from agentguard.canonical import Frozen, canonical_bytes, is_object
 from agentguard.policy import PolicyDocument
-from agentguard.policy.document.flow_forms import egress_form
+from agentguard.policy.document.flow_forms import egress_form, flow_form, provenance_form
 from agentguard.policy.document.forms import (
     class_form,
     decider_form,
@@ -81,6 +81,9 @@ _MORE_IS_WIDER = {
     ("issuer", "token_max_age"),
     ("issuer", "leeway"),
     ("limit", "calls"),
+    ("tool", "trusted"),
+    ("tool", "verbs"),
+    ("flow", "after"),
 }
 _MORE_IS_NARROWER = {
     ("approval", "need"),
@@ -95,7 +98,7 @@ _ENTRY_IS_WIDER = frozenset({"issuer"})
 # What these do, they do through rules, which are compared with the groups expanded.
 _ONLY_IN_RULES = frozenset({"groups", "tool_groups", "environments"})
 _ENTRY_IN_RULES = _ONLY_IN_RULES | {"identity", "tool", "provider", "approval"}
-_ENTRY_IS_NARROWER = frozenset({"egress", "secret_store", "decider", "limit"})
+_ENTRY_IS_NARROWER = frozenset({"egress", "flow", "secret_store", "decider", "limit"})
 _ACTIONS = (
     *("label", "format_preserving", "keep_last_four", "tokenise"),
     *("hash", "redact", "block"),
@@ -143,6 +146,8 @@ def _tables(document: PolicyDocument) -> dict[str, Mapping[str, Frozen]]:
         "class": {each.name: class_form(each) for each in document.classes},
         "class source": {each.name: source_form(each) for each in document.class_sources},
         "provider": {each.id: provider_form(each) for each in document.providers},
+        "flow": {each.id: flow_form(each) for each in document.flows},
+        "provenance": {"": provenance_form(document.provenance)},
         **alone,
     }
 
@@ -172,7 +177,8 @@ def _entry(table: str, name: str, before: Frozen, after: Frozen) -> Iterator[Tab
 
 
 def _direction(table: str, key: str, before: Any, after: Any) -> Direction:
-    if (table, key) in _MORE_IS_WIDER:
+    words = table == "flow" and key.endswith("_from") and None not in (before, after)
+    if words or (table, key) in _MORE_IS_WIDER:
         return _more(before, after)
     if (table, key) in _MORE_IS_NARROWER:
         return _turned(_more(before, after))
@@ -197,6 +203,9 @@ _LADDERS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("class", "in_results"): ("label", "redact", "block"),
     ("class", "in_definitions"): ("label", "redact", "block"),
     ("hosted_tools", "denied"): _DENIALS,
+    ("flow", "then"): ("approve", "deny"),
+    ("flow", "remember"): ("source", "value", "nothing"),
+    ("provenance", "user_messages"): ("all", "first", "told"),
 }
 
 

@@ -16,7 +16,7 @@ from agentguard.canonical import Frozen
 from agentguard.policy.constraints import UNLINKED, Anything
 from agentguard.policy.rules import CompiledRule
 from agentguard.review.difference.boxes import Box
-from agentguard.review.difference.changes import Change, Part, Said, Search, told
+from agentguard.review.difference.changes import Change, Kind, Part, Said, Search, told
 from agentguard.review.difference.representatives import fewer, lists
 from agentguard.review.difference.sides import (
     MOST_KINDS,
@@ -43,7 +43,23 @@ _WITHOUT_LINKS = Circumstances(paths=UNLINKED)
 
 def tool_changes(before: Version, after: Version, found: Slice, now: datetime) -> list[Change]:
     """Return the differences in calls of one tool."""
+    asking = [each for each in (*found.after, *found.before) if _asks_origins(each)]
+    if asking:
+        # Kinds of values are told apart by what they are, not by where they were seen.
+        change = Change(
+            kind=Kind.ALLOWS,
+            identities=found.identities,
+            target=found.target,
+            rule=asking[0].spec.id,
+            witness=None,
+            note="where arguments come from is not compared: read 'from' and 'else' of its rules",
+        )
+        return [change]
     return told(found.identities, found.target, _searches(before, after, found, now))
+
+
+def _asks_origins(rule: CompiledRule) -> bool:
+    return any(each.origins is not None for each in rule.spec.arguments)
 
 
 def _searches(
