@@ -110,6 +110,12 @@ def test_what_the_standard_library_calls_private_is_not_public(
     assert judged.is_global or translated
 
 
+def test_a_mapped_address_is_read_in_either_form() -> None:
+    """Both forms in which Python and the machine write such an address are usual."""
+    for text in ("::ffff:10.0.0.1", "::ffff:a00:1", "::FFFF:10.0.0.1"):
+        assert read_address(text) == ipaddress.ip_address("::ffff:10.0.0.1")
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "1", "127.1", "0127.0.0.1", "127.0.0.1.", "0x7f.0.0.1", "::1%lo", "[::1]", "0:0::1", "a"],

@@ -6,7 +6,7 @@ addresses  what kind of address an IP address is, and what stands inside one
 urls       the one form of the address that a request is sent to
 """
 
-from agentguard.egress.addresses import Address, Reach, reach_of, read_address
+from agentguard.egress.addresses import Address, Reach, answered_address, reach_of, read_address
 from agentguard.egress.urls import OutboundUrl, UnclearUrl, outbound_url
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "OutboundUrl",
     "Reach",
     "UnclearUrl",
+    "answered_address",
     "outbound_url",
     "reach_of",
     "read_address",

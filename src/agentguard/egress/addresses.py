@@ -88,14 +88,27 @@ _ORDER = tuple(Reach)
 
 
 def read_address(text: str) -> Address | None:
-    """Return the address that a text is in its one usual form, None for any other text."""
+    """Return the address that a text is in a usual form, None for any other text."""
+    address = answered_address(text)
+    if address is None or text.lower() in (str(address), _mapped(address)):
+        return address
+    return None
+
+
+def answered_address(text: str) -> Address | None:
+    """Return the address that a name server's answer is, in whatever form it was written."""
     if "%" in text:
         return None
     try:
-        address = ipaddress.ip_address(text)
+        return ipaddress.ip_address(text)
     except ValueError:
         return None
-    return address if str(address) == text.lower() else None
+
+
+def _mapped(address: Address) -> str | None:
+    """Return the usual form of a mapped address, which Python itself writes in two ways."""
+    inner = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return None if inner is None else f"::ffff:{inner}"
 
 
 def reach_of(address: Address) -> Reach:

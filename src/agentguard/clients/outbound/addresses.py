@@ -12,7 +12,7 @@ INVARIANT: one answer that is not allowed refuses the whole name
 import socket
 from collections.abc import Callable, Sequence
 
-from agentguard.egress import Address, Reach, reach_of, read_address
+from agentguard.egress import Address, Reach, answered_address, reach_of
 from agentguard.errors import AddressRefused
 from agentguard.policy.private_hosts import PrivateHost, parse_private_host
 
@@ -54,7 +54,7 @@ def reachable(
     Raises:
         AddressRefused: one of them is not allowed.
     """
-    addresses = [read_address(each) for each in answers]
+    addresses = [answered_address(each) for each in answers]
     entries = [parse_private_host(each) for each in private]
     if not addresses:
         raise AddressRefused("the host of a request has no address")
