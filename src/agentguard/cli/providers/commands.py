@@ -35,7 +35,13 @@ def add_commands(commands: Any, shared: argparse.ArgumentParser) -> None:
         epilog="exit codes: 0 done, 1 evidence has ended or ends within the time and was not"
         " renewed, 2 called wrongly or not possible",
     )
-    command.add_argument("what", nargs="?", choices=["list", "fingerprint"], default="list")
+    command.add_argument(
+        "what",
+        nargs="?",
+        choices=["list", "fingerprint"],
+        default="list",
+        help="what to print (default: list)",
+    )
     command.add_argument(
         "--within", metavar="TIME", help=f"list: how far ahead to look (default: {WITHIN})"
     )
