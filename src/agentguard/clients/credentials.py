@@ -27,6 +27,8 @@ from agentguard.vocabulary import Keys
 SIGNS_IN = frozenset({"api-key", "authorization", "x-api-key", "x-goog-api-key"})
 _DOMAIN = b"agentguard api key\x00"
 _DIGITS = 32
+# No provider gives out shorter ones, and most of what headers say is shorter.
+_SHORTEST = 8
 # Named like credentials, and none.
 _NO_CREDENTIALS = frozenset({"connection", "idempotency-key"})
 # Whoever is asked for a credential at each request, or whatever makes one of it.
@@ -98,22 +100,27 @@ def refuse_other_keys(
     if keys is None:
         return
     pairs = tuple(headers)
-    said = [value for _, value in (*pairs, *query)]
-    everything = {fingerprint_of(each) for value in said for each in (value, *_held(value))}
     signing = [
         value for name, value in pairs if name in SIGNS_IN or (name in listed and signs_in(name))
     ]
     presented = {fingerprint_of(each) for value in signing for each in _held(value)}
-    if not keys.never.isdisjoint(everything) or not keys.admit(presented):
+    said = (value for _, value in (*pairs, *query))
+    if not keys.admit(presented) or (keys.never and _is_said(keys.never, said)):
         raise WrongKey(
             "the request carries an API key that may not be used for this call, or none",
             remedy="use the key that is listed for the caller: see [[provider.key]] in the policy",
         )
 
 
+def _is_said(never: frozenset[str], said: Iterable[str]) -> bool:
+    """Say whether one of these keys stands in a text by itself, or behind a scheme."""
+    texts = {each for value in said for each in (value, *_held(value)) if len(each) >= _SHORTEST}
+    return not never.isdisjoint(map(fingerprint_of, texts))
+
+
 def _held(value: str) -> Iterator[str]:
     """Yield the credentials in the value of a header."""
-    signed = _AWS.fullmatch(value)
+    signed = _AWS.fullmatch(value) if value.startswith("AWS4-") else None
     if signed is not None:
         yield signed[1]
         return

@@ -58,6 +58,7 @@ class Ticket:
         url: its address.
         stream: its body.
         headers: names and values on the request that was built.
+        signed: those with which its API key was last found to be right.
         valid: whether the dispatch still runs.
         sent: whether a request was let through.
         refusal: why the seal stopped a request; some versions of the SDK take that for a broken
@@ -79,6 +80,7 @@ class Ticket:
     url: str = field(default="", repr=False)
     stream: object = field(default=None, repr=False)
     headers: list[tuple[bytes, bytes]] = field(default_factory=list, repr=False)
+    signed: list[tuple[bytes, bytes]] | None = field(default=None, repr=False)
     valid: bool = True
     sent: bool = False
     refusal: CallRefused | None = None
@@ -182,7 +184,7 @@ def check(request: Any, report: Report) -> Ticket:
         raise _stopped("a request was changed after it had been built, so it is refused", ticket)
     if request.headers.raw != ticket.headers:
         _refuse_headers(request, ticket)
-    if ticket.call.keys is not None:
+    if ticket.call.keys is not None and request.headers.raw != ticket.signed:
         _refuse_keys(request, ticket)
     return ticket
 
@@ -196,6 +198,7 @@ def _refuse_keys(request: Any, ticket: Ticket) -> None:
         error.dispatched = ticket.sent
         ticket.refusal = error
         raise
+    ticket.signed = list(request.headers.raw)
 
 
 def _refuse_headers(request: Any, ticket: Ticket) -> None:
