@@ -4,11 +4,13 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from agentguard.policy import (
+    BudgetSpec,
     ClassSource,
     EgressSpec,
     EvidenceSpec,
@@ -17,9 +19,12 @@ from agentguard.policy import (
     IdentitySpec,
     IssuerSpec,
     KeySpec,
+    LoopsSpec,
     PolicyDocument,
+    PriceSpec,
     ProvenanceSpec,
     ProviderSpec,
+    RateSpec,
     Tier,
     ToolSpec,
 )
@@ -64,6 +69,9 @@ KEY = KeySpec(fingerprint="sha256:" + "a" * 32, who=("agent:a",))
 FLOW = FlowSpec(
     id="f", tools=("pay",), after=("untrusted",), targets_from=("user",), effect=Effect.DENY
 )
+BUDGET = BudgetSpec(
+    name="b", who=("agent:a",), calls=10, money=Decimal(10), bytes_out=(("pii", 10),)
+)
 BASE = PolicyDocument(
     name="p",
     identities=(IdentitySpec(id="agent:a", environments=frozenset({"production"})),),
@@ -82,6 +90,10 @@ BASE = PolicyDocument(
     issuers=(ISSUER,),
     deciders=(DeciderSpec(name="cedar"),),
     flows=(FLOW,),
+    budgets=(BUDGET,),
+    prices=(PriceSpec(models=("*",), call=Decimal(1)),),
+    rates=(RateSpec(name="r", rate="5/minute"),),
+    loops=LoopsSpec(),
 )
 WIDER, NARROWER, CHANGED = Direction.WIDER, Direction.NARROWER, Direction.CHANGED
 IN_RULES = Direction.IN_RULES
@@ -134,6 +146,29 @@ CASES: tuple[tuple[str, dict[str, Any], Direction], ...] = (
     ("issuer", {"issuers": (replace(ISSUER, audiences=("a", "b")),)}, WIDER),
     ("issuer", {"issuers": (replace(ISSUER, issuer="https://other"),)}, CHANGED),
     ("decider", {"deciders": ()}, WIDER),
+    ("budget", {"budgets": ()}, WIDER),
+    ("budget", {"budgets": (BUDGET, replace(BUDGET, name="c"))}, NARROWER),
+    ("budget", {"budgets": (replace(BUDGET, calls=20),)}, WIDER),
+    ("budget", {"budgets": (replace(BUDGET, calls=None),)}, WIDER),
+    ("budget", {"budgets": (replace(BUDGET, depth=2),)}, NARROWER),
+    ("budget", {"budgets": (replace(BUDGET, money=Decimal("9.99")),)}, NARROWER),
+    ("budget", {"budgets": (replace(BUDGET, wall=timedelta(hours=2)),)}, NARROWER),
+    ("budget", {"budgets": (replace(BUDGET, bytes_out=(("pii", 20),)),)}, WIDER),
+    ("budget", {"budgets": (replace(BUDGET, bytes_out=(("pii", 10), ("*", 5))),)}, NARROWER),
+    ("budget", {"budgets": (replace(BUDGET, bytes_out=(("*", 5),)),)}, CHANGED),
+    ("budget", {"budgets": (replace(BUDGET, who=()),)}, NARROWER),
+    ("budget", {"budgets": (replace(BUDGET, who=("agent:a", "agent:b")),)}, NARROWER),
+    ("budget", {"budgets": (replace(BUDGET, who=("agent:b",)),)}, CHANGED),
+    ("budget", {"budgets": (replace(BUDGET, tools=("pay",)),)}, CHANGED),
+    ("budget", {"budgets": (replace(BUDGET, per=timedelta(days=1)),)}, CHANGED),
+    ("budget", {"budgets": (replace(BUDGET, hold_at_most=Decimal(1)),)}, CHANGED),
+    ("price", {"prices": (PriceSpec(models=("*",), call=Decimal(2)),)}, CHANGED),
+    ("price", {"prices": ()}, CHANGED),
+    ("rate", {"rates": ()}, WIDER),
+    ("rate", {"rates": (RateSpec(name="r", rate="9/minute"),)}, CHANGED),
+    ("loops", {"loops": None}, WIDER),
+    ("loops", {"loops": LoopsSpec(same=9)}, WIDER),
+    ("loops", {"loops": LoopsSpec(failures=2)}, NARROWER),
 )
 
 

@@ -33,6 +33,11 @@ from agentguard.policy.document.forms import (
     source_form,
     tool_form,
 )
+from agentguard.review.difference.budget_tables import (
+    BUDGET_TABLES,
+    budget_growth,
+    budget_tables,
+)
 from agentguard.vocabulary import Impact
 
 
@@ -98,7 +103,7 @@ _ENTRY_IS_WIDER = frozenset({"issuer"})
 # What these do, they do through rules, which are compared with the groups expanded.
 _ONLY_IN_RULES = frozenset({"groups", "tool_groups", "environments"})
 _ENTRY_IN_RULES = _ONLY_IN_RULES | {"identity", "tool", "provider", "approval"}
-_ENTRY_IS_NARROWER = frozenset({"egress", "flow", "secret_store", "decider", "limit"})
+_ENTRY_IS_NARROWER = BUDGET_TABLES | {"egress", "flow", "secret_store", "decider", "limit"}
 _ACTIONS = (
     *("label", "format_preserving", "keep_last_four", "tokenise"),
     *("hash", "redact", "block"),
@@ -148,6 +153,7 @@ def _tables(document: PolicyDocument) -> dict[str, Mapping[str, Frozen]]:
         "provider": {each.id: provider_form(each) for each in document.providers},
         "flow": {each.id: flow_form(each) for each in document.flows},
         "provenance": {"": provenance_form(document.provenance)},
+        **budget_tables(document),
         **alone,
     }
 
@@ -171,9 +177,15 @@ def _entry(table: str, name: str, before: Frozen, after: Frozen) -> Iterator[Tab
         one, other = before.get(key), after.get(key)
         if canonical_bytes(one) != canonical_bytes(other):
             in_rules = table in _ONLY_IN_RULES
-            direction = Direction.IN_RULES if in_rules else _direction(table, key, one, other)
+            direction = Direction.IN_RULES if in_rules else _way(table, key, one, other)
             note = f"was {_shown(one)}, is {_shown(other)}"
             yield TableChange(table=table, name=name, key=key, direction=direction, note=note)
+
+
+def _way(table: str, key: str, before: Any, after: Any) -> Direction:
+    if table in BUDGET_TABLES:
+        return _GROWTH[budget_growth(table, key, before, after)]
+    return _direction(table, key, before, after)
 
 
 def _direction(table: str, key: str, before: Any, after: Any) -> Direction:
@@ -196,6 +208,7 @@ def _direction(table: str, key: str, before: Any, after: Any) -> Direction:
     return _opened(before) if pinned or unlisted else Direction.CHANGED
 
 
+_GROWTH = {1: Direction.WIDER, -1: Direction.NARROWER, 0: Direction.CHANGED}
 _LADDERS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("tool", "impact"): tuple(each.value for each in Impact),
     ("class", "action"): _ACTIONS,
