@@ -23,6 +23,7 @@ from agentguard.policy import (
     Const,
     Constraint,
     EqualsClaim,
+    FlowSpec,
     Holder,
     HostedDenial,
     IdentitySpec,
@@ -47,6 +48,7 @@ from agentguard.vocabulary import (
     Impact,
     Kind,
     ModelCall,
+    Origins,
     Principal,
     PrincipalKind,
     Reference,
@@ -90,11 +92,14 @@ class Generator:
             ),
             groups={"team": ("user:u1", "user:u2"), "bots": ("agent:a", "service:s")},
             tools=(
-                ToolSpec(name="read", impact=Impact.READ_ONLY),
+                ToolSpec(name="read", impact=Impact.READ_ONLY, trusted=("",)),
                 ToolSpec(
                     name="pay",
                     impact=Impact.IRREVERSIBLE,
                     definition=chance.choice([None, "sha256:" + "0" * 64]),
+                    targets=("x",) if chance.random() < 0.3 else (),
+                    outward=True,
+                    verbs=("pay",),
                 ),
                 ToolSpec(
                     name="send",
@@ -123,7 +128,44 @@ class Generator:
         rules = tuple(self.rule(f"r{index}", base) for index in range(chance.randint(1, 8)))
         named = {limit for rule in rules for limit in rule.limits}
         limits = tuple(each for each in base.limits if each.name in named)
-        return replace(base, rules=rules, limits=limits)
+        return replace(base, rules=rules, limits=limits, flows=self._flows())
+
+    def _flows(self) -> tuple[FlowSpec, ...]:
+        chance = self.chance
+        effects = chance.choices([Effect.APPROVE, Effect.DENY], k=chance.choice([0, 0, 0, 1, 2]))
+        return tuple(
+            FlowSpec(
+                id=f"f{index}",
+                who=chance.choice([(), (), ("agent:b",), ("group:bots",)]),
+                effect=effect,
+                approval=chance.choice(PROFILES)[0] if effect is Effect.APPROVE else None,
+                after=chance.choice([(), ("untrusted",), ("untrusted", "tool:read")]),
+                targets_from=self._accepted(),
+                addresses_from=self._accepted(),
+                arguments_from=self._accepted(),
+                **chance.choice(FLOWING),
+            )
+            for index, effect in enumerate(effects)
+        )
+
+    def _accepted(self) -> tuple[str, ...] | None:
+        return self.chance.choice([None, None, None, ("user",), ("user", "tool:read")])
+
+    def _with_origins(self, rule: RuleSpec) -> RuleSpec:
+        """Return a rule about tools that may ask where its arguments come from."""
+        chance = self.chance
+        if chance.random() < 0.6 or not rule.tools or rule.tools == ("search",):
+            return rule
+        arguments = []
+        for each in rule.arguments:
+            words = self._accepted()
+            asks = rule.effect is not Effect.DENY and chance.random() < 0.5
+            otherwise = Effect.APPROVE if asks else Effect.DENY
+            origins = None if words is None else frozenset(words)
+            arguments.append(replace(each, origins=origins, otherwise=otherwise))
+        may_ask = any(e.origins and e.otherwise is Effect.APPROVE for e in arguments)
+        approval = chance.choice(PROFILES)[0] if may_ask else rule.approval
+        return replace(rule, arguments=tuple(arguments), approval=rule.approval or approval)
 
     def _tied(self, environments: Sequence[str], share: float) -> frozenset[str]:
         tied = bool(environments) and self.chance.random() < share
@@ -193,7 +235,8 @@ class Generator:
             whole = ArgumentSpec(name="x", constraint=IntBetween(low=0, high=9))
             arguments = (whole, *(each for each in arguments if each.name != "x"))
             rule = replace(rule, limits=(*rule.limits, "sum"))
-        return replace(rule, arguments=arguments, resource=resource, **selection)
+        rule = replace(rule, arguments=arguments, resource=resource, **selection)
+        return self._with_origins(rule)
 
     def _about_models(self, rule: RuleSpec) -> RuleSpec:
         chance = self.chance
@@ -222,7 +265,25 @@ class Generator:
             call = self._model_call(rule, document)
         else:
             call = self._tool_call(rule)
-        return Situation(call, self._chain(rule), self._circumstances(document, rule))
+        circumstances = self._circumstances(document, rule)
+        if isinstance(call, ToolCall):
+            circumstances = replace(circumstances, origins=self._origins(call))
+        return Situation(call, self._chain(rule), circumstances)
+
+    def _origins(self, call: ToolCall) -> dict[str, tuple[Origins, ...]]:
+        chance = self.chance
+        return {
+            name: tuple(
+                Origins(
+                    words=frozenset(chance.choice([("user",), ("user",), ("tool:read",), ()])),
+                    carries=chance.random() < 0.2,
+                    addresses=chance.choice([(), (frozenset({"user"}),)]),
+                )
+                for _ in range(chance.choice([0, 1, 3, 9]))
+            )
+            for name in call.resolved
+            if chance.random() < 0.9
+        }
 
     def _tool_call(self, rule: RuleSpec | None) -> ToolCall:
         chance = self.chance
@@ -324,6 +385,7 @@ class Generator:
             paths={"/srv/x": "/srv/x", "/srv/x/a": "/srv/x/a"},
             resources=chance.choice(OBJECTS),
             spent=spent,
+            conversation=chance.choice(SEEN),
         )
 
 
@@ -364,6 +426,20 @@ CLAIMS: tuple[dict[str, Frozen], ...] = (
     {"customer": None},
     {"customer": ("c1", None)},
     {"customer": "\u00e9"},
+)
+FLOWING: tuple[dict[str, Any], ...] = (
+    {"tools": ("pay",)},
+    {"tools": ("pay",), "unless_asked": True},
+    {"outward": True},
+    {"impacts": (Impact.REVERSIBLE,)},
+    {"tools": ("search", "read")},
+    {},
+)
+SEEN: tuple[frozenset[str] | None, ...] = (
+    None,
+    frozenset(),
+    frozenset({"untrusted"}),
+    frozenset({"untrusted", "tool:read", "asked:pay"}),
 )
 MOMENTS: tuple[datetime | None, ...] = (
     None,

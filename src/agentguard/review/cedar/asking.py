@@ -18,8 +18,10 @@ from agentguard.canonical import LARGEST_INTEGER, Frozen
 from agentguard.policy import HostedDenial, ToolSpec
 from agentguard.policy.limits import Exceeded, charges_for, key_of_limit
 from agentguard.policy.secret_stores import SecretStores
+from agentguard.policy.specified import Situation
 from agentguard.review.cedar.claims import claim_seen
 from agentguard.review.cedar.exporting import NO_SECRETS, CedarPolicy
+from agentguard.review.cedar.flowing import told_of
 from agentguard.review.cedar.places import attribute
 from agentguard.review.cedar.schema import ToolReading
 from agentguard.review.cedar.selecting import (
@@ -71,7 +73,8 @@ def questions_about(
             return None
         given = _tool_context(policy, tool, call.resolved, call.definition)
         context = {**_everywhere(policy, chain, circumstances), **given}
-        context["facts"] = _facts(policy, tool, call.resolved, chain, circumstances)
+        now = Situation(policy.document, call, chain, circumstances)
+        context["facts"] = _facts(policy, tool, call.resolved, now)
         context["resource"] = _ids(policy.tools[tool.name], circumstances)
         return tuple(
             Question(
@@ -144,10 +147,10 @@ def _facts(
     policy: CedarPolicy,
     tool: ToolSpec,
     arguments: Mapping[str, Frozen],
-    chain: Chain,
-    circumstances: Circumstances,
+    now: Situation,
 ) -> list[str]:
-    told = []
+    chain, circumstances = now.chain, now.circumstances
+    told = list(told_of(now, tool, arguments, circumstances))
     for name, facts in policy.tools[tool.name].facts.items():
         value: Frozen
         if name is None and circumstances.resources is not None:
@@ -231,7 +234,8 @@ def _about_hosted(
             continue
         context = _everywhere(policy, chain, circumstances)
         context |= _tool_context(policy, tool, hosted.arguments, "")
-        context["facts"] = _facts(policy, tool, hosted.arguments, chain, circumstances)
+        now = Situation(policy.document, call, chain, circumstances)
+        context["facts"] = _facts(policy, tool, hosted.arguments, now)
         context["resource"] = _ids(policy.tools[tool.name], circumstances)
         for agent in chain.agents:
             yield Question(

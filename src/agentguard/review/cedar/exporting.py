@@ -11,12 +11,13 @@ INVARIANT: Cedar decides as agentguard does (tests/review/test_cedar_oracle.py).
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from agentguard.policy import PolicyDocument, RuleSpec
 from agentguard.review.cedar import syntax
 from agentguard.review.cedar.entities import entities_of, is_about
+from agentguard.review.cedar.flowing import flow_facts, flow_statements, in_parts
 from agentguard.review.cedar.places import Place
 from agentguard.review.cedar.schema import ToolReading, schema_of
 from agentguard.review.cedar.selecting import (
@@ -77,19 +78,22 @@ class CedarPolicy:
         found |= {
             agrees(e.name, action) for e in document.deciders for action in (UNATTENDED, ASKED)
         }
+        found |= flow_facts(document)
         return tuple(sorted(found | ({NO_SECRETS} if document.secret_stores else set())))
 
 
 def export_to_cedar(document: PolicyDocument) -> CedarPolicy:
     """Return a policy in Cedar."""
-    rules = sorted(document.rules, key=lambda rule: rule.id)
+    rules = sorted(in_parts(document.rules), key=lambda rule: rule.id)
     hosted = frozenset(tool.name for tool in document.tools if tool.hosted)
     views = _views(rules, hosted)
     places = {rule.id: places_of(rule, views, hosted) for rule in rules}
     ids = Place(IDS, RESOURCE, holds_several=True)
     written = _always(document, ids)
     written += [text for rule in rules for text in statements(rule, places[rule.id])]
-    written += [text for rule in rules for text in limiting(rule, document, places)]
+    parts = replace(document, rules=tuple(rules))
+    written += [text for rule in rules for text in limiting(rule, parts, places)]
+    written += flow_statements(document)
     tools = {
         tool.name: _reading(
             [places[rule.id] for rule in rules if is_about(rule, tool, document)], ids

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from agentguard.policy import LimitSpec, PolicyDocument, RuleSpec
 from agentguard.review.cedar import syntax
 from agentguard.review.cedar.conditions import ruled_out, satisfied
+from agentguard.review.cedar.flowing import certainly_elsewhere, origin_conditions
 from agentguard.review.cedar.places import Place
 from agentguard.review.cedar.selecting import (
     ASKED,
@@ -98,6 +99,7 @@ def _fitting(rule: RuleSpec, places: Places) -> list[str]:
             conditions.append(syntax.any_of([f"!{named}", fits]))
         else:
             conditions += [named, fits]
+    conditions += origin_conditions(rule)
     if rule.resource is not None:
         conditions.append(some_ids(places.ids))
         conditions.append(satisfied(places.ids, rule.resource))
@@ -112,6 +114,7 @@ def denying(rule: RuleSpec, places: Places) -> list[str] | None:
     if rule.providers:
         return [*time, *callers(rule), *model_selection(rule)]
     failing = [ruled_out(places.arguments[each.name], each.constraint) for each in rule.arguments]
+    failing += certainly_elsewhere(rule)
     if rule.resource is not None:
         failing.append(ruled_out(places.ids, rule.resource))
     not_failing = [syntax.negated(each) for each in failing if each != "false"]
