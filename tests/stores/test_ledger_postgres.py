@@ -2,9 +2,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """A server that cannot be used is a failure without an address or a row in it."""
 
+from pathlib import Path
+
 import psycopg
 import pytest
 
+from agentguard import BudgetExceeded, Guard
 from agentguard.stores import StoreFailure
 from agentguard.stores.ledger_postgres import PostgresLedger
 from agentguard.vocabulary import Hold, Line, Measure, Pot
@@ -15,6 +18,24 @@ LINE = Line(
     cap=10,
     amount=1,
 )
+
+ON_A_SERVER = """
+[ledger]
+store = "postgres"
+dsn_env = "LEDGER"
+
+[budget.few]
+scope = "person"
+calls = 3
+"""
+
+
+def cleared(server: str) -> None:
+    """Leave nothing in the tables on the server."""
+    PostgresLedger(server).close()
+    with psycopg.connect(server, autocommit=True) as connection:
+        for table in (b"settled", b"hold", b"member"):
+            connection.execute(b"DELETE FROM agentguard_" + table)
 
 
 @pytest.mark.parametrize(
@@ -37,6 +58,7 @@ def test_a_server_that_is_not_there_is_told_without_its_address(address: str) ->
 
 def test_a_connection_that_broke_is_opened_again(server: str) -> None:
     """A server that was started anew is used again, and what was written is written once."""
+    cleared(server)
     ledger = PostgresLedger(server)
     for number, used in enumerate((1, 2)):
         with psycopg.connect(server, autocommit=True) as connection:
@@ -53,6 +75,7 @@ def test_a_connection_that_broke_is_opened_again(server: str) -> None:
 
 def test_a_row_that_is_refused_is_told_without_it(server: str) -> None:
     """A call that is there twice is refused by its number, not by its content."""
+    cleared(server)
     ledger = PostgresLedger(server)
     hold = Hold(id="pa55word", lines=(LINE,), at=1, lease_until=2)
     ledger.reserve(hold)
@@ -73,3 +96,31 @@ def test_tables_of_a_later_version_are_refused(server: str) -> None:
                 PostgresLedger(server)
         finally:
             connection.execute("UPDATE agentguard_ledger SET version = 1")
+
+
+def test_guards_of_one_policy_count_on_one_server(
+    server: str, policy_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What one guard lets through another one no longer does, and no file is made beside them."""
+    cleared(server)
+    monkeypatch.setenv("LEDGER", server)
+    policy_file.write_text(policy_file.read_text() + ON_A_SERVER)
+    with Guard.from_file(policy_file) as first, Guard.from_file(policy_file) as second:
+        tools = []
+        for guard in (first, second):
+
+            @guard.tool
+            def lookup_order(order: str) -> str:
+                return order
+
+            tools.append((guard, lookup_order))
+        for guard, look in (*tools, tools[0]):
+            with guard.identity("agent:support", on_behalf_of="user:alice"):
+                look(order="ORD-00012345")
+        for guard, look in tools:
+            with (
+                guard.identity("agent:support", on_behalf_of="user:alice"),
+                pytest.raises(BudgetExceeded, match="budget 'few' of this person"),
+            ):
+                look(order="ORD-00012345")
+    assert not list(policy_file.parent.glob("agentguard-ledger*"))
