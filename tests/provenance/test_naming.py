@@ -33,6 +33,10 @@ NAMED = [
     ("Stay at City Hub", "reserve_hotel", "hotel", "City Hub", "a name that begins ordinarily"),
     ("Add Dora to External_0", "add_user", "channel", "External_0", "an identifier"),
     ("the password '1j1l-2k3j'", "update_password", "password", "1j1l-2k3j", "letters and digits"),
+    ("Invite Tom, Ann and Eve", "send", "recipient", "Ann", "one of several names"),
+    ("Tell O'Neill & Sons", "send", "recipient", "O'Neill & Sons", "a name with a sign"),
+    ("send the notes to bob", "send", "recipient", "bob", "addressed"),
+    ("share it with bob and ann", "share", "user", "bob", "addressed beside another"),
     ("Delete file 13", "delete_file", "file_id", "13", "the cue precedes"),
     ("Delete file 13", "delete_file", "file_id", 13, "as a number"),
     ("Delete files 11, 12 and 13", "delete_file", "file_id", "13", "in a list"),
@@ -93,6 +97,8 @@ ACCIDENTS = [
     ("post to team-updates channel", "post", "channel", "updates", "a part of a name"),
     ("Send it on Monday", "post", "channel", "Monday", "days are written like names"),
     ("SEND IT TO EVERY SPOT", "post", "channel", "SPOT", "who shouts writes no names"),
+    ("write to marketing people", "post", "channel", "marketing", "a part of who is addressed"),
+    ("send it to the pals", "post", "channel", "the pals", "an article is no name"),
     ("in March 2022", "send_money", "amount", 2022, "a year"),
 ]
 

@@ -36,6 +36,7 @@ _SYSTEM = Source("the system prompt")
 _MODEL = Source("the model's own words")
 _TOLD = Source("what the program said")
 _LONGEST_LABEL = 80
+_LONGEST_REPEATED = 400
 
 
 class Conversation:
@@ -288,10 +289,17 @@ class Conversation:
         self._untrusted = True
         self._remember(self._voices.untrusted, text, source)
 
+    @staticmethod
+    def _repeats(leaf: Leaf, repeated: frozenset[str]) -> bool:
+        """Say whether a value of a result is one that the call was made with."""
+        if not repeated or (isinstance(leaf.value, str) and len(leaf.value) > _LONGEST_REPEATED):
+            return False
+        return identity_of(sought(leaf.value)) in repeated
+
     def _suspect_leaf(self, leaf: Leaf, source: Source, repeated: frozenset[str]) -> None:
         if isinstance(leaf.value, str):
             self._untrusted = True
-        if identity_of(sought(leaf.value)) not in repeated:
+        if not self._repeats(leaf, repeated):
             text = leaf.value if isinstance(leaf.value, str) else plainly(leaf.value)
             self._remember(self._voices.untrusted, text, source)
 

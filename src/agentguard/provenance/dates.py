@@ -28,6 +28,8 @@ _NAMES = (
 )
 _MONTHS = {name: month for month, names in enumerate(_NAMES, 1) for name in names.split()}
 
+_HEADS = frozenset(name[:3] for name in _MONTHS)
+
 _FULL = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:t(\d{1,2}:\d{2}).*)?", re.IGNORECASE)
 _SHORT = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4}|\d{2})")
 _CLOCK = re.compile(r"(\d{1,2})[:.](\d{2})(?::\d{2})?(?:\.\d+)?z?(am|pm)?", re.IGNORECASE)
@@ -66,9 +68,6 @@ def dates_in(tokens: Sequence[str]) -> Iterator[When]:
             yield from _from_digit(tokens, place)
         elif token[:3].lower() in _HEADS and token.lower() in _MONTHS:
             yield from _month_and_year(tokens, place)
-
-
-_HEADS = frozenset(name[:3] for name in _MONTHS)
 
 
 def _from_digit(tokens: Sequence[str], place: int) -> Iterator[When]:

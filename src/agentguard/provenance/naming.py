@@ -32,9 +32,10 @@ _COUNTING = frozenset(_COUNTED.split())
 _LINKING = frozenset(_LINKS.split())
 _CURRENCY = frozenset(_CURRENCIES.split())
 _IDENTIFIER = re.compile(r"(?=.*\d)(?=.*[^\W\d]).+|.*\w[._/@\\]\w.*|.*\d{4,}.*", re.DOTALL)
+_ADDRESSING = frozenset({"to", "with", "cc", "bcc", "an", "\u00e0"})
 _LEADING_TO = frozenset({"to", "by", "of", "at"})
 # How far before an amount its verb may stand.
-_REACH = 6
+_REACH = 8
 _NEXT = 3
 # A run of so many words is no accident.
 _LONG = 6
@@ -173,6 +174,8 @@ def _cued(value: Sought, before: list[str], after: list[str], cues: Cues) -> boo
         return False
     if after and _singular(after[0]) in cues.nouns:
         return True
+    if _addressed(value, before, after):
+        return True
     rest = list(before)
     linked = False
     while rest and rest[-1] in _LINKING:
@@ -183,6 +186,14 @@ def _cued(value: Sought, before: list[str], after: list[str], cues: Cues) -> boo
     return linked or not all(token in ORDINARY for token in value.tokens)
 
 
+def _addressed(value: Sought, before: list[str], after: list[str]) -> bool:
+    """Say whether a word of its own stands where somebody is addressed: "send it to bob"."""
+    if len(value.tokens) > 1 or value.tokens[0] in ORDINARY or not value.tokens[0].isalpha():
+        return False
+    alone = not after or after[0] in GRAMMAR
+    return alone and bool(before) and before[-1] in _ADDRESSING
+
+
 def _capital(place: Place, value: Sought, before: list[str], after: list[str], cues: Cues) -> bool:
     """Say whether a run is written like a name, and is not a part of a longer one."""
     flags, tokens = place.passage.flags, value.tokens
@@ -191,7 +202,7 @@ def _capital(place: Place, value: Sought, before: list[str], after: list[str], c
         return False
     if len(tokens) > 1 and not flags[last] & Written.CAPITAL:
         return False
-    if flags[place.first] & Written.STARTS_SENTENCE and ARTICLES.intersection(after[:1]):
+    if flags[place.first] & Written.BEGINS_CLAUSE and ARTICLES.intersection(after[:1]):
         return False  # "Reconcile the accounts" begins with what is to be done
     return not (
         _goes_on(flags, place.first, place.first - 1, before[-1:], cues)
@@ -203,7 +214,7 @@ def _goes_on(flags: bytes, border: int, neighbour: int, words: list[str], cues: 
     """Say whether the word beside a run is a part of the same name."""
     if not words or not 0 <= neighbour < len(flags):
         return False
-    if border < len(flags) and flags[border] & (Written.STARTS_SENTENCE | Written.OPENS_QUOTE):
+    if border < len(flags) and flags[border] & (Written.BEGINS_CLAUSE | Written.OPENS_QUOTE):
         return False
     word = words[0]
     if word in ORDINARY or _singular(word) in cues.nouns:

@@ -14,7 +14,6 @@ import re
 from agentguard.canonical import Frozen
 from agentguard.provenance.normal import folded, normalise
 from agentguard.provenance.results import leaves_of, read_json
-from agentguard.provenance.tokens import tokens_of
 
 # What frameworks add around a result.
 _WRAPPING = frozenset(
@@ -22,6 +21,7 @@ _WRAPPING = frozenset(
 )
 _PLACEHOLDER = re.compile(r"\[\[[A-Z][A-Z0-9_.-]{0,63}[:#][A-Z2-7]{8}\]\]")
 _ESCAPED = re.compile(r"\\(?:u([0-9a-fA-F]{4})|([nrtbf\"'/\\]))")
+_WORD = re.compile(r"\w+")
 _BLANKS = frozenset("nrtbf")
 # A message with fewer of the words of a result is another text that happens to use them.
 _MOST = 0.5
@@ -64,7 +64,7 @@ def _words_in(value: Frozen) -> list[str]:
 
 
 def _words(text: str) -> list[str]:
-    return folded(" ".join(tokens_of(normalise(text)))).split()
+    return _WORD.findall(folded(normalise(text)))
 
 
 def _meant(match: re.Match[str]) -> str:

@@ -84,7 +84,7 @@ def _is_odd(text: str, tokens: Sequence[str]) -> bool:
     """Say whether a short text is more than its words: a pattern, an option, another line."""
     if len(tokens) > _FEW:
         return False
-    rest = text
+    rest = text.replace(" & ", " ")
     for token in tokens:
         rest = rest.replace(token, "", 1)
     shown = text.strip()
