@@ -250,6 +250,18 @@ def test_classes_are_remembered_with_their_families() -> None:
     assert "class:api_key" in (where_from(made, SEND, session)[1] or frozenset())
 
 
+def test_a_result_that_repeats_what_its_call_asked_about_says_nothing_new() -> None:
+    """What a tool only gives back of its own arguments is no untrusted content that names it."""
+    made, session = progress(), Session(KEY)
+    made.classes = {}
+    end(made, replace(READ, tool="book"), ["bob@corp.example"], session)
+    about = replace(READ, resolved={"address": "bob@corp.example"})
+    end(made, about, {"bob@corp.example": "likes coffee"}, session)
+    assert origin(made, session).words == {"tool:book"}
+    end(made, READ, {"bob@corp.example": "likes coffee"}, session)
+    assert origin(made, session).words == frozenset()
+
+
 def test_a_trusted_result_is_relied_on_until_something_was_not_heard() -> None:
     """An address of the book counts as its; once something passed unheard it does not."""
     made, session = progress(), Session(KEY)

@@ -227,7 +227,7 @@ def _hear_result(progress: Progress, call: ToolCall, result: object, session: Se
         conversation.returned(call.tool, None)
         conversation.unread()
         return
-    conversation.returned(call.tool, frozen, trusted=spec.trusted)
+    conversation.returned(call.tool, frozen, trusted=spec.trusted, given=call.resolved)
 
 
 def hear_failure(progress: Progress, error: Exception) -> None:
