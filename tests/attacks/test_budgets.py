@@ -11,6 +11,7 @@ through the real clients, and what is held is given back and counted as it was u
 import asyncio
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -28,7 +29,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from agentguard import BudgetExceeded, Guard, GuardFailure
 from agentguard.stores import SqliteLedger
 from agentguard.testing import Answer, LoopbackProvider, StreamEnd, failure
-from agentguard.vocabulary import AuditEntry, EntryType, Reason
+from agentguard.vocabulary import AuditEntry, EntryType, Hold, Reason
 
 AGENT, ALICE = "agent:support", "user:alice"
 PRICE = """
@@ -289,6 +290,42 @@ def test_tasks_at_once_do_not_pass_a_place(made: Made, provider: LoopbackProvide
     assert sum(found[:6]) >= 2
     assert found[6:] == [True, True]
     assert len(provider.journal) == sum(found)
+
+
+def test_a_call_that_is_cancelled_while_it_takes_gives_back(
+    made: Made, provider: LoopbackProvider, policy_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task that is cancelled just then leaves nothing held, and nothing is sent."""
+    guard = made(budget("calls = 5"))
+    taking = threading.Event()
+    reserve = SqliteLedger.reserve
+
+    def slowly(ledger: SqliteLedger, hold: Hold) -> None:
+        reserve(ledger, hold)
+        taking.set()
+        time.sleep(0.2)
+
+    monkeypatch.setattr(SqliteLedger, "reserve", slowly)
+
+    async def run() -> None:
+        async with AsyncOpenAI(
+            base_url=provider.base_url, api_key="not-a-key", max_retries=0
+        ) as plain_client:
+            client = guard.wrap(plain_client)
+
+            async def once() -> None:
+                with guard.identity(AGENT, on_behalf_of=ALICE):
+                    await client.chat.completions.create(model="m", messages=ASK)
+
+            task = asyncio.create_task(once())
+            await asyncio.to_thread(taking.wait, 30)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+
+    asyncio.run(run())
+    assert amounts(policy_file.parent) == {}
+    assert provider.journal == ()
 
 
 def test_handing_a_session_on_opens_no_new_run(made: Made) -> None:

@@ -242,6 +242,15 @@ def test_the_entries_say_what_was_counted(made: Made) -> None:
     assert outcome.details == {"used": "calls=1 money=37000 tokens=10 tokens_in=7 tokens_out=3"}
 
 
+def test_what_ends_with_a_call_is_not_told_as_used(made: Made) -> None:
+    """Places, agents and time are not used up, and of what was left nobody knows how much."""
+    lines = "concurrent = 5\nfan_out = 5\nwall = '1h'\ncalls = 5\ntokens_out = 100\n"
+    payload: Frozen = {"model": "m", "messages": ({"role": "user", "content": "hello"},)}
+    flow = guarded_call(chat(payload=payload), made(f"\n[budget.b]\n{lines}"), TRACE)
+    walk = Walk(flow, response=Response(content={}))
+    assert walk.entries[-1].details == {"used": "calls=1"}
+
+
 def test_the_span_names_the_budgets(made: Made) -> None:
     """What is told at the end names the budgets that the call was under."""
     concluded: Conclude = Walk(guarded_call(chat(), made(MONEY), TRACE)).only(Conclude)

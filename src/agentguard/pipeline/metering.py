@@ -39,6 +39,8 @@ from agentguard.vocabulary import (
 )
 
 _OF_MODELS = (Measure.TOKENS_IN, Measure.TOKENS_OUT, Measure.TOKENS, Measure.MONEY)
+# What ends with the call, or says nothing of it.
+_NOT_USED_UP = frozenset({Measure.WALL, Measure.FAN_OUT, Measure.CONCURRENT})
 _FIRST_ERROR_STATUS = 400
 
 
@@ -101,7 +103,12 @@ def settle(progress: Progress, how: Outcome, ending: BaseException | None = None
         return
     used = _used(progress, how, ending)
     yield from perform(Settle(hold.id, used))
-    progress.used = {**{line.key: line.amount or 0 for line in hold.lines}, **used}
+    held = {
+        line.key: line.amount
+        for line in hold.lines
+        if line.amount is not None and line.measure not in _NOT_USED_UP
+    }
+    progress.used = {**held, **used}
 
 
 def _used(progress: Progress, how: Outcome, ending: BaseException | None) -> Mapping[str, int]:
