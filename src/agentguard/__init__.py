@@ -8,6 +8,7 @@ documentation names, are stable.
 
 from agentguard.coverage import Coverage
 from agentguard.errors import (
+    AddressRefused,
     AgentGuardError,
     ApprovalExpired,
     ApprovalPending,
@@ -27,6 +28,7 @@ from agentguard.errors import (
 from agentguard.guard import Guard
 
 __all__ = [
+    "AddressRefused",
     "AgentGuardError",
     "ApprovalExpired",
     "ApprovalPending",
