@@ -319,6 +319,15 @@ def test_what_belongs_to_a_class_by_its_place_counts_whole(take: Take) -> None:
 UNNAMED = replace(SEND, received={"text": "hello"}, resolved={"text": "hello"})
 
 
+def test_what_a_provider_may_see_counts_there(take: Take) -> None:
+    """A class that one provider is sent as it is leaves in clear there, wherever it is found."""
+    placed = '\n[[class]]\nname = "diagnosis"\naction = "redact"\nkeys = ["note"]\n'
+    placed += 'at = { openai = "label" }\n'
+    call = replace(CHAT, payload={"messages": (), "metadata": {"note": "hello"}})
+    found = take(placed + budget("bytes_out = { diagnosis = 500 }"), call).amounts
+    assert found == {"bytes_out:diagnosis": len('{"messages":[],"metadata":{"note":"hello"}}')}
+
+
 def test_what_is_attached_counts(take: Take) -> None:
     """An image counts under its class, and under everything."""
     image = Attachment(pointer="/x", data_class="image", label="image", content=b"1" * 100)

@@ -20,7 +20,7 @@ from agentguard.budgets import Price, input_bound, output_bound, window_of
 from agentguard.canonical import canonical_bytes
 from agentguard.errors import BudgetExceeded
 from agentguard.pipeline.content import texts_of
-from agentguard.pipeline.steps import Progress
+from agentguard.pipeline.steps import Progress, obligation
 from agentguard.policy import BudgetSpec, PriceSpec, RateSpec, Scope
 from agentguard.session import Session
 from agentguard.vocabulary import (
@@ -28,6 +28,7 @@ from agentguard.vocabulary import (
     Action,
     Call,
     Caller,
+    HideClasses,
     Kind,
     Line,
     Measure,
@@ -225,7 +226,8 @@ def _in_clear(
     What was counted before and is left as it is, but cannot be found again, since it belongs to
     its class by where it stands, may be everything.
     """
-    classes = progress.core.policy.classes
+    hide = obligation(progress, HideClasses)  # what becomes of each class at this provider
+    classes = progress.core.policy.classes if hide is None else hide.classes
     content = call.payload if isinstance(call, ModelCall) else call.resolved
     found: dict[str, int] = {}
     find = session.finder(progress.core.classifier)
