@@ -6,6 +6,7 @@
 # make bench-detection        how much is found, at how much noise and how fast; DATA=DIR for a set
 # make bench-detection-peers  the same with seven peers beside us (about 1.5 GB of wheels)
 # make policy-oracle          a minute of random policies and calls, decided by table, text and Cedar
+# make bench-provenance       the time to find out where the values of a call come from
 # make bench-policy           the time of a decision beside cedarpy, casbin and another toolkit
 # make bench-agentdojo        AgentDojo replayed without a model (about 350 MB on disk)
 # Each target makes its own virtual environment below .venvs and needs Python 3.11 and make.
@@ -13,7 +14,7 @@
 PYTHON ?= python3
 PIP = bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo demo-model test lint bench bench-peer bench-detection bench-detection-peers policy-oracle bench-policy bench-agentdojo clean
+.PHONY: demo demo-model test lint bench bench-peer bench-detection bench-detection-peers policy-oracle bench-provenance bench-policy bench-agentdojo clean
 
 demo: .venvs/demo/.ready
 	.venvs/demo/bin/python examples/quickstart.py
@@ -49,6 +50,9 @@ bench-detection-peers: .venvs/test/.ready .venvs/plots/.ready $(PEERS:%=.venvs/p
 
 policy-oracle: .venvs/test/.ready
 	.venvs/test/bin/python benchmarks/policy_oracle.py --seconds $(or $(SECONDS),60)
+
+bench-provenance: .venvs/test/.ready
+	.venvs/test/bin/python benchmarks/provenance_cost.py
 
 bench-policy: .venvs/test/.ready .venvs/peer-policy/.ready
 	.venvs/test/bin/python benchmarks/policy_decisions.py --peers .venvs/peer-policy/bin/python

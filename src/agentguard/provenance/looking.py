@@ -10,6 +10,7 @@ INVARIANT: a value that stands in a trusted field and in untrusted content is no
 (tests/provenance/test_looking.py).
 """
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
@@ -26,6 +27,8 @@ from agentguard.provenance.tokens import tokens_of
 from agentguard.vocabulary import Origins
 
 _MOST_SOURCES = 4
+# Of a value that stands in more places than these the others are not looked at.
+_MOST_PLACES = 128
 _APPROVED = frozenset({"approved"})
 _USER = frozenset({"user"})
 # A text of so many words is somebody's if most of its words stand there in runs.
@@ -294,17 +297,25 @@ def _relied(said: Said, found: Sought) -> list[Source]:
 def _stands(said: Said, found: Sought, cues: Cues) -> list[Source]:
     """Return where a value stands in what may not be relied on."""
     if found.bare:
-        near = (
-            place.passage.source
-            for place in said.places(found.needle)
-            if place.passage.joined == found.needle or numbered(*surroundings(place, found), cues)
-        )
-        return list(dict.fromkeys(near))
+        return _meant(said, found, cues)
     if found.groups and (places := said.of_kind(found)):
         return places
     if not found.needle:
         return []
-    return list(dict.fromkeys(place.passage.source for place in said.places(found.needle)))
+    places_of = itertools.islice(said.places(found.needle), _MOST_PLACES)
+    return list(dict.fromkeys(place.passage.source for place in places_of))
+
+
+def _meant(said: Said, found: Sought, cues: Cues) -> list[Source]:
+    """Return where a short number stands as what the argument holds, or too often to tell."""
+    sources = dict.fromkeys(said.holds(f"N{found.groups[0][0][1:]}"))
+    for count, place in enumerate(said.places(found.needle), 1):
+        alone = place.passage.joined == found.needle
+        if count == _MOST_PLACES or alone or numbered(*surroundings(place, found), cues):
+            sources[place.passage.source] = None
+        if count == _MOST_PLACES:
+            break
+    return list(sources)
 
 
 def _largely(voices: Voices, found: Sought) -> frozenset[str]:
