@@ -49,6 +49,7 @@ BEFORE: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "4 redaction": lambda m: m.setattr("agentguard.pipeline.content.redact_payload", breaks),
     "4 settlement": lambda m: m.setattr(Policy, "settle", breaks),
     "5 approvals": lambda m: m.setattr("agentguard.pipeline.order.consent", breaks),
+    "6 hearing": lambda m: m.setattr("agentguard.pipeline.order.hear_call", breaks),
     "6 audit": lambda m: m.setattr(Journal, "append", store_breaks),
     "6 commitment": lambda m: m.setattr("agentguard.pipeline.record.commitment", breaks),
 }
@@ -144,6 +145,7 @@ def test_a_tool_call_is_refused_when_a_step_before_dispatch_breaks(
 AFTER: dict[str, Callable[[pytest.MonkeyPatch], None]] = {
     "8 hydration": lambda m: m.setattr("agentguard.pipeline.content.checked_answer", breaks),
     "8 labels": lambda m: m.setattr("agentguard.pipeline.order.checked", breaks),
+    "8 hearing": lambda m: m.setattr("agentguard.pipeline.order.hear_end", breaks),
     "9 outcome": lambda m: refuse_entries(m, EntryType.OUTCOME),
 }
 
@@ -178,7 +180,7 @@ def test_an_answer_is_withheld_when_a_step_after_dispatch_breaks(
     assert caught.value.__context__ is None
 
 
-@pytest.mark.parametrize("step", ["8 labels", "9 outcome"])
+@pytest.mark.parametrize("step", ["8 labels", "8 hearing", "9 outcome"])
 def test_a_result_is_withheld_when_a_step_after_dispatch_breaks(
     step: str, guard: Guard, as_support: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:

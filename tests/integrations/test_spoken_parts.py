@@ -348,6 +348,15 @@ def test_every_text_of_a_request_is_said_by_whom_the_api_says(name: str) -> None
         assert len(said) == max(1, expected.count(text) * (who is not None)), text
 
 
+def test_content_in_a_field_that_no_table_knows_is_nobodys_word() -> None:
+    """What the policy lets through beyond the tables came from outside, unless it is a setting."""
+    more = {"top_k": 4, "format": "parsed", "thinking": {"type": "on"}, "docs": ["T: a document"]}
+    call = chat.model_call("c", {**CHAT, **more}, origin=ORIGIN, extra_fields=frozenset(more))
+    said = [(who, value) for who, _, value in said_in(call)]
+    assert (Speaker.TOOL, ("T: a document",)) in said
+    assert not [value for _, value in said if value in (4, "parsed", {"type": "on"})]
+
+
 def test_where_no_role_is_known_everything_came_from_outside() -> None:
     """A request that nothing but the generic reader knows is nobody's word to rely on."""
     operation = Operation(verb="POST", path="/anything", kind=Kind.STATE, body="json")

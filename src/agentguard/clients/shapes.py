@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from typing import NamedTuple, TypeAlias
 
-from agentguard.canonical import Frozen, NotCanonical, escape, freeze
+from agentguard.canonical import Frozen, NotCanonical, escape, freeze, texts_in
 from agentguard.errors import ContentRefused
 from agentguard.vocabulary import (
     HostedTool,
@@ -31,6 +31,8 @@ from agentguard.vocabulary import (
 MODEL_NAME = re.compile(r"(?!.*(?:\.\.|//|/\./))[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,127}")
 EXTRA_FIELDS = "leave it out, or list it under the provider's extra_fields in the policy"
 DATA = "data:"
+# A text of one word that is longer may be content.
+LONGEST_SETTING = 64
 
 
 class At(NamedTuple):
@@ -205,6 +207,11 @@ def plain(_reading: Reading, value: Frozen, at: At) -> None:
         raise refusal(at, "is nested, where the guard knows no more than a list")
 
 
+def _tells(value: Frozen) -> bool:
+    """Say whether a member that no table knows may hold content, and not a setting alone."""
+    return any(len(text) > LONGEST_SETTING or len(text.split()) > 1 for text in texts_in(value))
+
+
 def members(
     known: Mapping[str, Shape],
     *,
@@ -230,6 +237,8 @@ def members(
             if shape is None:
                 if name not in reading.extra_fields and name not in reasons:
                     raise refusal(at, "has a field that the guard does not know", EXTRA_FIELDS)
+                if _tells(member):
+                    reading.says(Speaker.TOOL, at.under_key(name))
             elif member is not None and shape is not anything:
                 shape(reading, member, at.below(name))
         if "*" in authored:
