@@ -28,7 +28,7 @@ from agentguard.vocabulary import Origins
 
 _MOST_SOURCES = 4
 # Of a value that stands in more places than these the others are not looked at.
-_MOST_PLACES = 128
+_MOST_PLACES = 64
 _APPROVED = frozenset({"approved"})
 _USER = frozenset({"user"})
 # A text of so many words is somebody's if most of its words stand there in runs.
