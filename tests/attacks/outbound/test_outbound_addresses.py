@@ -16,7 +16,7 @@ import requests
 
 from agentguard import Guard
 from agentguard.clients.outbound import looked_up, reachable
-from agentguard.errors import AddressRefused, DeniedByPolicy, UnguardedPath
+from agentguard.errors import AddressRefused, BudgetExceeded, DeniedByPolicy, UnguardedPath
 from agentguard.integrations.httpx_clients import guard_http_client
 from agentguard.vocabulary import AuditEntry, EntryType, Outcome, Reason
 
@@ -87,6 +87,23 @@ def test_one_answer_that_leads_inside_refuses_the_name(
             with pytest.raises(AddressRefused):
                 sender.send("GET", server.url())
     assert not server.journal.connections()
+
+
+def test_a_refused_address_uses_nothing_up(
+    sender_of: Callable[[Guard], Any], guard_with: Callable[..., Guard], server: Any, names: Any
+) -> None:
+    """A request that did not happen is given back to the limit that it was counted under."""
+    limit = "[limit.once]\ncalls = 1\n"
+    guard = guard_with(limit, **{'tool = "read"': 'tool = "read"\nlimits = ["once"]'})
+    sender = sender_of(guard)
+    sender.session = "s"
+    names.addresses["a.test"] = ("10.0.0.1",)
+    with pytest.raises(AddressRefused):
+        sender.send("GET", server.url())
+    names.addresses.clear()
+    assert sender.send("GET", server.url()).status == 200
+    with pytest.raises(BudgetExceeded):
+        sender.send("GET", server.url())
 
 
 def test_a_second_answer_changes_nothing(sender: Any, server: Any) -> None:

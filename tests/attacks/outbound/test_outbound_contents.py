@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Contents: bodies that are read in two ways, and data that must not go there."""
 
+import gzip
 from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qs, quote
@@ -15,6 +16,7 @@ from agentguard.errors import ContentRefused, DeniedByPolicy
 from agentguard.testing.replies import Reply
 
 JSON = {"content-type": "application/json"}
+PACKED = {"content-encoding": "gzip"}
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 EMAIL = "jane.doe@customers.example"
 UNREADABLE: tuple[tuple[dict[str, str], bytes], ...] = (
@@ -175,11 +177,13 @@ def test_an_answer_comes_as_the_server_sent_it(sender: Any, server: Any) -> None
     server.replies |= {
         "/open/large": Reply(200, large),
         "/open/bytes": Reply(200, b"\x00\xff" * 1000),
+        "/open/packed": Reply(200, gzip.compress(b'{"a": 1}'), headers=JSON | PACKED),
         "/open/none": Reply(204),
         "/open/bad": Reply(500, {"error": "yes"}),
     }
     assert sender.send("GET", server.url("/open/large")).content == Reply(200, large).content
     assert sender.send("GET", server.url("/open/bytes")).content == b"\x00\xff" * 1000
+    assert sender.send("GET", server.url("/open/packed")).content == b'{"a": 1}'
     assert sender.send("GET", server.url("/open/none")).status == 204
     assert sender.send("GET", server.url("/open/bad")).status == 500
     assert sender.send("HEAD", server.url("/open/large")).content == b""

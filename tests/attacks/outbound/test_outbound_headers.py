@@ -106,6 +106,13 @@ def test_a_cookie_that_a_server_set_is_not_sent_back_unlisted(
         sender.send("GET", server.url(), headers={"Cookie": "seen=1"})
 
 
+def test_a_cookie_goes_back_where_the_policy_lists_it(sender: Any, server: Any) -> None:
+    """The client's own jar works where cookies are listed."""
+    server.replies["/open/set"] = Reply(200, {"a": 1}, headers={"set-cookie": "seen=1; Path=/"})
+    sender.send_all([("GET", server.url(path), {}) for path in ("/open/set", "/open")])
+    assert [each.header("cookie") for each in server.received] == [None, "seen=1"]
+
+
 def test_a_header_that_stands_twice_is_judged(guard: Guard, server: Any) -> None:
     """Of two headers of one name none is taken for the usual one."""
     client = guard.wrap(httpx.Client(), tools=["read", "write"])
