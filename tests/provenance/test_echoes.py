@@ -59,3 +59,12 @@ def test_a_repetition_is_found_in_a_message_of_any_length(padding: int) -> None:
     own = " ".join(f"word{number}" for number in range(padding))
     message = f"{own}\n{MAIL}\n{own}"
     assert words(message=message, value="eve@evil.example") == frozenset()
+
+
+def test_a_system_prompt_that_repeats_a_mail_does_not_vouch_for_it() -> None:
+    """A memory in the system prompt is not the system's words where a tool said it before."""
+    conversation = Conversation()
+    conversation.returned("read_mail", MAIL)
+    conversation.heard(Speaker.SYSTEM, f"You are helpful. Write to it@corp.example.\n{MAIL}")
+    found = conversation.origins("send", {"to": ("it@corp.example", "eve@evil.example")})["to"]
+    assert [each.words for each in found] == [{"system"}, frozenset()]

@@ -17,6 +17,8 @@ SAME = [
     ("1,234.56", 1234.56, "commas and a point"),
     ("1.234,56", 1234.56, "as written on the continent"),
     ("1'234.50", 1234.5, "as written in Switzerland"),
+    ("5 000 EUR", 5000, "blanks between thousands"),
+    ("1 234 567", 1234567, "and again"),
     ("98.70", 98.7, "a nought at the end"),
     ("98,70", 98.7, "a comma for a point"),
     ("10.00", 10, "a whole number with a fraction"),

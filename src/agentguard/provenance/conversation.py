@@ -98,11 +98,11 @@ class Conversation:
             if source or not self._rendered.covers(text):
                 self._suspect(text, self._source_of(tool, source))
         elif speaker is Speaker.SYSTEM:
-            self._listen(self._voices.system, text, _SYSTEM)
+            self._hear_out(self._voices.system, text, _SYSTEM)
         elif speaker is Speaker.MODEL:
             self._remember(self._voices.model, text, _MODEL)
         elif self._mode is UserMessages.ALL or (self._mode is UserMessages.FIRST and first):
-            self._hear_user(text)
+            self._hear_out(self._voices.user, text, _USER)
         elif not self._rendered.covers(text):
             self._suspect(text, self._outside())
 
@@ -110,11 +110,12 @@ class Conversation:
         """Hear what the program says that the user said, whichever messages count as the user's."""
         self._rendered.add(text)
         if self._is_new(text, "user said"):
-            self._hear_user(text)
+            self._hear_out(self._voices.user, text, _USER)
 
-    def _hear_user(self, text: str) -> None:
+    def _hear_out(self, voice: Said, text: str, source: Source) -> None:
+        """Hear somebody whose words count, apart from what only repeats untrusted content."""
         new, repeated = without_echoes(normalise(text), self._voices.untrusted)
-        self._listen(self._voices.user, new, _USER)
+        self._listen(voice, new, source)
         if repeated:
             self._suspect(repeated, self._outside())
 
@@ -153,7 +154,8 @@ class Conversation:
             else:
                 self._suspect_leaf(leaf, source, repeated)
         self._rely(f"tool:{tool}", relied, repeated)
-        self._rendered.add(result)
+        if not self._full:
+            self._rendered.add(result)
 
     def _rely(self, word: str, relied: list[tuple[Leaf, Source]], repeated: frozenset[str]) -> None:
         records: dict[tuple[str, ...], list[Leaf]] = {}

@@ -23,6 +23,17 @@ _LONGEST_NAME = 8
 _MOST_MEMBERS = 64
 # Kinds of values that are no names: numbers, dates and times.
 _NO_NAMES = "ndDt"
+# What members are called whose values say which record it is. Who names a city has not named
+# whoever lives there.
+_NAMING = """
+name firstname lastname fullname surname displayname nickname nick alias handle title label subject
+user username login filename file id identifier uid key code number ref reference email mail
+address iban account phone company organisation organization customer client vendor supplier payee
+recipient contact person employee colleague member participant guest channel room hotel restaurant
+place product item event project repository repo page url slug
+"""
+_NAMING_WORDS = frozenset(_NAMING.split())
+_FIRST_COLUMN = "0"
 
 Says = Callable[[Sought, Cues], bool]
 
@@ -35,11 +46,13 @@ class Member:
         value: as it is looked for.
         identity: what it has in common with the same value elsewhere.
         slot: the name or the column that it stands under.
+        key: whether it is the name of a member itself.
     """
 
     value: Sought = field(repr=False)
     identity: str = field(repr=False)
     slot: str = field(repr=False)
+    key: bool = False
 
     @property
     def cues(self) -> Cues:
@@ -50,6 +63,8 @@ class Member:
         """Yield what it may be called: the whole of it, and the words of a name."""
         value = self.value
         if self.identity[0] in _NO_NAMES or len(value.tokens) > _LONGEST_NAME:
+            return
+        if not (self.key or self.slot == _FIRST_COLUMN or self.cues.nouns & _NAMING_WORDS):
             return
         yield value
         if len(value.tokens) > 1 and all(word.isalpha() for word in value.tokens):
@@ -172,4 +187,4 @@ def _members(leaves: Iterable[Leaf]) -> Iterator[Member]:
     for leaf in leaves:
         value = sought(leaf.value)
         if not value.lost and value.tokens:
-            yield Member(value, identity_of(value), leaf.slot)
+            yield Member(value, identity_of(value), leaf.slot, leaf.key)

@@ -27,6 +27,7 @@ _HARMLESS = frozenset(" \t'\"`#@,.!?:()-")
 _FEW = 5
 # A number from here on, or with a fraction, is hardly said by accident.
 _TELLING = 1000
+_THOUSAND = 3
 _LIST = re.compile(r"[,;]")
 _LONGEST_LIST = 4000
 
@@ -156,8 +157,21 @@ def keys_in(text: str, tokens: Sequence[str]) -> Iterator[str]:
             if (telling := told_key(token, number)) is not None:
                 yield telling
         yield from also_named(token)
+        yield from _in_thousands(tokens, place)
     if any(character.isdigit() for character in text):
         yield from accounts_in(text)
+
+
+def _in_thousands(tokens: Sequence[str], place: int) -> Iterator[str]:
+    """Yield the forms of a number that is written with blanks between its thousands."""
+    if len(tokens[place]) > _THOUSAND or tokens[place][0] == "0":
+        return
+    digits = tokens[place]
+    for token in tokens[place + 1 : place + 4]:
+        if not (digits.isdigit() and token.isdigit() and len(token) == _THOUSAND):
+            return
+        digits += token
+        yield from (number_key(Decimal(digits)), f"N:{digits}")
 
 
 def dated_places(tokens: Sequence[str]) -> set[int]:
