@@ -16,6 +16,8 @@ from agentguard.vocabulary import (
     ModelCall,
     OfferedTool,
     Reference,
+    Speaker,
+    Utterance,
 )
 
 
@@ -35,6 +37,7 @@ INNER = call(
     references=frozenset({Reference.FILE}),
     attachments=(Attachment(pointer="/a", data_class="image", label="l", content="c"),),
     encoded=(EncodedText(pointer="/b", prefix=""),),
+    utterances=(Utterance(pointer="/c", speaker=Speaker.USER),),
     forced_tool="f",
 )
 
@@ -47,6 +50,7 @@ def test_pointers_lead_through_what_surrounds_the_body() -> None:
     assert made.hosted_tools[0].pointer == "/x/0/tools/1"
     assert made.attachments[0].pointer == "/x/0/a"
     assert made.encoded[0].pointer == "/x/0/b"
+    assert made.utterances[0].pointer == "/x/0/c"
 
 
 def test_the_whole_holds_what_its_parts_hold() -> None:
@@ -58,6 +62,7 @@ def test_the_whole_holds_what_its_parts_hold() -> None:
     assert made.references == {Reference.FILE, Reference.CONTAINER}
     assert [each.pointer for each in made.function_tools] == ["/0/tools/0", "/1/tools/0"]
     assert len(made.hosted_tools) == len(made.attachments) == len(made.encoded) == 2
+    assert len(made.utterances) == 2
     assert len(made.model_authored) == 2
     assert together(whole, ()) is whole
 

@@ -10,7 +10,15 @@ import pytest
 from agentguard.canonical import freeze, thaw
 from agentguard.pipeline.explaining import SENTENCE, explained
 from agentguard.redaction import Vault, find_placeholders
-from agentguard.vocabulary import Action, Attachment, DataClass, EncodedText, ModelCall
+from agentguard.vocabulary import (
+    Action,
+    Attachment,
+    DataClass,
+    EncodedText,
+    ModelCall,
+    Speaker,
+    Utterance,
+)
 
 EMAIL = DataClass(name="email", family="pii", action=Action.TOKENISE)
 
@@ -104,6 +112,7 @@ def test_a_chat_without_one_gets_a_message_and_its_places_move(vault: Vault, mar
             ),
         ),
         encoded=(EncodedText(pointer="/messages/1", prefix=""), EncodedText(pointer="", prefix="")),
+        utterances=(Utterance(pointer="/messages/1/content", speaker=Speaker.USER),),
     )
     result = explained(made, vault)
     first = {"role": "system", "content": SENTENCE}
@@ -111,6 +120,7 @@ def test_a_chat_without_one_gets_a_message_and_its_places_move(vault: Vault, mar
     assert result.model_authored == ("/messages/1", "/tools")
     assert [each.pointer for each in result.attachments] == ["/messages/2/content/1"]
     assert [each.pointer for each in result.encoded] == ["/messages/2", ""]
+    assert [each.pointer for each in result.utterances] == ["/messages/2/content"]
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,15 @@ from hypothesis import strategies as st
 
 from agentguard.canonical import freeze, thaw
 from agentguard.pipeline.tools import removed
-from agentguard.vocabulary import Attachment, EncodedText, HostedTool, ModelCall, OfferedTool
+from agentguard.vocabulary import (
+    Attachment,
+    EncodedText,
+    HostedTool,
+    ModelCall,
+    OfferedTool,
+    Speaker,
+    Utterance,
+)
 
 names = st.text(string.ascii_lowercase, min_size=1, max_size=3)
 
@@ -118,7 +126,11 @@ def test_what_a_removed_tool_carried_goes_along() -> None:
             Attachment(pointer=mask, data_class="image", label="l", content="") for mask in masks
         ),
         encoded=tuple(EncodedText(pointer=mask, prefix="") for mask in masks),
+        utterances=tuple(
+            Utterance(pointer=place, speaker=Speaker.TOOL) for place in ("/tools/0", *masks)
+        ),
     )
     after = removed(before, frozenset({"/tools/0"}))
     assert [each.pointer for each in after.attachments] == ["/tools/0/mask"]
     assert [each.pointer for each in after.encoded] == ["/tools/0/mask"]
+    assert [each.pointer for each in after.utterances] == ["/tools/0/mask"]
