@@ -14,6 +14,7 @@ from agentguard.policy.egress_flaws import egress_doubts
 from agentguard.policy.flaws import Flaw
 from agentguard.policy.flow_flaws import flow_doubts
 from agentguard.policy.hosted_types import KNOWN_TYPES
+from agentguard.policy.http_flaws import http_doubts
 from agentguard.policy.issuer_flaws import issuer_doubts
 from agentguard.policy.overlap_doubts import overlap_doubts
 from agentguard.policy.rule_doubts import rule_doubts
@@ -41,6 +42,7 @@ def doubts_about(document: PolicyDocument, today: date | None = None) -> tuple[F
     doubts += issuer_doubts(document)
     doubts += flow_doubts(document)
     doubts += egress_doubts(document, today)
+    doubts += http_doubts(document)
     return tuple(doubts)
 
 

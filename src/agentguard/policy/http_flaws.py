@@ -6,9 +6,13 @@ import re
 from collections.abc import Iterator
 
 from agentguard.canonical import Frozen
+from agentguard.policy.constraints import AllOf, Anything, Constraint, Length, UrlParts
+from agentguard.policy.constraints.urls import ANY_HOST
 from agentguard.policy.document import PolicyDocument, ToolSpec
 from agentguard.policy.flaws import Flaw, Path
 from agentguard.policy.private_hosts import parse_private_host
+from agentguard.policy.targets import finding_tools
+from agentguard.vocabulary import Effect
 
 METHODS = ("GET", "HEAD", "OPTIONS", "QUERY", "POST", "PUT", "PATCH", "DELETE")
 
@@ -74,3 +78,28 @@ def _requests(path: Path, tool: ToolSpec) -> Iterator[Flaw]:
             problem = str(error)
         if problem is not None:
             yield Flaw((*path, "private_hosts"), f"{name!r} {problem}", name)
+
+
+def http_doubts(document: PolicyDocument) -> Iterator[Flaw]:
+    """Find rules that let requests go to every host."""
+    tools = {tool.name: tool for tool in document.tools}
+    find = finding_tools(document)
+    for index, rule in enumerate(document.rules):
+        asking = [tools[name] for name in find(rule) if tools[name].http]
+        if rule.effect is not Effect.ALLOW or not asking:
+            continue
+        for each in rule.arguments:
+            if each.name == "url" and each.origins is None and _is_every_host(each.constraint):
+                message = "lets requests go to every host, and data leave in their addresses"
+                if any(tool.http_headers for tool in asking):
+                    message += "; what http_headers names is sent there, too"
+                message += ": name the hosts, or say where it must come from with 'from'"
+                yield Flaw(("rule", index, "args", "url"), message)
+
+
+def _is_every_host(constraint: Constraint) -> bool:
+    if isinstance(constraint, AllOf):
+        return all(map(_is_every_host, constraint.parts))
+    if isinstance(constraint, UrlParts):
+        return ANY_HOST in constraint.hosts
+    return isinstance(constraint, Anything | Length)
