@@ -85,6 +85,7 @@ def progress(*flows: FlowSpec, rules: tuple[RuleSpec, ...] = (FROM_USER,), **att
             ToolSpec(name="read", impact=Impact.READ_ONLY, returns=frozenset({"pii"})),
             ToolSpec(name="book", impact=Impact.READ_ONLY, trusted=("/*",)),
             ToolSpec(name="send", impact=Impact.IRREVERSIBLE, targets=("to",), verbs=("send",)),
+            ToolSpec(name="web", impact=Impact.READ_ONLY, hosted=frozenset({"web_search"})),
         ),
         providers=(ProviderSpec(id="loopback", hosts=("127.0.0.1:*",)),),
         classes=CLASSES,
@@ -221,6 +222,17 @@ def test_what_a_request_brings_and_nobody_reads_is_untrusted(more: dict[str, Any
     assert "untrusted" not in (where_from(made, SEND, session)[1] or ())
     tell(made, replace(BY_USER, **more), session)
     assert "untrusted" in (where_from(made, SEND, session)[1] or ())
+
+
+def test_a_tool_at_the_provider_is_decided_on_what_its_own_request_brings() -> None:
+    """What a request holds has been read once it is decided, and any class may be in it."""
+    flow = FlowSpec(id="web", tools=("web",), after=("untrusted",), effect=Effect.DENY)
+    made, session = progress(flow), Session(KEY)
+    tool = HostedTool(type="web_search", arguments={}, pointer="/tools/0", removable=True)
+    asked = replace(BY_USER, hosted_tools=(tool,))
+    assert where_from(made, BY_USER, session) == ({}, None)
+    state = where_from(made, asked, session)[1] or frozenset()
+    assert {"untrusted", "class:email", "family:pii"} <= state
 
 
 def test_keeping_a_response_brings_nothing() -> None:
