@@ -25,6 +25,9 @@ GROWTH = 4
 LONGEST_REMEMBERED = 64
 MOST_REMEMBERED = 2048
 
+# More of them than any conversation has that is not flooded on purpose.
+MOST_PASSAGES = 1024
+
 Find = Callable[[str], tuple[Finding, ...]]
 
 
@@ -92,7 +95,7 @@ class _Known:
 class Talk:
     """What was said in a session, as far as it was heard here; everybody of a chain shares it."""
 
-    __slots__ = ("__weakref__", "_conversation", "_mode", "answers", "complete")
+    __slots__ = ("__weakref__", "_conversation", "_mode", "answers", "complete", "passages")
 
     def __init__(self, *, complete: bool = True) -> None:
         """Begin without anything said.
@@ -103,6 +106,8 @@ class Talk:
         self.complete = complete
         # The ids of answers that a provider keeps, and whose requests were heard.
         self.answers: set[str] = set()
+        # What spoke to the model in texts of tools, the oldest first.
+        self.passages: tuple[str, ...] = ()
         self._mode = UserMessages.ALL
         self._conversation: Conversation | None = None
 
@@ -113,6 +118,13 @@ class Talk:
         """Know nothing any more of what was said."""
         self.complete, self._conversation = False, None
         self.answers = set()
+        self.passages = ()
+
+    def spoken_to(self, passages: Iterable[str]) -> None:
+        """Remember passages that speak to the model, as far as there is room for the newest."""
+        fresh = [each for each in passages if each not in self.passages]
+        if fresh:
+            self.passages = (*self.passages, *fresh)[-MOST_PASSAGES:]
 
     def heard_by(self, mode: UserMessages) -> Conversation:
         """Return what was heard; where other messages count as the user's now, nothing was."""

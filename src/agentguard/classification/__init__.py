@@ -30,6 +30,7 @@ from agentguard.classification.classifier import Classifier, build_classifier
 from agentguard.classification.composed import with_parts
 from agentguard.classification.echoes import Echoes, Passage, Words
 from agentguard.classification.known_values import KnownValues
+from agentguard.classification.passages import passage_spans
 
 __all__ = [
     "BUILT_IN_CLASSES",
@@ -44,6 +45,7 @@ __all__ = [
     "Words",
     "answer_findings",
     "build_classifier",
+    "passage_spans",
     "with_answer_findings",
     "with_parts",
 ]

@@ -12,6 +12,7 @@ INVARIANT: what stands encoded is found like what stands in clear
 (tests/classification/test_said.py).
 """
 
+import re
 from collections.abc import Iterable, Sequence
 
 from agentguard.classification.answer_patterns import answer_findings
@@ -21,19 +22,23 @@ from agentguard.classification.engine import RuleSet
 from agentguard.classification.instructions import instruction_rules
 from agentguard.classification.looking import Looking
 from agentguard.classification.passages import passage_spans, passages_of
-from agentguard.classification.recognised import Recognised
+from agentguard.classification.recognised import Recognised, Seen
 from agentguard.classification.views import views_of
 from agentguard.vocabulary import Finding
+
+# As in JSON that stands inside of another text.
+_ESCAPED_LINE = re.compile(r"\\[nr]")
 
 
 class SaidByTools:
     """Searches what tools say; immutable but for what it remembers, so threads may share it."""
 
-    __slots__ = ("_recognised", "_rules")
+    __slots__ = ("_looking", "_recognised", "_rules")
 
     def __init__(self) -> None:
         self._rules = RuleSet(instruction_rules())
-        self._recognised = Recognised(Looking((self._rules,)).look)
+        self._looking = Looking((self._rules,))
+        self._recognised = Recognised(self._look)
 
     def findings(
         self, text: str, found: Sequence[Finding], further: Iterable[Finding]
@@ -47,25 +52,36 @@ class SaidByTools:
         """
         seen = self._recognised.seen(text)
         spots = [*seen.findings, *seen.over_blanks, *further]
-        spots += answer_findings(text)
-        spots += data_links(text, found)
+        if found:
+            spots += data_links(text, found)
         return _united(spots) if spots else ()
 
     def passages(self, text: str, further: Iterable[Finding]) -> tuple[str, ...]:
         """Return what speaks to a model, with what belongs to it, as the model reads it."""
         seen = self._recognised.seen(text)
         spots = [(each.start, each.end) for each in further if each.data_class == INSTRUCTIONS]
-        if not spots and not seen.findings and not seen.over_blanks:
+        here = (*seen.findings, *seen.over_blanks)
+        if not spots and all(each.data_class != INSTRUCTIONS for each in here):
             return ()
         passages = dict.fromkeys(passages_of(text, self._places))
         for start, end in passage_spans(text, spots):
             passages[text[start:end].strip()] = None
-        for view in views_of(text).over_blanks:
+        for view in views_of(_lined(text)).over_blanks:
             passages.update(dict.fromkeys(passages_of(view.text, self._places)))
         return tuple(passages)
 
+    def _look(self, text: str) -> Seen:
+        seen = self._looking.look(_lined(text))
+        plain = (*answer_findings(text), *data_links(text))
+        return seen._replace(findings=(*seen.findings, *plain)) if plain else seen
+
     def _places(self, text: str) -> list[tuple[int, int]]:
-        return [(each.start, each.end) for each in self._rules.detect(text)]
+        return [(each.start, each.end) for each in self._rules.detect(_lined(text))]
+
+
+def _lined(text: str) -> str:
+    """Return a text in which lines that end in an escape end, as long as it was."""
+    return _ESCAPED_LINE.sub(" \n", text) if "\\" in text else text
 
 
 def _united(spots: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -26,7 +26,7 @@ from agentguard.canonical import Frozen, NotCanonical, canonical_bytes, digest, 
 from agentguard.enforcement import Crossing, Enforcer, Hook, ResourceHooks, hooks_for
 from agentguard.enforcement.signatures import check_signature, may_be_left_out
 from agentguard.errors import ConfigError, ContentRefused, GuardFailure
-from agentguard.pipeline import Response
+from agentguard.pipeline import Response, definition_checked
 from agentguard.policy import Policy
 from agentguard.vocabulary import Boundary, Call, Impact, ToolCall
 
@@ -59,8 +59,8 @@ def guard_function(
     Raises:
         TypeError: not a function, a generator function, an unbound method, or a function that
             takes any number of arguments.
-        ConfigError: the policy does not know the tool, knows another impact or definition, or
-            disagrees on whether it acts on objects.
+        ConfigError: the policy does not know the tool, knows another impact or definition,
+            disagrees on whether it acts on objects, or blocks what its definition says.
     """
     if _is_guarded_here(function, enforcer, name, impact):
         if resource is not None or access is not None:
@@ -78,6 +78,8 @@ def guard_function(
     guarded = _Tool(function, signature, tool, definition, enforcer, hooks)
     wrapper = guarded.asynchronous() if runs_async else guarded.plain()
     _dress(wrapper, function, signature)
+    described = definition_checked(enforcer.core, tool, (function.__doc__ or "", str(signature)))
+    wrapper.__doc__ = described if function.__doc__ else None
     _GUARDED[wrapper] = _Guarded(
         holder=weakref.ref(enforcer),
         tool=tool,

@@ -11,6 +11,7 @@ Nothing here does I/O or knows a client library.
 from agentguard.pipeline.consulting import Decider, questions
 from agentguard.pipeline.needs import Needs, needs_of
 from agentguard.pipeline.order import guarded_call
+from agentguard.pipeline.said import definition_checked
 from agentguard.pipeline.steps import (
     AskDecider,
     Attempt,
@@ -77,6 +78,7 @@ __all__ = [
     "Step",
     "StreamClosed",
     "Trace",
+    "definition_checked",
     "guarded_call",
     "needs_of",
     "questions",

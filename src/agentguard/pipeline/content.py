@@ -17,6 +17,7 @@ from typing import Any, assert_never
 from agentguard.canonical import Frozen, NotCanonical, canonical_bytes, freeze
 from agentguard.errors import AgentGuardError, ContentRefused, DeniedByPolicy, GuardFailure
 from agentguard.pipeline.explaining import explained
+from agentguard.pipeline.said import echoes_of, result_checked, said_checked
 from agentguard.pipeline.steps import Progress, Response, obligation, required
 from agentguard.pipeline.stream import answer_refused
 from agentguard.pipeline.tools import narrowed
@@ -107,7 +108,7 @@ def _cleaned_model_call(
     progress: Progress, call: ModelCall, session: Session
 ) -> tuple[Call, Facts, str]:
     _refuse_references(progress, call)
-    offered = narrowed(progress, call)
+    offered, said = said_checked(progress, narrowed(progress, call), session)
     classifier = progress.core.classifier
     find = session.finder(classifier)
     actions = required(progress, HideClasses).classes
@@ -121,7 +122,7 @@ def _cleaned_model_call(
         placing=Placing(progress.core.placed, Area.REQUEST),
         source=call.id,
     )
-    progress.classes = counts = _with_attachments(hidden.counts, call)
+    progress.classes = counts = _with_attachments(Counter(hidden.counts) + said, call)
     if call.model and _to_hide(call.model, find, actions):
         progress.call = replace(call, model="")  # its name is not to be written down
         raise ContentRefused("the name of the model holds classified data", classes=counts)
@@ -240,8 +241,10 @@ def checked(progress: Progress, call: Call, response: Response, session: Session
         ContentRefused: the answer holds a class that may not be in an answer.
     """
     if isinstance(call, ToolCall):
-        progress.classes = _labels(progress, response.content, session)
-        return response.content
+        placed = _placed(progress, response.content)
+        result, counts = result_checked(progress, response.content, session, placed)
+        progress.classes = dict(counts)
+        return result
     if response.content is None:
         return None
     _, shown = _checked_answer(progress, call, response.content, session)
@@ -282,6 +285,7 @@ def _checked_answer(
             content,
             answers=call.answers,
             harmless=session.harmless_answers(classifier),
+            echoes=echoes_of(progress, session),
             find=session.answer_finder(classifier),
             classes=required(progress, HideClasses).classes,
             vault=session.vault,
@@ -293,32 +297,21 @@ def _checked_answer(
     return crossed, shown
 
 
-def _labels(progress: Progress, result: object, session: Session) -> Mapping[str, int]:
-    """Count what a tool's result holds; a result that is no JSON value has no labels."""
+def _placed(progress: Progress, result: object) -> Mapping[str, int]:
+    """Count what of a tool's result belongs to a class because of where it stands."""
+    if not progress.core.placed:
+        return {}
     try:
         frozen = freeze(result)
     except NotCanonical:
         return {}
-    find = session.finder(progress.core.classifier)
-    counts: dict[str, int] = {}
-    for text in texts_of(frozen):
-        for finding in find(text):
-            counts[finding.data_class] = counts.get(finding.data_class, 0) + 1
-    return _with_placed(counts, progress, frozen)
-
-
-def _with_placed(counts: dict[str, int], progress: Progress, value: Frozen) -> Mapping[str, int]:
-    """Add what belongs to a class because of where it stands."""
-    if not progress.core.placed:
-        return counts
-    placed = redact_payload(
-        value,
+    return redact_payload(
+        frozen,
         find=lambda _: (),
         actions=progress.core.policy.classes,
         vault=Vault(progress.core.random(KEY_BYTES)),
         placing=Placing(progress.core.placed, Area.CONTENT),
-    )
-    return Counter(counts) + Counter(placed.counts)
+    ).counts
 
 
 def texts_of(value: Frozen) -> Sequence[str]:

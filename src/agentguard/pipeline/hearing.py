@@ -143,7 +143,7 @@ def _hear_request(progress: Progress, received: Call, session: Session) -> None:
     if not isinstance(received, ModelCall):
         return
     for speaker, tool, value in said_in(received):
-        conversation.heard(_believed(progress, received, speaker), value, tool=tool)
+        conversation.heard(believed(progress, received, speaker), value, tool=tool)
     # What the provider adds to a conversation is not seen here.
     told = _TELLS_NOTHING
     if _continues(received, session.talk.answers):
@@ -177,7 +177,7 @@ def _note_answer(progress: Progress, answer: object) -> None:
         progress.session.talk.answers.add(named)
 
 
-def _believed(progress: Progress, call: ModelCall, speaker: Speaker) -> Speaker:
+def believed(progress: Progress, call: ModelCall, speaker: Speaker) -> Speaker:
     """Return who really speaks where a request says that it is the user, or the program."""
     caller = progress.attempt.caller
     if speaker not in (Speaker.USER, Speaker.SYSTEM):

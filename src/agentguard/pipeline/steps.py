@@ -390,6 +390,7 @@ class Progress:
     usage: Usage = NOT_KNOWN
     used: Mapping[str, int] = field(default_factory=dict)
     streams: bool = False
+    spoken_to: bool = False
     waited: bool = False
     claimed: bool = False
     intended: bool = False

@@ -11,6 +11,7 @@ INVARIANT: nothing is released that was not checked (tests/pipeline/test_stream.
 from agentguard.budgets import joined, usage_of
 from agentguard.errors import ContentRefused, GuardFailure
 from agentguard.pipeline.hearing import hear_event
+from agentguard.pipeline.said import echoes_of
 from agentguard.pipeline.steps import (
     Emit,
     Flow,
@@ -48,6 +49,7 @@ def streamed(progress: Progress, form: StreamForm, session: Session) -> Flow[Non
         vault=session.vault,
         ahead=classifier.reach(handled),
         openings=classifier.openings(handled),
+        echoes=echoes_of(progress, session),
     )
     ended, progress.streams = False, True
     while not ended:

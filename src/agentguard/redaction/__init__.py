@@ -17,6 +17,7 @@
     answer_text   one text that a model wrote: found, hidden, turned back
     json_position whether a value is put inside a JSON string
     answers       a whole answer, wherever in it a text stands
+    tool_texts    what a tool said or what describes one: counted, taken out
     holding       how much of a growing text can no longer change
     growing       one growing text, released piece by piece
     streams       a streamed answer, event by event
@@ -24,7 +25,12 @@
 It finds nothing by itself: the function that finds is an argument.
 """
 
-from agentguard.redaction.answer_text import AnswerBlocked, AnswerUncheckable, AnswerWithheld
+from agentguard.redaction.answer_text import (
+    AnswerBlocked,
+    AnswerUncheckable,
+    AnswerWithheld,
+    replaced_text,
+)
 from agentguard.redaction.answers import checked_answer
 from agentguard.redaction.hydration import (
     PlaceholderProblem,
@@ -48,6 +54,7 @@ from agentguard.redaction.protocol_words import holds_requests_together, is_prot
 from agentguard.redaction.recalled import Recalled, RecallingFind
 from agentguard.redaction.streams import Event, Released, Slot, StreamCheck, StreamForm
 from agentguard.redaction.telling import names_a_credential
+from agentguard.redaction.tool_texts import ToolTextWithheld, Treating, texts_in_order
 from agentguard.redaction.vault import Issued, Vault, VaultScope
 
 __all__ = [
@@ -70,6 +77,8 @@ __all__ = [
     "Slot",
     "StreamCheck",
     "StreamForm",
+    "ToolTextWithheld",
+    "Treating",
     "Vault",
     "VaultScope",
     "checked_answer",
@@ -80,5 +89,7 @@ __all__ = [
     "leaves_of",
     "names_a_credential",
     "redact_payload",
+    "replaced_text",
     "resolve_arguments",
+    "texts_in_order",
 ]

@@ -19,7 +19,7 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import TypeAlias
+from typing import Protocol, TypeAlias
 
 from agentguard.redaction import json_text
 from agentguard.redaction.json_position import JsonPosition
@@ -36,16 +36,29 @@ from agentguard.redaction.replacing import Find, action_in_answers, deciding, un
 from agentguard.redaction.spans import without
 from agentguard.redaction.telling import found_behind_key, tells
 from agentguard.redaction.vault import Vault
-from agentguard.vocabulary import Action, DataClass
+from agentguard.vocabulary import Action, DataClass, Finding
 
 Leaf: TypeAlias = Callable[[str, str], str]
 
 HIDDEN_UNICODE = "hidden_unicode"
 REMOTE_IMAGE = "remote_image"
+DATA_LINK = "data_link"
+INSTRUCTIONS = "instructions"
+ECHOED_INSTRUCTIONS = "echoed_instructions"
 NOWHERE = "#"
+WITHHELD = "[withheld]"
 PARTED = "! "
 SOURCE = "answer"
 
+_REPLACED = MappingProxyType(
+    {
+        HIDDEN_UNICODE: "",
+        REMOTE_IMAGE: NOWHERE,
+        DATA_LINK: NOWHERE,
+        INSTRUCTIONS: WITHHELD,
+        ECHOED_INSTRUCTIONS: WITHHELD,
+    }
+)
 _BLANKS = " \t\r\n\f\v"
 _ESCAPE = re.compile(r"\\+(?:u([0-9A-Fa-f]{4})|/)")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -73,24 +86,48 @@ class AnswerUncheckable(AnswerWithheld):
     """A text of an answer is longer, without a place to cut it, than is held back."""
 
 
+class Echoing(Protocol):
+    """Knows what only passages asked for that speak to the model."""
+
+    def find(self, text: str, /) -> tuple[Finding, ...]:
+        """Return sorted findings that do not overlap."""
+
+    def open_from(self, text: str, base: int, /) -> int:
+        """Return where, from *base* on, something may go on; the end of the text if nothing."""
+
+
 class AnswerText:
     """Checks the texts of one answer; ``counts`` says how many findings of each class there were."""
 
-    def __init__(self, *, find: Find, classes: Mapping[str, DataClass], vault: Vault) -> None:
+    def __init__(
+        self,
+        *,
+        find: Find,
+        classes: Mapping[str, DataClass],
+        vault: Vault,
+        echoes: Echoing | None = None,
+    ) -> None:
         self.counts: Counter[str] = Counter()
         self._find = deciding(find, classes, action_in_answers)
+        self._echoes = echoes
         self._classes = classes
         self._vault = vault
 
-    def spans(self, text: str) -> list[Span]:
-        """Return what is found in a text, sorted; labelled spans may overlap with others."""
-        found = [(spot.start, spot.end, spot.data_class) for spot in self._find(text)]
+    def spans(self, text: str, *, answer: bool = False) -> list[Span]:
+        """Return what is found in a text, sorted; labelled spans may overlap with others.
+
+        Args:
+            text: the text.
+            answer: whether it is for the user, so that it may echo what passages asked for.
+        """
+        find = self._find_in_answer if answer and self._echoes is not None else self._find
+        found = [(spot.start, spot.end, spot.data_class) for spot in find(text)]
         hidden = [span for span in found if span[2] == HIDDEN_UNICODE]
         escapes = list(_ESCAPE.finditer(text)) if "\\" in text else []
         if hidden or escapes:
             found = [span for span in found if span[2] != HIDDEN_UNICODE]
             copy = _Readable(text, hidden, escapes)
-            again = ((spot.start, spot.end, spot.data_class) for spot in self._find(copy.text))
+            again = ((spot.start, spot.end, spot.data_class) for spot in find(copy.text))
             found += [
                 (*copy.span(start, end), name)
                 for start, end, name in again
@@ -98,12 +135,32 @@ class AnswerText:
             ]
         return self._settled(text, found, hidden) if found or hidden else []
 
+    def _find_in_answer(self, text: str) -> tuple[Finding, ...]:
+        found = self._find(text)
+        return found if self._echoes is None else (*found, *self._echoes.find(text))
+
+    def open_echo(self, text: str, base: int) -> int:
+        """Return where a text for the user may be the beginning of an echo."""
+        if self._echoes is None:
+            return len(text)
+        escapes = list(_ESCAPE.finditer(text)) if "\\" in text else []
+        if not escapes:
+            return self._echoes.open_from(text, base)
+        copy = _Readable(text, [], escapes)
+        place = self._echoes.open_from(copy.text, copy.place_of(base))
+        return max(base, copy.origin(place)) if place < len(copy.text) else len(text)
+
     def _settled(self, text: str, found: list[Span], hidden: list[Span]) -> list[Span]:
         together = united(found, [], self._classes, action_in_answers)
         covering = [span for span in together if self._action(span[2]) is not Action.LABEL]
         spans = sorted([*together, *without(hidden, covering)])
         own = [span for span in find_placeholders(text) if self._vault.issued(span[2]) is not None]
-        return without(spans, own) if own else spans
+        if not own:
+            return spans
+        # What an echo says is not told, a placeholder in it included.
+        echoed = [span for span in spans if span[2] == ECHOED_INSTRUCTIONS]
+        kept = without([span for span in spans if span[2] != ECHOED_INSTRUCTIONS], own)
+        return sorted([*kept, *echoed])
 
     def _action(self, name: str) -> Action:
         data_class = self._classes.get(name)
@@ -152,7 +209,11 @@ class AnswerText:
         """Return a whole text as it may be observed and as the user gets it."""
         text = paired(text)
         return self.released(
-            text, self.spans(text), 0, len(text), JsonPosition() if answer else None
+            text,
+            self.spans(text, answer=answer),
+            0,
+            len(text),
+            JsonPosition() if answer else None,
         )
 
     def data_text(self, text: str, key: str = "") -> str:
@@ -175,7 +236,7 @@ class AnswerText:
             leaves.append(leaf)
             return leaf
 
-        _mapped(tree, key, gathered, (0, 1))
+        mapped(tree, key, gathered, (0, 1))
         across = found_across(leaves, self._find) if len(leaves) > 1 else _NO_SPANS
         number = -1
 
@@ -184,7 +245,7 @@ class AnswerText:
             number += 1
             return self.leaf(leaf, name, across.get(number, []))
 
-        shown = _mapped(tree, key, checked, (0, 1))
+        shown = mapped(tree, key, checked, (0, 1))
         return text if shown is tree else json_text.written(shown)
 
     def leaf(self, text: str, key: str = "", across: list[Span] | None = None) -> str:
@@ -208,10 +269,9 @@ class AnswerText:
             raise AnswerBlocked(name)
         if action is Action.LABEL:
             return None
-        if name == HIDDEN_UNICODE:
-            return ""
-        if name == REMOTE_IMAGE:
-            return PARTED if value == "!" else NOWHERE
+        fixed = replaced_text(name, value)
+        if fixed is not None:
+            return fixed
         data_class = self._classes[name]
         return self._vault.issue(
             data_class=data_class,
@@ -250,6 +310,13 @@ class AnswerText:
         return value
 
 
+def replaced_text(name: str, value: str) -> str | None:
+    """Return what stands instead of a finding of a class that needs no placeholder."""
+    if name == REMOTE_IMAGE and value == "!":
+        return PARTED
+    return _REPLACED.get(name)
+
+
 class _Readable:
     """A text as a reader takes it, and where its characters came from."""
 
@@ -281,6 +348,15 @@ class _Readable:
         last = self._origin(end - 1)
         return self._origin(start), self._ends.get(last, last + 1)
 
+    def place_of(self, original: int) -> int:
+        """Return the place of the copy at which a place of the original stands."""
+        index = bisect_right(self._original, original) - 1
+        return self._copied[index] + original - self._original[index]
+
+    def origin(self, place: int) -> int:
+        """Return the place of the original that a place of the copy stands for."""
+        return self._origin(place)
+
     def _origin(self, place: int) -> int:
         index = bisect_right(self._copied, place) - 1
         return self._original[index] + place - self._copied[index]
@@ -310,7 +386,7 @@ def paired(text: str) -> str:
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
 
 
-def _mapped(node: Tree, key: str, leaf: Leaf, place: tuple[int, int]) -> Tree:
+def mapped(node: Tree, key: str, leaf: Leaf, place: tuple[int, int]) -> Tree:
     """Return a tree with every string, key and number replaced by what *leaf* says."""
     depth, texts = place
     if isinstance(node, NumberText):
@@ -325,9 +401,9 @@ def _mapped(node: Tree, key: str, leaf: Leaf, place: tuple[int, int]) -> Tree:
         raise ValueError(f"nested deeper than {DEEPEST_LEVEL} levels")
     below = (depth + 1, texts)
     if isinstance(node, list):
-        items = [_mapped(item, key, leaf, below) for item in node]
+        items = [mapped(item, key, leaf, below) for item in node]
         return node if all(map(operator.is_, items, node)) else items
-    pairs = tuple((leaf(name, ""), _mapped(item, name, leaf, below)) for name, item in node.pairs)
+    pairs = tuple((leaf(name, ""), mapped(item, name, leaf, below)) for name, item in node.pairs)
     same = all(
         one[0] is two[0] and one[1] is two[1] for one, two in zip(pairs, node.pairs, strict=True)
     )
@@ -341,5 +417,5 @@ def _mapped_text(text: str, key: str, leaf: Leaf, place: tuple[int, int]) -> str
         return leaf(text, key)
     if texts >= DEEPEST_JSON_TEXT:
         raise ValueError(f"JSON inside strings is nested deeper than {DEEPEST_JSON_TEXT} times")
-    shown = _mapped(tree, key, leaf, (depth, texts + 1))
+    shown = mapped(tree, key, leaf, (depth, texts + 1))
     return text if shown is tree else json_text.written(shown)

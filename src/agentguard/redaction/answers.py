@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from agentguard.redaction import json_text
-from agentguard.redaction.answer_text import AnswerText
+from agentguard.redaction.answer_text import AnswerText, Echoing
 from agentguard.redaction.json_text import DEEPEST_LEVEL
 from agentguard.redaction.replacing import Find
 from agentguard.redaction.telling import tells
@@ -41,6 +41,7 @@ def checked_answer(
     classes: Mapping[str, DataClass],
     vault: Vault,
     harmless: set[str] | None = None,
+    echoes: Echoing | None = None,
 ) -> tuple[Any, Any, Counter[str]]:
     """Return an answer as it may be observed, as its caller gets it, and what was found.
 
@@ -55,13 +56,14 @@ def checked_answer(
         vault: the session's.
         harmless: the short strings in which the same *find* found nothing, in earlier answers; more
             are added.
+        echoes: what texts for the user are searched for beside that.
 
     Raises:
         AnswerBlocked: a finding has a class that is blocked in answers.
         ValueError: a finding has a class without an action in answers, or the content is nested
             too deep or holds what is no JSON. No message holds text of it.
     """
-    check = AnswerText(find=find, classes=classes, vault=vault)
+    check = AnswerText(find=find, classes=classes, vault=vault, echoes=echoes)
     walk = AnswerWalk(check, harmless)
     texts = {pointer: lambda text: check.whole(text, answer=True) for pointer in answers}
     crossed, shown = walk.both(content, texts)

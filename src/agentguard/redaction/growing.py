@@ -47,7 +47,7 @@ class GrowingText:
         free = self._holding.free(self._text, self._base)
         spans: list[Span] = []
         if free > self._base:
-            spans = self._check.spans(self._text)
+            spans = self._check.spans(self._text, answer=True)
             free = _outside(spans, self._text, free, self._base)
         if free > self._base:
             return self._release(spans, free)
@@ -62,7 +62,7 @@ class GrowingText:
         """
         if self._base == len(self._text):
             return NOTHING
-        return self._release(self._check.spans(self._text), len(self._text))
+        return self._release(self._check.spans(self._text, answer=True), len(self._text))
 
     def _release(self, spans: list[Span], free: int) -> tuple[str, str]:
         released = self._check.released(self._text, spans, self._base, free, self._position)

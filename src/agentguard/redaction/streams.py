@@ -17,7 +17,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from agentguard.redaction.answer_text import AnswerText, AnswerUncheckable, AnswerWithheld, paired
+from agentguard.redaction.answer_text import (
+    AnswerText,
+    AnswerUncheckable,
+    AnswerWithheld,
+    Echoing,
+    paired,
+)
 from agentguard.redaction.answers import AnswerWalk, Treat, steps_of
 from agentguard.redaction.growing import NOTHING, GrowingText
 from agentguard.redaction.holding import Holding, Opening
@@ -173,6 +179,7 @@ class StreamCheck:
         vault: Vault,
         ahead: int = 0,
         openings: Sequence[Opening] = (),
+        echoes: Echoing | None = None,
     ) -> None:
         """Prepare.
 
@@ -185,9 +192,12 @@ class StreamCheck:
                 own that hold blanks.
             openings: each says where, from a place of a text on, something is open that holds
                 blanks; the end of the text if nothing is.
+            echoes: what texts for the user are searched for beside what *find* finds.
         """
         self._form = form
-        self._check = AnswerText(find=find, classes=classes, vault=vault)
+        self._check = AnswerText(find=find, classes=classes, vault=vault, echoes=echoes)
+        if echoes is not None:
+            openings = (*openings, self._check.open_echo)
         self._walk = AnswerWalk(self._check)
         self._holding = Holding(vault, ahead, openings)
         self._channels: dict[str, _Channel] = {}
