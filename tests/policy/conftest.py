@@ -153,13 +153,8 @@ GENERATED = replace(
     limits=(LimitSpec(name="few", calls=2), LimitSpec(name="sum", sum="x", most=Decimal("5.5"))),
 )
 CONSTRAINTS: tuple[Constraint, ...] = (
-    IntBetween(low=0, high=1),
-    IntBetween(low=1, high=3),
-    NumberBetween(low=0, high=4.5),
-    OneOf(options=("a", 1)),
-    Const(value=True),
-    Const(value="a"),
-    Match(pattern="[ab]"),
+    *(IntBetween(low=0, high=1), IntBetween(low=1, high=3), NumberBetween(low=0, high=4.5)),
+    *(OneOf(options=("a", 1)), Const(value=True), Const(value="a"), Match(pattern="[ab]")),
     *(Anything(),) * 3,
     EqualsClaim(holder=Holder.PERSON, claim="id"),
     EqualsClaim(holder=Holder.ACTOR, claim="team"),
@@ -167,9 +162,7 @@ CONSTRAINTS: tuple[Constraint, ...] = (
 )
 RESOURCES: tuple[Constraint | None, ...] = (
     *(None,) * 6,
-    Match(pattern="ORD-[0-9]"),
-    OneOf(options=("ORD-1", "x")),
-    Broken(),
+    *(Match(pattern="ORD-[0-9]"), OneOf(options=("ORD-1", "x")), Broken()),
 )
 # What is repeated is drawn more often, so that rules and calls meet.
 WHO = (
@@ -192,23 +185,13 @@ SELECTIONS: tuple[tuple[str, ...], ...] = (
     ("search",),
 )
 PROFILES = ("leads", "both", "also")
-CLASSES: tuple[frozenset[str] | None, ...] = (
-    *(None,) * 6,
-    frozenset({"pii"}),
-    frozenset({"api_key", "email"}),
-)
-ACCEPTED: tuple[frozenset[str] | None, ...] = (
-    *(None,) * 5,
-    frozenset({"user"}),
-    frozenset({"user", "tool:read"}),
-    frozenset({"host"}),
-)
-CONVERSATIONS: tuple[frozenset[str], ...] = (
-    *(frozenset[str](),) * 4,
-    frozenset({"untrusted"}),
-    frozenset({"untrusted", "class:email", "family:pii", "asked:pay"}),
-    frozenset({"untrusted", "tool:read", "asked:act"}),
-)
+PII, KEYS = frozenset({"pii"}), frozenset({"api_key", "email"})
+CLASSES: tuple[frozenset[str] | None, ...] = (*(None,) * 6, PII, KEYS)
+USER, HOST, TAINT = frozenset({"user"}), frozenset({"host"}), frozenset({"untrusted"})
+READ = frozenset({"tool:read"})
+ACCEPTED: tuple[frozenset[str] | None, ...] = (*(None,) * 5, USER, USER | READ, HOST)
+MAIL = frozenset({"untrusted", "class:email", "family:pii", "asked:pay"})
+CONVERSATIONS = (*(frozenset[str](),) * 4, TAINT, MAIL, TAINT | READ | {"asked:act"}, None)
 WRITING = (Impact.IRREVERSIBLE, Impact.REVERSIBLE)
 LIMITS: tuple[tuple[str, ...], ...] = ((), (), ("few",), ("sum",), ("sum", "few"))
 DATES = (date(2026, 6, 14), date(2026, 6, 15), date(2026, 7, 1))
@@ -257,9 +240,9 @@ class Draw(random.Random):
             resource=self.choice(RESOURCES),
             classes=self.choice(CLASSES) if lets else None,
         )
-        if effect is Effect.APPROVE or any(map(asks_otherwise, rule.arguments)):
-            return replace(rule, approval=self.choice(PROFILES))
-        return rule
+        asks = any(e.origins and e.otherwise is Effect.APPROVE for e in rule.arguments)
+        asked = self.choice(PROFILES) if asks or effect is Effect.APPROVE else None
+        return replace(rule, approval=asked)
 
     def arguments(self, effect: Effect) -> tuple[ArgumentSpec, ...]:
         """What a rule says of arguments."""
@@ -285,15 +268,13 @@ class Draw(random.Random):
             impacts=self.choice([(), (), WRITING]),
             outward=self.random() < 0.2,
             after=self.choice([(), ("untrusted",), ("untrusted", "family:pii"), ("tool:read",)]),
-            targets_from=self.words(),
-            addresses_from=self.words(),
-            arguments_from=self.words(),
+            **{f"{each}_from": self.words() for each in ("targets", "addresses", "arguments")},
             unless_asked=self.random() < 0.3,
             effect=effect,
             approval=self.choice(PROFILES) if effect is Effect.APPROVE else None,
         )
 
-    def words(self) -> tuple[str, ...] | None:
+    def words(self) -> Any:
         """The words that a condition of a flow accepts; most often there is none."""
         accepted = self.choice(ACCEPTED)
         return None if accepted is None else tuple(sorted(accepted))
@@ -301,23 +282,39 @@ class Draw(random.Random):
     def origins(self, call: Call) -> dict[str, tuple[Origins, ...]]:
         """Where the arguments of a call come from, as far as that is known."""
         arguments = call.resolved if isinstance(call, ToolCall) else {}
-        return {
-            name: tuple(
-                self.origin()
-                for _ in range(self.choice([0, 1, 1, 1, 2]) if holds_values(value) else 0)
-            )
-            for name, value in arguments.items()
-            if self.random() < 0.9
-        }
+        found = {}
+        for name, value in arguments.items():
+            often = 0 if value in (None, ()) or value is True else self.choice([0, 1, 1, 1, 2])
+            if self.random() < 0.9:
+                found[name] = tuple(self.origin() for _ in range(often))
+        return found
 
     def origin(self) -> Origins:
         """Where one value comes from."""
         return Origins(
-            words=frozenset(self.choice([(), ("user",), ("tool:read",), ("user", "host")])),
-            untrusted=self.random() < 0.5,
+            words=self.choice([frozenset(), USER, READ, USER | HOST]),
             carries=self.random() < 0.3,
-            addresses=self.choice([(), (), (frozenset({"user"}),), (frozenset(),)]),
-            sources=self.choice([(), ("the result of read (call 2)",)]),
+            addresses=self.choice([(), (), (USER,), (frozenset(),)]),
+        )
+
+    def tools(self, environments: tuple[str, ...]) -> tuple[ToolSpec, ...]:
+        """Tools of every kind."""
+        read = ToolSpec(name="read", impact=Impact.READ_ONLY)
+        pay, act = (
+            ToolSpec(name=n, impact=i) for n, i in zip(("pay", "act"), WRITING, strict=True)
+        )
+        hosted = frozenset({"web_search"})
+        return (
+            replace(read, environments=self.tied(environments), trusted=("",)),
+            replace(
+                pay,
+                definition=self.choice([None, PINNED]),
+                targets=self.choice([("x",), ("x", "y"), ()]),
+                outward=True,
+                verbs=("pay",),
+            ),
+            replace(act, resource="order", targets=self.choice([("x",), ()]), verbs=("act",)),
+            replace(read, name="search", hosted=hosted, environments=self.tied(environments)),
         )
 
     def document(self) -> PolicyDocument:
@@ -333,35 +330,7 @@ class Draw(random.Random):
                 IdentitySpec(id="service:s"),
                 IdentitySpec(id="user:u1", environments=self.tied(environments)),
             ),
-            tools=(
-                ToolSpec(
-                    name="read",
-                    impact=Impact.READ_ONLY,
-                    environments=self.tied(environments),
-                    trusted=("",),
-                ),
-                ToolSpec(
-                    name="pay",
-                    impact=Impact.IRREVERSIBLE,
-                    definition=self.choice([None, PINNED]),
-                    targets=self.choice([("x",), ("x", "y"), ()]),
-                    outward=True,
-                    verbs=("pay",),
-                ),
-                ToolSpec(
-                    name="act",
-                    impact=Impact.REVERSIBLE,
-                    resource="order",
-                    targets=self.choice([("x",), ()]),
-                    verbs=("act",),
-                ),
-                ToolSpec(
-                    name="search",
-                    impact=Impact.READ_ONLY,
-                    hosted=frozenset({"web_search"}),
-                    environments=self.tied(environments),
-                ),
-            ),
+            tools=self.tools(environments),
             providers=(
                 ProviderSpec(
                     id="openai", hosts=("api.openai.com",), environments=self.tied(environments)
@@ -462,7 +431,7 @@ class Draw(random.Random):
             if self.random() < 0.1
             else {"limit:few": Decimal(spent[0]), "limit:sum": Decimal(spent[1])},
             origins=self.origins(call),
-            conversation=self.choice([*CONVERSATIONS, None]),
+            conversation=self.choice(CONVERSATIONS),
         )
 
 
@@ -480,26 +449,10 @@ PARTS: tuple[dict[str, Any], ...] = (
 )
 
 
-def holds_values(value: Frozen) -> bool:
-    """Say whether something in one of the values that are drawn comes from somewhere."""
-    return value is not None and value is not True and value != ()
-
-
-def asks_otherwise(argument: ArgumentSpec) -> bool:
-    """Say whether people are asked where an argument does not come from where it should."""
-    return argument.origins is not None and argument.otherwise is Effect.APPROVE
-
-
 def with_rule(document: PolicyDocument, rule: RuleSpec) -> PolicyDocument:
     """A policy with one more rule, which is taken back as far as it is flawed."""
     tools = () if rule.providers else ("pay", "read")
-    plain = tuple(replace(each, origins=None) for each in rule.arguments)
-    approval = rule.approval if rule.effect is Effect.APPROVE else None
-    for one in (
-        rule,
-        replace(rule, limits=(), resource=None, tools=tools, impacts=()),
-        replace(rule, arguments=plain, approval=approval),
-    ):
+    for one in (rule, replace(rule, limits=(), resource=None, tools=tools, impacts=())):
         alone = replace(document, rules=(one,))
         if not any(flaw.path[0] == "rule" for flaw in flaws_of(alone)):
             return replace(document, rules=(*document.rules, one))

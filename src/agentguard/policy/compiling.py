@@ -15,9 +15,9 @@ from agentguard.policy.consistency import flaws_of
 from agentguard.policy.decision import Policy
 from agentguard.policy.document import PolicyDocument, ProviderSpec
 from agentguard.policy.flaws import key_of
-from agentguard.policy.provider_gate import ProviderGate
 from agentguard.policy.flows import compile_flows
 from agentguard.policy.inquiries import inquiries_of
+from agentguard.policy.provider_gate import ProviderGate
 from agentguard.policy.rules import CompiledRule, compile_rules, with_doubtful
 from agentguard.policy.secret_stores import SecretStores
 from agentguard.policy.standing import finding_standing
