@@ -331,13 +331,16 @@ def test_what_is_told_of_origins_names_arguments_of_the_policy_alone() -> None:
     """Other arguments are told together, and no value of any is told."""
     made = progress()
     origins = {
-        "to": (Origins(words=frozenset({"user"})), Origins(untrusted=True, carries=True)),
+        "to": (
+            Origins(words=frozenset({"user"}), carries=True),
+            Origins(untrusted=True, carries=True),
+        ),
         "secret-name": (Origins(),),
         "flag": (),
     }
     circumstances = Circumstances(origins=origins, conversation=frozenset({"untrusted", "tool:a"}))
     made.call, made.decided = SEND, (SEND, circumstances, None)
-    assert origins_told(made) == ("others=nowhere", "to=untrusted(carries)/user")
+    assert origins_told(made) == ("others=nowhere", "to=untrusted/user(carries)")
     assert states_told(made) == ("tool:a", "untrusted")
     made.decided = (SEND, Circumstances(now=datetime.now(UTC) + timedelta(0)), None)
     assert origins_told(made) == states_told(made) == ()

@@ -115,7 +115,7 @@ def origins_told(progress: Progress) -> tuple[str, ...]:
 def _short(origins: Origins) -> str:
     words = "+".join(sorted(origins.words))
     if not words:
-        words = "untrusted" if origins.untrusted else "nowhere"
+        return "untrusted" if origins.untrusted else "nowhere"
     return f"{words}(carries)" if origins.carries else words
 
 
