@@ -181,3 +181,9 @@ def test_only_what_a_tool_can_have_is_added_up() -> None:
     with pytest.raises(ConfigError, match="lets no tool have") as caught:
         sums_of({"canary": 5}, {"pay": Covered(arguments=())})
     assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize("said", [{"from": "user"}, {"any": True, "from": ["user"]}])
+def test_a_grant_demands_no_origins(policy: Policy, said: dict[str, Any]) -> None:
+    """Where values must come from cannot be handed out, and is refused instead of passed over."""
+    assert "cannot be read" in str(refusal(policy, {"pay": {"amount": said}}))

@@ -82,7 +82,8 @@ def _argument(name: str, value: object, path: Path) -> tuple[ArgumentSpec, bool]
     """
     wrong: list[Path] = []
     read = argument(name, value, (*path, name), lambda place, _: wrong.append(place))
-    return read, bool(wrong)
+    # Whoever hands something out does not know the conversation in which it will be used.
+    return read, bool(wrong) or read.origins is not None
 
 
 def sums_of(sums: Mapping[str, int | Decimal], covers: Mapping[str, Covers]) -> dict[str, Decimal]:
