@@ -5,7 +5,7 @@
 ``Dinner at Golden Fork`` is the user's ``Dinner at`` and a name from a list that may be relied on.
 Words of grammar between the parts carry nothing.
 
-INVARIANT: one word that nobody said leaves no parts (tests/provenance/test_composed.py).
+INVARIANT: one word that nobody said leaves no parts (tests/provenance/test_parts_of_texts.py).
 """
 
 from collections.abc import Sequence

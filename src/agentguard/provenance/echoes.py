@@ -6,7 +6,7 @@ A message that quotes an e-mail does not make the e-mail the user's words. Passa
 lines or sentences of some length, or that hold an address beside other words; a shorter repetition
 is how people talk about what they read.
 
-INVARIANT: only what was heard before can be repeated (tests/provenance/test_echoes.py).
+INVARIANT: only what was heard before can be repeated (tests/provenance/test_repeated_words.py).
 """
 
 import re
