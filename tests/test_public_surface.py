@@ -55,7 +55,7 @@ def test_every_error_is_public() -> None:
         for name, value in vars(errors).items()
         if inspect.isclass(value) and issubclass(value, errors.AgentGuardError)
     }
-    assert set(agentguard.__all__) == tree | {"Coverage", "Guard"}
+    assert set(agentguard.__all__) == tree | {"Coverage", "Guard", "Scope"}
 
 
 @pytest.mark.parametrize("module", HEAVY)

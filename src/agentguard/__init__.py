@@ -26,6 +26,7 @@ from agentguard.errors import (
     WrongKey,
 )
 from agentguard.guard import Guard
+from agentguard.vocabulary import Scope
 
 __all__ = [
     "AddressRefused",
@@ -43,6 +44,7 @@ __all__ = [
     "Guard",
     "GuardFailure",
     "IdentityRequired",
+    "Scope",
     "TokenRefused",
     "UnguardedPath",
     "WrongKey",

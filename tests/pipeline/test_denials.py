@@ -30,6 +30,7 @@ TOLD = {
     Reason.PROVIDER_TIER: "needs more than its provider has shown",
     Reason.WRONG_KEY: "with an API key that may not be used for it",
     Reason.ORIGIN_DENIED: "does not come from where a rule wants it from",
+    Reason.OUT_OF_SCOPE: "beyond what the program narrowed this run to",
     Reason.FLOW_DENIED: "given what its conversation has seen",
 }
 SAID_ELSEWHERE = frozenset(

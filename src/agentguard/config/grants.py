@@ -20,7 +20,6 @@ from agentguard.policy.grants import Covered, never_listed
 from agentguard.policy.limits import BEYOND
 from agentguard.vocabulary import Covers
 
-_PLACE = "guard.grant"
 _AS_IN_A_RULE = (
     "write each argument as args of a rule in a policy file, such as {'amount': {'int': [1, 100]}}"
 )
@@ -29,24 +28,27 @@ _AS_IN_A_RULE = (
 Handed = Mapping[str, Mapping[str, object] | None] | Iterable[str]
 
 
-def covers_of(tools: Handed, policy: Policy, *, summed: Collection[str] = ()) -> dict[str, Covers]:
-    """Return what a grant covers.
+def covers_of(
+    tools: Handed, policy: Policy, *, summed: Collection[str] = (), by: str = "grant"
+) -> dict[str, Covers]:
+    """Return what a grant, or a scope, covers.
 
     Args:
         tools: as the program writes them.
         policy: the policy that declares them.
-        summed: the arguments that the grant adds up.
+        summed: the arguments that it adds up.
+        by: what it is called.
 
     Raises:
         ConfigError: the policy declares no such tool, or an argument is not written as in a rule.
     """
     if isinstance(tools, str):
-        raise ConfigError("tools= of a grant is a list of tools, or a mapping of them")
+        raise ConfigError(f"tools= of a {by} is a list of tools, or a mapping of them")
     tables = tools if isinstance(tools, Mapping) else dict.fromkeys(tools)
     problems: list[Problem] = []
 
     def tell(path: Path, message: str) -> None:
-        problems.append(Problem(file=_PLACE, key=key_of(path), line=None, message=message))
+        problems.append(Problem(file=_place(by), key=key_of(path), line=None, message=message))
 
     covers: dict[str, Covers] = {}
     for index, (name, table) in enumerate(tables.items()):
@@ -54,9 +56,10 @@ def covers_of(tools: Handed, policy: Policy, *, summed: Collection[str] = ()) ->
             tell(("tools", index), "names no tool that the policy declares with [[tool]]")
         elif table is None:
             without = never_listed(summed, name, policy.document) if summed else frozenset()
-            covers[name] = Covered(arguments=None, without=without)
+            covers[name] = Covered(arguments=None, without=without, by=by)
         elif isinstance(table, Mapping):
-            covers[name] = Covered(arguments=_arguments(table, ("tools", name), tell))
+            read = read_arguments(table, ("tools", name), tell)
+            covers[name] = Covered(arguments=read, by=by)
         else:
             tell(("tools", name), f"must be a mapping of arguments, or None; {_AS_IN_A_RULE}")
     if problems:
@@ -64,7 +67,14 @@ def covers_of(tools: Handed, policy: Policy, *, summed: Collection[str] = ()) ->
     return covers
 
 
-def _arguments(table: Mapping[str, object], path: Path, tell: Tell) -> tuple[ArgumentSpec, ...]:
+def read_arguments(table: Mapping[str, object], path: Path, tell: Tell) -> tuple[ArgumentSpec, ...]:
+    """Return what arguments may be, written as ``args`` of a rule.
+
+    Args:
+        table: what the program gives, by the argument's name.
+        path: where it stands.
+        tell: takes each problem with its path; what is told holds nothing that stands there.
+    """
     found = []
     for index, (name, value) in enumerate(table.items()):
         read, wrong = _argument(name, value, path)
@@ -86,8 +96,15 @@ def _argument(name: str, value: object, path: Path) -> tuple[ArgumentSpec, bool]
     return read, bool(wrong) or read.origins is not None
 
 
-def sums_of(sums: Mapping[str, int | Decimal], covers: Mapping[str, Covers]) -> dict[str, Decimal]:
+def sums_of(
+    sums: Mapping[str, int | Decimal], covers: Mapping[str, Covers] | None, *, by: str = "grant"
+) -> dict[str, Decimal]:
     """Return what arguments may add up to.
+
+    Args:
+        sums: as the program writes them.
+        covers: the tools that are covered; None where the rules alone say which.
+        by: what the sums belong to.
 
     Raises:
         ConfigError: one is no such number, or belongs to an argument that no call may have.
@@ -96,15 +113,19 @@ def sums_of(sums: Mapping[str, int | Decimal], covers: Mapping[str, Covers]) -> 
     for argument_name, most in sums.items():
         if not _is_countable(most):
             problems.append("is no whole number or Decimal from 0 to 10^15")
-        elif not any(
+        elif covers is not None and not any(
             isinstance(each, Covered) and each.lists(argument_name) for each in covers.values()
         ):
-            problems.append("adds up an argument that the grant lets no tool have")
+            problems.append(f"adds up an argument that the {by} lets no tool have")
     if problems:
         raise ConfigError(
-            Problem(file=_PLACE, key="sums", line=None, message=each) for each in problems
+            Problem(file=_place(by), key="sums", line=None, message=each) for each in problems
         )
     return {name: Decimal(most) for name, most in sums.items()}
+
+
+def _place(by: str) -> str:
+    return f"guard.{by}" if by == "grant" else f"{by}="
 
 
 def _is_countable(most: object) -> bool:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from agentguard.guard.surfaces import surface_of
 from agentguard.guard.telling import Telling
-from agentguard.vocabulary import Caller, Grant, Principal
+from agentguard.vocabulary import Caller, Grant, Principal, Scope, TaskScope
 
 if TYPE_CHECKING:
     from agentguard.config.grants import Handed
@@ -31,7 +31,7 @@ class Acting(Telling):
     def __init__(self, parts: "Parts") -> None:
         self._parts = parts
 
-    def identity(
+    def identity(  # noqa: PLR0913 - each is a part of who calls, and how far
         self,
         actor: str | Principal,
         *,
@@ -40,6 +40,7 @@ class Acting(Telling):
         tenant: str | None = None,
         environment: str | None = None,
         grant: Grant | None = None,
+        scope: Scope | None = None,
         key_file: str | os.PathLike[str] | None = None,
     ) -> AbstractContextManager[Caller]:
         """Bind the running code to an identity for the length of a ``with`` block.
@@ -57,11 +58,13 @@ class Acting(Telling):
             environment: the environment of the policy; the guard's own, or the one around, if
                 None. Inside a block it cannot change.
             grant: what those around hand to the actor, made with ``guard.grant``.
+            scope: what the run needs; nothing inside the block may do more.
             key_file: the private key of the actor, whose public part the policy lists.
 
         Raises:
             IdentityRequired: an id is malformed, or the key is not the actor's; when the block is
                 entered, a contradiction to the block around, the policy or the grant.
+            ConfigError: the scope cannot be read.
         """
         return self._parts.identities.block(
             self._proven(actor, key_file),
@@ -70,9 +73,10 @@ class Acting(Telling):
             tenant=tenant,
             environment=environment,
             grant=grant,
+            scope=self._task_scope(scope),
         )
 
-    def bind(  # noqa: PLR0913 - each is a part of who calls
+    def bind(  # noqa: PLR0913 - as above
         self,
         client: T,
         actor: str | Principal,
@@ -82,6 +86,7 @@ class Acting(Telling):
         tenant: str | None = None,
         environment: str | None = None,
         grant: Grant | None = None,
+        scope: Scope | None = None,
         key_file: str | os.PathLike[str] | None = None,
     ) -> T:
         """Return a second client that carries its identity, for threads and workers.
@@ -92,6 +97,7 @@ class Acting(Telling):
             TypeError: not a model client.
             IdentityRequired: an id is malformed, the key is not the actor's, or something
                 contradicts the block around, the policy or the grant.
+            ConfigError: the scope cannot be read.
         """
         from agentguard.clients import bind_client
 
@@ -105,8 +111,30 @@ class Acting(Telling):
             tenant=tenant,
             environment=environment,
             grant=grant,
+            scope=self._task_scope(scope),
         )
         return bind_client(client, surface, self._parts.enforcer, carried)
+
+    def narrow(self, scope: Scope) -> AbstractContextManager[Caller]:
+        """Narrow the running code to what a task needs, for the length of a ``with`` block.
+
+        The identity around stays as it is. Blocks inside can narrow further, and never widen.
+
+        Raises:
+            ConfigError: the scope cannot be read.
+            IdentityRequired: no identity is bound, when the block is entered.
+        """
+        from agentguard.config.scopes import task_scope_of
+
+        policy = self._parts.enforcer.core.policy
+        return self._parts.identities.narrowing(task_scope_of(scope, policy))
+
+    def _task_scope(self, scope: Scope | None) -> TaskScope | None:
+        if scope is None:
+            return None
+        from agentguard.config.scopes import task_scope_of
+
+        return task_scope_of(scope, self._parts.enforcer.core.policy)
 
     def person(self, id: str, *, claims: Mapping[str, object]) -> Principal:  # noqa: A002 - its word
         """Return a person of whom the program knows something, for ``on_behalf_of``.

@@ -5,8 +5,9 @@
 Works out callers from what the host names and from the block around. It does not decide anything
 about calls.
 
-INVARIANT: inside a block person, tenant, environment and grants stay as they are; the chain and
-the grants can only grow (tests/test_identity.py, tests/test_identity_environments.py).
+INVARIANT: inside a block person, tenant, environment, grants and scopes stay as they are; the
+chain, the grants and the scopes can only grow (tests/test_identity.py,
+tests/test_identity_environments.py, tests/test_identity_scopes.py).
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +18,7 @@ from decimal import Decimal
 
 from agentguard.errors import IdentityRequired
 from agentguard.identity.blocks import IdentityBlock
-from agentguard.identity.grants import joined, made, require_depth, taken_up
+from agentguard.identity.grants import joined, joined_scopes, made, require_depth, taken_up
 from agentguard.identity.principals import (
     Declarations,
     Party,
@@ -39,6 +40,7 @@ from agentguard.vocabulary import (
     Lifetime,
     Principal,
     PrincipalKind,
+    TaskScope,
 )
 
 _BIND_INSIDE = "bind the object inside the block that it is used in"
@@ -92,6 +94,7 @@ class Identities:
         tenant: str | None = None,
         environment: str | None = None,
         grant: Grant | None = None,
+        scope: TaskScope | None = None,
     ) -> Caller:
         """Return the caller that *actor* is, seen from the running code.
 
@@ -123,6 +126,7 @@ class Identities:
             tenant=tenant,
             environment=self._environment_of(environment, outer),
             grants=grants if grant is None else joined(grants, (*grant.under, grant)),
+            scopes=self._scopes(outer, grant, scope),
             lifetime=lifetime,
         )
         self._require_admissible(caller)
@@ -137,6 +141,7 @@ class Identities:
         tenant: str | None = None,
         environment: str | None = None,
         grant: Grant | None = None,
+        scope: TaskScope | None = None,
     ) -> IdentityBlock:
         """Return a block that binds the running code to *actor*.
 
@@ -153,7 +158,25 @@ class Identities:
                 tenant=tenant,
                 environment=environment,
                 grant=grant,
+                scope=scope,
             )
+
+        return IdentityBlock(self._ambient, narrowed)
+
+    def narrowing(self, scope: TaskScope) -> IdentityBlock:
+        """Return a block in which the running code stays who it is, and may do no more than this.
+
+        Outside every identity nobody is there to be narrowed, which shows when it is entered.
+        """
+
+        def narrowed() -> Caller:
+            outer = self.ambient()
+            if outer is None:
+                raise IdentityRequired(
+                    "no identity is bound that could be narrowed",
+                    remedy="narrow inside 'with guard.identity(...)', or give it scope=",
+                )
+            return replace(outer, scopes=self._scopes(outer, None, scope))
 
         return IdentityBlock(self._ambient, narrowed)
 
@@ -216,7 +239,7 @@ class Identities:
         """Return who stands behind a call on an object that carries *carried*.
 
         The block decides when it agrees with what the object carries: then it says more. The
-        grants of both hold.
+        grants and the scopes of both hold.
 
         Raises:
             IdentityRequired: the block and the object name different principals, sessions,
@@ -235,8 +258,9 @@ class Identities:
             return ambient or carried
         _require_one_caller(carried, ambient)
         grants = joined(ambient.grants, carried.grants)
-        if len(grants) > len(ambient.grants):
-            ambient = replace(ambient, grants=grants)
+        scopes = joined_scopes(ambient.scopes, carried.scopes)
+        if len(grants) > len(ambient.grants) or len(scopes) > len(ambient.scopes):
+            ambient = replace(ambient, grants=grants, scopes=scopes)
         if carried.lifetime is not None or carried.session == ambient.session:
             return ambient
         if ambient.lifetime is None:
@@ -246,6 +270,15 @@ class Identities:
             )
         # The object's session has a name, so what was hidden in it is to be known here.
         return replace(ambient, session=carried.session, lifetime=None)
+
+    def _scopes(
+        self, outer: Caller | None, grant: Grant | None, own: TaskScope | None
+    ) -> tuple[TaskScope, ...]:
+        """Return what is narrowed here: what was around, and around whoever made the grant."""
+        around = () if outer is None else outer.scopes
+        handed = () if grant is None else grant.scopes
+        new = () if own is None else (replace(own, id=self._new_session()),)
+        return joined_scopes(around, (*handed, *new))
 
     def _time(self) -> datetime | None:
         return None if self._now is None else self._now()

@@ -15,7 +15,7 @@ from decimal import Decimal
 
 from agentguard.errors import IdentityRequired
 from agentguard.identity.principals import principal
-from agentguard.vocabulary import Caller, Chain, Covers, Grant, PrincipalKind
+from agentguard.vocabulary import Caller, Chain, Covers, Grant, PrincipalKind, TaskScope
 
 
 def made(  # noqa: PLR0913 - each is a part of what is handed over
@@ -64,6 +64,7 @@ def made(  # noqa: PLR0913 - each is a part of what is handed over
         tenant=maker.tenant,
         environment=maker.environment,
         under=maker.grants,
+        scopes=maker.scopes,
         origin=origin,
     )
 
@@ -132,6 +133,11 @@ def taken_up(
 def joined(first: Iterable[Grant], then: Iterable[Grant]) -> tuple[Grant, ...]:
     """Return the grants of both, each once, in order."""
     return tuple({grant.id: grant for grant in (*first, *then)}.values())
+
+
+def joined_scopes(first: Iterable[TaskScope], then: Iterable[TaskScope]) -> tuple[TaskScope, ...]:
+    """Return the scopes of both, each once, in order."""
+    return tuple({scope.id: scope for scope in (*first, *then)}.values())
 
 
 def require_depth(caller: Caller) -> None:

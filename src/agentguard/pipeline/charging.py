@@ -4,13 +4,14 @@
 
 Reads the charges off a decision. How much is left is compared where they are written.
 
-INVARIANT: a grant has one account wherever it is used, a limit one for each session
+INVARIANT: a grant or a scope has one account wherever it is used, a limit one for each session
 (tests/pipeline/test_charging.py).
 """
 
 from agentguard.pipeline.steps import Progress
 from agentguard.policy.grants import keys_of_grant
 from agentguard.policy.limits import key_of_limit
+from agentguard.policy.scopes import keys_of_scope
 from agentguard.vocabulary import Account, Caller, Charge, ChargeLimits, Effect, Spending
 
 
@@ -19,6 +20,9 @@ def account_of(key: str, caller: Caller) -> Account:
     for grant in caller.grants:
         if key in keys_of_grant(grant):
             return Account(scope=grant.id, key=key)
+    for scope in caller.scopes:
+        if key in keys_of_scope(scope):
+            return Account(scope=scope.id, key=key)
     return Account(scope=caller.account_key, key=key)
 
 

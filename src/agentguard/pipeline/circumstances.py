@@ -24,6 +24,7 @@ from agentguard.pipeline.steps import (
     perform,
 )
 from agentguard.policy.grants import keys_of_grant, roots_of
+from agentguard.policy.scopes import keys_of_scope, roots_within
 from agentguard.session import Session
 from agentguard.vocabulary import Call, Caller, Circumstances, Reason, ToolCall
 
@@ -93,7 +94,7 @@ def _paths(
     """Ask where files in arguments lead, and folders that rules and grants compare them with."""
     if not isinstance(call, ToolCall):
         return {}
-    roots = roots_of(caller.grants, call.tool)
+    roots = roots_of(caller.grants, call.tool) | roots_within(caller.scopes, call.tool)
     texts = progress.core.needs.paths_of(call, resources or (), roots)
     if not texts:
         return {}
@@ -106,6 +107,7 @@ def _spent(progress: Progress, caller: Caller, call: Call) -> Flow[Mapping[str, 
     keys = progress.core.needs.limits_of(call)
     if isinstance(call, ToolCall):
         keys = (*keys, *(key for grant in caller.grants for key in keys_of_grant(grant)))
+        keys = (*keys, *(key for scope in caller.scopes for key in keys_of_scope(scope)))
     if not keys:
         return {}
     accounts = tuple(account_of(key, caller) for key in keys)

@@ -17,6 +17,7 @@ _IN_THE_WAY = frozenset(
     {
         *(Reason.WRONG_ENVIRONMENT, Reason.GRANT_EXCEEDED, Reason.LIMIT_REACHED),
         *(Reason.PROVIDER_TIER, Reason.WRONG_KEY, Reason.FLOW_DENIED),
+        Reason.OUT_OF_SCOPE,
     }
 )
 
@@ -29,6 +30,7 @@ _TOLD = {
     Reason.DENIED_BY_DECIDER: "is denied by an extra decider",
     Reason.ORIGIN_DENIED: "has an argument that does not come from where a rule wants it from",
     Reason.FLOW_DENIED: "may not go on, given what its conversation has seen",
+    Reason.OUT_OF_SCOPE: "is beyond what the program narrowed this run to",
     Reason.PROVIDER_TIER: "holds data that needs more than its provider has shown",
     Reason.WRONG_KEY: "would be sent with an API key that may not be used for it",
 }
@@ -41,6 +43,7 @@ _REMEDIES = {
     Reason.SECRET_STORE: "take that place out of the call: see [[secret_store]] in the policy",
     Reason.GRANT_EXCEEDED: "hand out more with guard.grant, if the policy allows it",
     Reason.DENIED_BY_DECIDER: "ask those who run the decider: no rule can overrule it",
+    Reason.OUT_OF_SCOPE: "call it outside the block that narrows, or narrow to more with scope=",
     Reason.PROVIDER_TIER: "see [egress] and [[provider.evidence]] in the policy",
     Reason.WRONG_KEY: "use the key that is listed for the caller: see [[provider.key]]",
 }

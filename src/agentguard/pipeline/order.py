@@ -42,6 +42,7 @@ from agentguard.pipeline.steps import (
     perform,
 )
 from agentguard.pipeline.stream import streamed
+from agentguard.policy.scopes import narrowed_to
 from agentguard.session import Session
 from agentguard.vocabulary import (
     AskApproval,
@@ -135,6 +136,10 @@ def _permitted(
     progress.stage = Stage.POLICY
     decision = progress.core.policy.decide(call, caller.chain, circumstances)
     progress.decision, progress.decided = decision, (call, circumstances, decision)
+    refuse_if_denied(progress)
+    progress.decision = narrowed_to(
+        caller.scopes, decision, call, caller.chain, circumstances, progress.core.policy
+    )
     refuse_if_denied(progress)
     progress.stage = Stage.DECIDERS
     yield from check_access(progress, caller, call, circumstances)

@@ -47,10 +47,12 @@ class Covered:
     Attributes:
         arguments: what its arguments may be; None where the rules alone decide that.
         without: arguments that no rule lets it have.
+        by: what covers it, in the words of whoever is refused.
     """
 
     arguments: tuple[ArgumentSpec, ...] | None = field(repr=False)
     without: frozenset[str] = field(default=frozenset(), repr=False)
+    by: str = "grant"
 
     def __call__(
         self, arguments: Mapping[str, Frozen], chain: Chain, paths: Mapping[str, str | None]
@@ -63,12 +65,12 @@ class Covered:
             if each.name not in arguments:
                 if each.optional:
                     continue
-                return _place(each.name), "is missing and demanded by the grant"
+                return _place(each.name), f"is missing and demanded by the {self.by}"
             demanded = each.constraint.in_context(chain, circumstances)
             if demanded.problem_with(arguments[each.name]) is not None:
-                return _place(each.name), "is not as the grant demands"
+                return _place(each.name), f"is not as the {self.by} demands"
         if arguments.keys() - {each.name for each in self.arguments}:
-            return "args", "must hold only what the grant lists"
+            return "args", f"must hold only what the {self.by} lists"
         return None
 
     def lists(self, argument: str) -> bool:
@@ -106,21 +108,14 @@ def charges_of(grants: Iterable[Grant], call: Call) -> tuple[Charge, ...]:
     """Return what a call uses up of grants that it keeps within."""
     if isinstance(call, ModelCall):
         return ()
-    return tuple(charge for grant in grants for charge in _charges(grant, call) or ())
+    return tuple(
+        charge for grant in grants for charge in _counted(grant).charges(call, grant.tools) or ()
+    )
 
 
 def keys_of_grant(grant: Grant) -> tuple[str, ...]:
     """Return the keys of the accounts that a grant has."""
-    sums = tuple(_sum_key(grant, argument) for argument in grant.sums)
-    return sums if grant.calls is None else (_calls_key(grant), *sums)
-
-
-def _calls_key(grant: Grant) -> str:
-    return f"grant:{grant.id}:calls"
-
-
-def _sum_key(grant: Grant, argument: str) -> str:
-    return f"grant:{grant.id}:sum:{argument}"
+    return _counted(grant).keys
 
 
 def covered_tools(grants: Iterable[Grant], tools: frozenset[str]) -> frozenset[str]:
@@ -163,8 +158,8 @@ def _problem(
     cover = grant.tools.get(call.tool)
     if cover is None:
         return "tools", "must list the tool"
-    return _uncovered(cover, call.resolved, chain, circumstances) or _unpaid(
-        grant, call, circumstances.spent
+    return uncovered(cover, call.resolved, chain, circumstances) or _counted(grant).unpaid(
+        call, grant.tools, circumstances.spent
     )
 
 
@@ -182,7 +177,7 @@ def _model_problem(
             return "tools", "must list every tool that would run at the provider"
         if grant.calls is not None or grant.sums:
             return "calls", "cannot be counted where a tool runs at the provider"
-        problem = _uncovered(cover, each.arguments, chain, circumstances)
+        problem = uncovered(cover, each.arguments, chain, circumstances)
         if problem is not None:
             return problem
     for inner in call.inner:
@@ -192,42 +187,72 @@ def _model_problem(
     return None
 
 
-def _uncovered(
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Counted:
+    """What is counted of the calls that something covers.
+
+    Attributes:
+        prefix: what the keys of its accounts begin with.
+        calls: how many calls in all, None for as many as may be.
+        sums: what an argument may add up to.
+    """
+
+    prefix: str
+    calls: int | None
+    sums: Mapping[str, Decimal] = field(repr=False)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The keys of the accounts."""
+        sums = tuple(f"{self.prefix}:sum:{argument}" for argument in self.sums)
+        return sums if self.calls is None else (f"{self.prefix}:calls", *sums)
+
+    def charges(
+        self, call: ToolCall, tools: Mapping[str, Covers] | None
+    ) -> tuple[Charge, ...] | None:
+        """Return what a call uses up, None where that cannot be counted."""
+        charges = []
+        if self.calls is not None:
+            most = Decimal(self.calls)
+            charges.append(Charge(key=f"{self.prefix}:calls", amount=Decimal(1), most=most))
+        cover = None if tools is None else tools.get(call.tool)
+        for argument, most in self.sums.items():
+            # Rules that came into force since it was made may let a tool have the argument.
+            there = argument in call.resolved
+            if not there and isinstance(cover, Covered) and not cover.lists(argument):
+                continue
+            amount = amount_of(call.resolved.get(argument))
+            if amount is None:
+                return None
+            charges.append(Charge(key=f"{self.prefix}:sum:{argument}", amount=amount, most=most))
+        return tuple(charges)
+
+    def unpaid(
+        self, call: ToolCall, tools: Mapping[str, Covers] | None, spent: Mapping[str, Decimal]
+    ) -> tuple[str, str] | None:
+        """Return why there is not enough left for a call, None where there is."""
+        charges = self.charges(call, tools)
+        if charges is None:
+            return "sums", "needs a number that is not negative in the argument that is added up"
+        for charge in charges:
+            before = spent.get(charge.key)
+            if before is None or _EXACT.add(before, charge.amount) > charge.most:
+                return ("sums" if ":sum:" in charge.key else "calls"), "has not that much left"
+        return None
+
+
+def _counted(grant: Grant) -> Counted:
+    return Counted(prefix=f"grant:{grant.id}", calls=grant.calls, sums=grant.sums)
+
+
+def uncovered(
     cover: Covers, arguments: Mapping[str, Frozen], chain: Chain, circumstances: Circumstances
 ) -> tuple[str, str] | None:
+    """Return what is not covered of arguments; where that cannot be said, all of them."""
     try:
         return cover(arguments, chain, circumstances.paths)
     except Exception:  # noqa: BLE001 - whatever went wrong, the answer is the strict one
-        return "args", "cannot be held against the grant"
-
-
-def _unpaid(grant: Grant, call: ToolCall, spent: Mapping[str, Decimal]) -> tuple[str, str] | None:
-    charges = _charges(grant, call)
-    if charges is None:
-        return "sums", "needs a number that is not negative in the argument that is added up"
-    for charge in charges:
-        before = spent.get(charge.key)
-        if before is None or _EXACT.add(before, charge.amount) > charge.most:
-            return ("sums" if ":sum:" in charge.key else "calls"), "has not that much left"
-    return None
-
-
-def _charges(grant: Grant, call: ToolCall) -> tuple[Charge, ...] | None:
-    """Return what a call uses up of a grant, None where that cannot be counted."""
-    charges = []
-    if grant.calls is not None:
-        charges.append(Charge(key=_calls_key(grant), amount=Decimal(1), most=Decimal(grant.calls)))
-    cover = grant.tools.get(call.tool)
-    for argument, most in grant.sums.items():
-        # Rules that came into force since the grant was made may let a tool have the argument.
-        there = argument in call.resolved
-        if not there and isinstance(cover, Covered) and not cover.lists(argument):
-            continue
-        amount = amount_of(call.resolved.get(argument))
-        if amount is None:
-            return None
-        charges.append(Charge(key=_sum_key(grant, argument), amount=amount, most=most))
-    return tuple(charges)
+        return "args", "cannot be compared with what is covered"
 
 
 def _place(name: str) -> str:

@@ -3,7 +3,7 @@
 """Which nouns does agentguard speak in?
 
 Every value that passes from one stage of a call to the next, as frozen dataclasses, in the order
-in which a call meets them: ``who``, ``calls``, ``flow``, ``circumstances``, ``content``, ``decisions``,
+in which a call meets them: ``scopes``, ``who``, ``calls``, ``flow``, ``circumstances``, ``content``, ``decisions``,
 ``deciding``, ``spending``, ``budgets``, ``approvals``, ``entries``, ``counts``. Import the nouns from here.
 They hold no behaviour beyond what can be read off the values themselves.
 
@@ -89,6 +89,7 @@ from agentguard.vocabulary.flow import (
     UserMessages,
     Utterance,
 )
+from agentguard.vocabulary.scopes import Reads, Scope
 from agentguard.vocabulary.spending import Account, Spending
 from agentguard.vocabulary.who import (
     Assurance,
@@ -99,6 +100,7 @@ from agentguard.vocabulary.who import (
     Lifetime,
     Principal,
     PrincipalKind,
+    TaskScope,
 )
 
 __all__ = [
@@ -161,16 +163,19 @@ __all__ = [
     "PrincipalKind",
     "Profile",
     "RateLine",
+    "Reads",
     "Reason",
     "ReceiveOnly",
     "RecordBeforeDispatch",
     "ReferOnly",
     "Reference",
     "Remember",
+    "Scope",
     "Shadow",
     "SignWith",
     "Speaker",
     "Spending",
+    "TaskScope",
     "TellDoubts",
     "ToolCall",
     "Used",

@@ -11,8 +11,8 @@ class Account:
     """What is counted together.
 
     Attributes:
-        scope: the session's key, or the id of a grant, whose budget holds in every session.
-        key: what is counted in it: ``limit:NAME`` or ``grant:ID:...``.
+        scope: the session's key, or the id of a grant or scope, which holds in every session.
+        key: what is counted in it: ``limit:NAME``, ``grant:ID:...`` or ``scope:ID:...``.
     """
 
     scope: str

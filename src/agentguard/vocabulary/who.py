@@ -120,6 +120,29 @@ Covers: TypeAlias = Callable[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TaskScope:
+    """What the program narrowed a run to; rules and grants must allow each call as well.
+
+    Attributes:
+        id: unique.
+        tools: the tools that may be called, each with what tells whether its arguments are
+            covered; None for those that the targets leave.
+        targets: the values that effects may land on, as the bytes of their canonical forms with
+            types; None for any.
+        reads_free: whether tools that only read and send nothing out stay as the rules say.
+        calls: how many calls of tools in all, None for as many as may be.
+        sums: what an argument, over all calls, may add up to.
+    """
+
+    id: str
+    tools: Mapping[str, Covers] | None = field(default=None, repr=False)
+    targets: frozenset[bytes] | None = field(default=None, repr=False)
+    reads_free: bool = True
+    calls: int | None = None
+    sums: Mapping[str, Decimal] = field(default_factory=dict, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Grant:
     """What an agent hands to another one, at most; a rule must allow each call as well.
 
@@ -137,6 +160,7 @@ class Grant:
         tenant: the tenant that it was made for.
         environment: the environment that it was made in.
         under: the grants that those who hand it out keep within themselves.
+        scopes: what the program narrowed those who hand it out to.
         origin: what made it, and alone counts what it is used for.
     """
 
@@ -152,6 +176,7 @@ class Grant:
     tenant: str | None = None
     environment: str | None = None
     under: tuple["Grant", ...] = field(default=(), repr=False)
+    scopes: tuple[TaskScope, ...] = field(default=(), repr=False)
     origin: object = field(default=None, repr=False)
 
 
@@ -166,6 +191,7 @@ class Caller:
         environment: the environment of the policy that the call is made in, None where the
             policy has none.
         grants: what the call must keep within, the first one handed out first.
+        scopes: what the program narrowed the call to, the outermost first.
         lifetime: shared by all callers of a session that the host gave no id, None for a
             session that has one.
         session_key: a digest of chain, session, tenant and environment, and of the issuers whose
@@ -178,6 +204,7 @@ class Caller:
     tenant: str | None = None
     environment: str | None = None
     grants: tuple[Grant, ...] = field(default=(), compare=False)
+    scopes: tuple[TaskScope, ...] = field(default=(), compare=False)
     lifetime: Lifetime | None = field(default=None, repr=False, compare=False)
     session_key: str = field(init=False)
 
