@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from agentguard.policy.document import (
     ANSWER,
+    DATA_LINK,
     ECHOED_INSTRUCTIONS,
     EVERY_CLASS,
     FAMILIES,
@@ -102,6 +103,8 @@ def _misplaced(data_class: DataClass) -> Iterator[tuple[str, str]]:
         yield "in_definitions", "must be 'label': definitions are treated by 'action'"
     if name == INSTRUCTIONS and data_class.in_answers is not Action.LABEL:
         yield "in_answers", "must be 'label': see 'echoed_instructions'"
+    if name == DATA_LINK and data_class.in_answers is not Action.LABEL:
+        yield "in_answers", "must be 'label': answers are searched for images, not for links"
     if name == ECHOED_INSTRUCTIONS:
         for key, treated in _where_said(data_class):
             if key != "in_answers" and treated is not Action.LABEL:

@@ -39,6 +39,7 @@ from agentguard.policy.document.whole import PolicyDocument
 from agentguard.policy.document.words import (
     ANSWER,
     ANYBODY,
+    DATA_LINK,
     DEFAULT_OPERATIONS,
     ECHOED_INSTRUCTIONS,
     EVERY_CLASS,
@@ -54,6 +55,7 @@ from agentguard.policy.document.words import (
 __all__ = [
     "ANSWER",
     "ANYBODY",
+    "DATA_LINK",
     "DEFAULT_OPERATIONS",
     "ECHOED_INSTRUCTIONS",
     "EVERY_CLASS",

@@ -10,6 +10,7 @@ TEXT_FAMILIES = frozenset({SECRET, "pii", "organisation"})
 MEDIA = "media"
 ANSWER = "answer"
 # Classes of this family that are looked for in some of what is said only.
+DATA_LINK = "data_link"
 INSTRUCTIONS = "instructions"
 ECHOED_INSTRUCTIONS = "echoed_instructions"
 FAMILIES = TEXT_FAMILIES | {MEDIA, ANSWER}
