@@ -168,9 +168,7 @@ def test_a_channel_named_like_a_word_of_the_request_was_not_named(value: str) ->
     assert not relied(asked(said, f"post to {value}"), "post", "channel", value)
 
 
-@pytest.mark.parametrize(
-    "value", ["13", 3, "june", "2024", "report", "notes", "/home/ann", "home"]
-)
+@pytest.mark.parametrize("value", ["13", 3, "june", "2024", "report", "notes", "/home/ann", "home"])
 def test_a_file_named_like_a_part_of_the_request_was_not_named(value: Frozen) -> None:
     """Parts of dates, of paths and of sentences are no files."""
     said = "What do we do on June 13, 2024? Read the 3 pages of my report in /home/ann/notes.txt"
