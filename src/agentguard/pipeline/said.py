@@ -8,7 +8,7 @@ treated as the classes say. Passages that speak to the model are kept with the c
 an answer that says what they ask for can be told from one that does not.
 
 INVARIANT: what cannot be read is not let through where a class is to be taken out or blocked
-(tests/pipeline/test_said.py).
+(tests/pipeline/test_said_in_calls.py).
 """
 
 from collections import Counter

@@ -7,7 +7,7 @@ out what is to be taken out; the rest stays as it is, to the byte. What is found
 and what stands instead are arguments.
 
 INVARIANT: nothing that was to be taken out is found in what is left, or there is no result
-(tests/redaction/test_tool_texts.py).
+(tests/redaction/test_treated_texts.py).
 INVARIANT: a value without anything to take out is returned itself (same file).
 """
 
