@@ -327,6 +327,44 @@ def test_consent_is_remembered_as_the_policy_says(remember: Remember) -> None:
     )
 
 
+def test_consent_follows_only_what_the_person_was_told_of() -> None:
+    """Of a list, what a value came from that was in no doubt is not followed with the others."""
+    made, session = progress(), Session(KEY)
+    tell(made, BY_USER, session)
+    end(made, READ, "bob@corp.example, and carol@corp.example too", session)
+    end(made, READ, "eve@corp.example, and dave@corp.example too", session)
+    both = replace(SEND, resolved={"to": ("bob@corp.example", "eve@corp.example")})
+    circumstances = Circumstances(origins=where_from(made, both, session)[0])
+    doubts = (Doubt(argument="to", told="only seen in the second"),)
+    duty = TellDoubts(doubts=doubts, remember=Remember.SOURCE)
+    decision = Decision(effect=Effect.APPROVE, policy="p", obligations=(duty,))
+    made.decision, made.decided = decision, (both, circumstances, decision)
+    made.approval = SimpleNamespace(doubts=doubts)
+    end(made, both, "sent", session, claim=made.approval)
+    words = [
+        origin(made, session, replace(SEND, resolved={"to": f"{name}@corp.example"})).words
+        for name in ("dave", "carol")
+    ]
+    assert words == [{"approved"}, frozenset()]
+
+
+def test_what_was_not_heard_takes_the_word_from_addresses_too() -> None:
+    """An address in a text keeps its place among what is judged, without the tool's word."""
+    made, session = progress(), Session(KEY)
+    end(made, replace(READ, tool="book"), ["bob@corp.example"], session)
+    assert origin(made, session).addresses == ({"tool:book"},)
+    session.talk.complete = False
+    assert origin(made, session).addresses == (frozenset(),)
+
+
+def test_an_error_is_of_the_classes_that_its_tool_declares() -> None:
+    """A tool that fails may tell in its error what it would have returned."""
+    made, session = progress(AFTER), Session(KEY)
+    made.call, made.session = READ, session
+    hear_failure(made, ValueError("the number of the patient"))
+    assert "class:phone" in (where_from(made, SEND, session)[1] or frozenset())
+
+
 def test_what_is_told_of_origins_names_arguments_of_the_policy_alone() -> None:
     """Other arguments are told together, and no value of any is told."""
     made = progress()

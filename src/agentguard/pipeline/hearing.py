@@ -13,7 +13,7 @@ INVARIANT: what was not heard makes the answer stricter, never milder
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agentguard.canonical import Frozen
 from agentguard.pipeline.results import readable
@@ -91,13 +91,15 @@ def _unsettled(policy: Policy) -> frozenset[str]:
 
 
 def _not_from_tools(origins: Origins) -> Origins:
-    words = frozenset(each for each in origins.words if not each.startswith(_OF_TOOL))
-    return Origins(
-        words=words,
-        untrusted=origins.untrusted,
-        carries=origins.carries,
-        sources=origins.sources,
+    return replace(
+        origins,
+        words=_without_tools(origins.words),
+        addresses=tuple(map(_without_tools, origins.addresses)),
     )
+
+
+def _without_tools(words: frozenset[str]) -> frozenset[str]:
+    return frozenset(each for each in words if not each.startswith(_OF_TOOL))
 
 
 def origins_told(progress: Progress) -> tuple[str, ...]:
@@ -219,8 +221,7 @@ def _hear_result(progress: Progress, call: ToolCall, result: object, session: Se
         return
     spec = policy.tools[call.tool]
     conversation = session.talk.heard_by(policy.document.provenance.user_messages)
-    declared = {name for name, each in policy.classes.items() if {name, each.family} & spec.returns}
-    conversation.classes_seen({*progress.classes, *declared})
+    conversation.classes_seen({*progress.classes, *_declared(policy, call)})
     try:
         frozen = readable(result)
     except Exception:  # noqa: BLE001 - what opens an object may be code of its own
@@ -228,6 +229,12 @@ def _hear_result(progress: Progress, call: ToolCall, result: object, session: Se
         conversation.unread()
         return
     conversation.returned(call.tool, frozen, trusted=spec.trusted, given=call.resolved)
+
+
+def _declared(policy: Policy, call: ToolCall) -> set[str]:
+    """Return the classes that a tool's results are of, whatever is found in one."""
+    returns = policy.tools[call.tool].returns
+    return {name for name, each in policy.classes.items() if {name, each.family} & returns}
 
 
 def hear_failure(progress: Progress, error: Exception) -> None:
@@ -241,7 +248,8 @@ def hear_failure(progress: Progress, error: Exception) -> None:
     try:
         told = tuple(_texts_of(error))
         mode = progress.core.policy.document.provenance.user_messages
-        session.talk.heard_by(mode).returned(call.tool, told)
+        returns = _declared(progress.core.policy, call)
+        session.talk.heard_by(mode).returned(call.tool, told, returns=returns)
     except Exception:  # noqa: BLE001 - the text of an exception is made by code of its own
         session.talk.complete = False
 
@@ -269,8 +277,9 @@ def _remember_consent(progress: Progress, call: ToolCall, session: Session) -> N
             continue
         conversation.approved(call.tool, name, call.resolved[name])
         if told.remember is Remember.SOURCE:
+            # Who was told of one value in a list has not agreed to what the others came from.
             for origins in circumstances.origins.get(name, ()):
-                for source in origins.sources:
+                for source in () if origins.words else origins.sources:
                     conversation.followed(source)
 
 
