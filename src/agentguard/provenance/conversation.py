@@ -148,9 +148,9 @@ class Conversation:
         relied: list[tuple[Leaf, Source]] = []
         for leaf in leaves_of(result, through=places):
             source = Source(call if leaf.item is None else f"item {leaf.item} of {call}")
-            # A name that goes on and on may be an order: what else stands in it is anybody's.
-            if is_trusted(leaf, places) and (() in places or not is_prose(leaf)):
+            if is_trusted(leaf, places):
                 relied.append((leaf, source))
+                self._untrusted |= () not in places and is_prose(leaf)
             else:
                 self._suspect_leaf(leaf, source, repeated)
         self._rely(f"tool:{tool}", relied, repeated)
