@@ -36,6 +36,7 @@ from agentguard.session import Session
 from agentguard.vocabulary import (
     Action,
     Attachment,
+    Call,
     Circumstances,
     DataClass,
     Decision,
@@ -129,7 +130,7 @@ def request(*utterances: Utterance, payload: Any = "bob@corp.example", **more: A
 BY_USER = request(Utterance(pointer="", speaker=Speaker.USER))
 
 
-def tell(made: Any, call: ModelCall, session: Session) -> None:
+def tell(made: Any, call: Call, session: Session) -> None:
     """Tell the conversation what is about to leave."""
     made.decided = (call, Circumstances(), Decision(effect=Effect.ALLOW, policy="p"))
     hear_call(made, session)
@@ -352,9 +353,20 @@ def test_what_was_not_heard_takes_the_word_from_addresses_too() -> None:
     """An address in a text keeps its place among what is judged, without the tool's word."""
     made, session = progress(), Session(KEY)
     end(made, replace(READ, tool="book"), ["bob@corp.example"], session)
-    assert origin(made, session).addresses == ({"tool:book"},)
+    assert origin(made, session).addresses == (frozenset({"tool:book"}),)
     session.talk.complete = False
     assert origin(made, session).addresses == (frozenset(),)
+
+
+def test_what_a_call_writes_is_not_a_trusted_tool_s_afterwards() -> None:
+    """What a changing tool was called with is not relied on because another tool reads it."""
+    made = progress()
+    book = replace(READ, tool="book")
+    for first, words in ((replace(SEND, tool="book"), {"tool:book"}), (SEND, set[str]())):
+        session = Session(KEY)
+        tell(made, first, session)
+        end(made, book, ["bob@corp.example"], session)
+        assert origin(made, session).words == words
 
 
 def test_an_error_is_of_the_classes_that_its_tool_declares() -> None:

@@ -24,6 +24,7 @@ from agentguard.vocabulary import (
     ApprovalRequest,
     Call,
     Circumstances,
+    Impact,
     Kind,
     ModelCall,
     Origins,
@@ -131,8 +132,16 @@ def states_told(progress: Progress) -> tuple[str, ...]:
 
 def hear_call(progress: Progress, session: Session) -> None:
     """Tell the conversation what is about to leave, as it was before anything was hidden."""
-    if progress.decided is not None:
-        _hear_request(progress, progress.decided[0], session)
+    if progress.decided is None:
+        return
+    received = progress.decided[0]
+    _hear_request(progress, received, session)
+    policy = progress.core.policy
+    if isinstance(received, ToolCall) and policy.asks_provenance:
+        if policy.tools[received.tool].impact is Impact.READ_ONLY:
+            return
+        conversation = session.talk.heard_by(policy.document.provenance.user_messages)
+        conversation.gave(received.tool, received.resolved, verbs=_verbs(policy, received))
 
 
 def _hear_request(progress: Progress, received: Call, session: Session) -> None:

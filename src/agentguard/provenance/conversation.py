@@ -169,6 +169,27 @@ class Conversation:
         for steps, leaves in records.items():
             self._voices.records.add(word, sources[steps], leaves)
 
+    def gave(
+        self, tool: str, arguments: Mapping[str, Frozen], *, verbs: Sequence[str] = ()
+    ) -> None:
+        """Hear what a tool that changes something is called with.
+
+        What comes from nothing that may be relied on does not come from a tool later either
+        because this one wrote it down where that one reads.
+
+        Args:
+            tool: its name in the policy.
+            arguments: of the call.
+            verbs: words with which people ask for the tool.
+        """
+        for argument, value in arguments.items():
+            cues = cues_of(tool, argument, verbs)
+            for element in _elements(value, frozenset()):
+                origins = look(self._voices, element, tool=tool, argument=argument, cues=cues)
+                if not all(each.words - {"approved"} for each in origins):
+                    text = element if isinstance(element, str) else plainly(element)
+                    self._remember(self._voices.given, text, _MODEL)
+
     def unread(self) -> None:
         """Hear that something untrusted came that cannot be read, such as an image."""
         self._untrusted = True
@@ -289,7 +310,12 @@ class Conversation:
 
     def _suspect(self, text: str, source: Source) -> None:
         self._untrusted = True
+        self._distrust(text, source)
+
+    def _distrust(self, text: str, source: Source) -> None:
         self._remember(self._voices.untrusted, text, source)
+        if not self._full:
+            self._voices.blurred.add(text)
 
     @staticmethod
     def _repeats(leaf: Leaf, repeated: frozenset[str]) -> bool:
@@ -303,7 +329,7 @@ class Conversation:
             self._untrusted = True
         if not self._repeats(leaf, repeated):
             text = leaf.value if isinstance(leaf.value, str) else plainly(leaf.value)
-            self._remember(self._voices.untrusted, text, source)
+            self._distrust(text, source)
 
 
 def _elements(value: Frozen, names: frozenset[str]) -> Iterator[str | float]:

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from agentguard.provenance.addresses import accounts_in, address_keys
+from agentguard.provenance.blurred import Blurred
 from agentguard.provenance.composed import parts_of
 from agentguard.provenance.naming import Cues, named, numbered, surroundings
 from agentguard.provenance.normal import folded, hides, normalise
@@ -43,7 +44,9 @@ class Voices:
     __slots__ = (
         "_approved",
         "blind",
+        "blurred",
         "followed",
+        "given",
         "model",
         "records",
         "relied",
@@ -57,6 +60,9 @@ class Voices:
         self.system = Said()
         self.model = Said()
         self.untrusted = Said()
+        # What the agent itself gave to tools that change something, out of nothing that counts.
+        self.given = Said()
+        self.blurred = Blurred()
         self.relied: dict[str, Said] = {}
         self.followed: dict[str, None] = {}
         self.records = Records()
@@ -228,7 +234,9 @@ def _origins(voices: Voices, found: Sought, cues: Cues) -> Origins:
         if (source := _said_by(said, found, cues)) is not None:
             words.add(word)
             sources.append(source)
-    if "user" not in words and (through := _through_record(voices, found, cues)) is not None:
+    made = bool(_stands(voices.given, found, cues))
+    through = None if made or "user" in words else _through_record(voices, found, cues)
+    if through is not None:
         words.add("user")
         sources.append(Source(f"what the user named in {through.told}"))
     for word, said in tuple(voices.relied.items()):
@@ -236,7 +244,7 @@ def _origins(voices: Voices, found: Sought, cues: Cues) -> Origins:
             continue
         sources.extend(places[:1])
         if word == "host" or not (
-            untrusted or voices.blind or _contested(voices, word, found, words)
+            untrusted or voices.blind or made or _contested(voices, word, found, words)
         ):
             words.add(word)
     if any(source.told in voices.followed for source in untrusted):
@@ -259,9 +267,17 @@ def _contested(voices: Voices, word: str, found: Sought, words: set[str]) -> boo
     """Say whether untrusted content names the record of a value, and the user does not."""
 
     def says(name: Sought, cues: Cues) -> bool:
-        return bool(_stands(voices.untrusted, name, cues))
+        return bool(_stands(voices.untrusted, name, cues)) or _blurs(voices, name)
 
-    return "user" not in words and voices.records.contested(word, found, says)
+    if "user" in words:
+        return False
+    return _blurs(voices, found) or voices.records.contested(word, found, says)
+
+
+def _blurs(voices: Voices, found: Sought) -> bool:
+    """Say whether untrusted content names what has several parts in a form of its own."""
+    parted = found.leads or len(found.tokens) > 1
+    return parted and voices.blurred.names("".join(found.tokens))
 
 
 def _said_by(said: Said, found: Sought, cues: Cues) -> Source | None:
