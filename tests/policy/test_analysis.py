@@ -84,6 +84,7 @@ def doubts(*rules: RuleSpec) -> list[tuple[str, str]]:
 
 SMALL, LARGE = args(n=IntBetween(low=1, high=100)), args(n=IntBetween(low=101, high=900))
 WIDE = args(n=IntBetween(low=1, high=900))
+SAID = (ArgumentSpec(name="x", constraint=Anything(), origins=frozenset({"user"})),)
 DENY = rule("d", Effect.DENY)
 NEVER = AllOf(parts=(IntBetween(low=1, high=2), Match(pattern="a")))
 TODAY, NEXT, LAST = date(2026, 6, 15), date(2026, 6, 16), date(2026, 6, 14)
@@ -267,6 +268,13 @@ def test_what_is_probably_not_meant_is_doubted(
 def test_what_can_be_meant_is_not_doubted(rules: tuple[RuleSpec, ...]) -> None:
     """Rules that exclude each other, and narrow rules, raise no doubt."""
     assert doubts(*rules) == []
+
+
+@pytest.mark.parametrize("tool", ["mail", "pay"])
+def test_an_origin_constrains_an_argument(tool: str) -> None:
+    """A rule that says where a value must come from lets no arbitrary text reach the tool."""
+    paths = [path for path, _ in doubts(rule("1", tools=(tool,), arguments=SAID))]
+    assert [path for path in paths if path.startswith("rule")] == []
 
 
 def test_a_type_of_hosted_tool_that_nobody_documents_is_doubted() -> None:

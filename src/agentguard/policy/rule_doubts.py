@@ -70,7 +70,7 @@ def _wide_who(rule: RuleSpec, tools: list[ToolSpec]) -> Iterator[Doubt]:
 def _unasked(rule: RuleSpec, tools: list[ToolSpec]) -> Iterator[Doubt]:
     if rule.effect is not Effect.ALLOW or rule.resource is not None or rule.limits:
         return
-    if any(each.constraint.form() != _ANY for each in rule.arguments):
+    if any(each.origins or each.constraint.form() != _ANY for each in rule.arguments):
         return
     names = [tool.name for tool in tools if tool.impact is Impact.IRREVERSIBLE]
     if names:
@@ -83,7 +83,9 @@ def _free_text(rule: RuleSpec, tools: list[ToolSpec]) -> Iterator[Doubt]:
         return
     names = [tool.name for tool in tools if tool.receives]
     for each in rule.arguments if names else ():
-        if not each.constraint.contextual and each.constraint.problem_with(_ODD_TEXT) is None:
+        if each.origins is not None or each.constraint.contextual:
+            continue
+        if each.constraint.problem_with(_ODD_TEXT) is None:
             message = (
                 f"any text goes to {shown(names)}, for which hidden values are turned back:"
                 " constrain it, or let somebody approve"

@@ -283,7 +283,7 @@ class Passage:
             self._outgoing.method if _METHOD.fullmatch(self._outgoing.method) else "this method"
         )
         raise UnguardedPath(
-            f"of the tools of this client ({named}) not exactly one stands for {method}",
+            f"no tool of this client ({named}) stands for {method}, or more than one does",
             remedy="add the method to http of one [[tool]], or give the client another tool",
         )
 
