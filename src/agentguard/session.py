@@ -11,13 +11,15 @@ INVARIANT: what a finder remembers changes none of its answers (tests/test_sessi
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from agentguard.classification import Classifier, KnownValues, with_answer_findings, with_parts
 from agentguard.classification.names import NAME_CLASSES
 from agentguard.provenance import Conversation
 from agentguard.redaction import Recalled, RecallingFind, Vault, holds_requests_together
-from agentguard.vocabulary import Finding, KnownValue, UserMessages
+from agentguard.vocabulary import Finding, KnownValue, Plan, UserMessages
 
 # How many times larger a set of known values is than the next one.
 GROWTH = 4
@@ -158,8 +160,19 @@ class Session:
         self.talk = Talk() if talk is None else talk
         self.vault = Vault(key, durable=durable)
         self.labels = Labels()
+        # Held by this process alone: whoever did not hear that people agreed asks them.
+        self.plans: list[Plan] = []
         self._everywhere = Labels() if everywhere is None else everywhere
         self._known = _Known((0, 0, 0))
+
+    def follow(self, plan: Plan, now: datetime) -> None:
+        """Hold to a plan from now on, and forget those that have ended."""
+        for each in tuple(self.plans):
+            if each.expires_at <= now:
+                # Another thread may have forgotten it meanwhile.
+                with suppress(ValueError):
+                    self.plans.remove(each)
+        self.plans.append(plan)
 
     def finder(self, classifier: Classifier) -> Find:
         """Return the function that finds classified text, values hidden before now included."""

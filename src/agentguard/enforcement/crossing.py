@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, Protocol
 
+from agentguard.canonical import Frozen
 from agentguard.enforcement.hooks import ResourceHooks
+from agentguard.policy import Policy
 from agentguard.stores import SealedFacts
 from agentguard.vocabulary import (
     Account,
@@ -17,6 +19,7 @@ from agentguard.vocabulary import (
     Boundary,
     Call,
     Caller,
+    PlanStep,
     Position,
     Spending,
 )
@@ -75,6 +78,7 @@ class Crossing:
         observing: takes what says which part of an answer an instrumentation may see, before
             the dispatch in which that is needed.
         hooks: what the host says about the objects of the call, where its tool has any.
+        plan: for a call that proposes a plan, reads its steps; see ``pipeline.Attempt``.
     """
 
     boundary: Boundary
@@ -87,3 +91,4 @@ class Crossing:
     operation_span: bool = True
     observing: Callable[[Callable[[Any], Any]], None] | None = None
     hooks: ResourceHooks | None = None
+    plan: Callable[[Mapping[str, Frozen], Policy], tuple[PlanStep, ...]] | None = None

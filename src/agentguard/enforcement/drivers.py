@@ -186,6 +186,7 @@ class Enforcer:
             describe=lambda: crossing.describe(call_id),
             checks_access=crossing.hooks is not None and crossing.hooks.access is not None,
             inside_tool=_inside_tool.get(),
+            plan=crossing.plan,
         )
 
     def _flow(self, attempt: Attempt, span: GuardSpan) -> Flow[Any]:

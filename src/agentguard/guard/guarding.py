@@ -3,7 +3,7 @@
 """How does a host program use the guard?
 
 ``Guard`` is the public face: it reads a policy, wraps clients and tools, and binds identities.
-What it does about identities stands in ``acting``. It holds no rule and no step itself; two guards
+What it does about identities stands in ``acting``, about plans in ``proposing``. It holds no rule and no step itself; two guards
 in one process know nothing of each other.
 """
 
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 
 from agentguard.coverage import Coverage
 from agentguard.errors import ConfigError, GuardFailure
-from agentguard.guard.acting import Acting
+from agentguard.guard.proposing import Proposing
 from agentguard.guard.surfaces import requests_guard_of, surface_of
 from agentguard.vocabulary import Impact, Principal
 
@@ -33,7 +33,7 @@ CONFIG_VARIABLE = "AGENTGUARD_CONFIG"
 DEFAULT_FILE = "agentguard.toml"
 
 
-class Guard(Acting):
+class Guard(Proposing):
     """The organisation's side of the boundary, for one policy.
 
     Make one with ``Guard.from_file``. It serves sync and async code alike, from any thread.

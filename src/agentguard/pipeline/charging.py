@@ -11,6 +11,7 @@ INVARIANT: a grant or a scope has one account wherever it is used, a limit one f
 from agentguard.pipeline.steps import Progress
 from agentguard.policy.grants import keys_of_grant
 from agentguard.policy.limits import key_of_limit
+from agentguard.policy.plans import account_scope
 from agentguard.policy.scopes import keys_of_scope
 from agentguard.vocabulary import Account, Caller, Charge, ChargeLimits, Effect, Spending
 
@@ -23,7 +24,8 @@ def account_of(key: str, caller: Caller) -> Account:
     for scope in caller.scopes:
         if key in keys_of_scope(scope):
             return Account(scope=scope.id, key=key)
-    return Account(scope=caller.account_key, key=key)
+    planned = account_scope(key)
+    return Account(scope=planned or caller.account_key, key=key)
 
 
 def charges_of(progress: Progress) -> tuple[Charge, ...]:

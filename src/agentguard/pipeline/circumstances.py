@@ -15,6 +15,7 @@ from decimal import Decimal
 from agentguard.errors import DeniedByPolicy
 from agentguard.pipeline.charging import account_of
 from agentguard.pipeline.hearing import where_from
+from agentguard.pipeline.planning import plans_of
 from agentguard.pipeline.steps import (
     FindResources,
     Flow,
@@ -24,9 +25,10 @@ from agentguard.pipeline.steps import (
     perform,
 )
 from agentguard.policy.grants import keys_of_grant, roots_of
+from agentguard.policy.plans import keys_of_plans, roots_planned
 from agentguard.policy.scopes import keys_of_scope, roots_within
 from agentguard.session import Session
-from agentguard.vocabulary import Call, Caller, Circumstances, Reason, ToolCall
+from agentguard.vocabulary import Call, Caller, Circumstances, Plan, Reason, ToolCall
 
 
 def found_out(
@@ -39,8 +41,9 @@ def found_out(
     """
     now = progress.core.now()
     resources = yield from _resources(progress, call)
-    paths = yield from _paths(progress, caller, call, resources)
-    spent = yield from _spent(progress, caller, call)
+    plans = plans_of(progress, caller, session)
+    paths = yield from _paths(progress, caller, call, resources, plans)
+    spent = yield from _spent(progress, caller, call, plans)
     origins, conversation = where_from(progress, call, session)
     return Circumstances(
         now=now,
@@ -89,12 +92,17 @@ def _ids(found: object) -> tuple[str, ...] | None:
 
 
 def _paths(
-    progress: Progress, caller: Caller, call: Call, resources: tuple[str, ...] | None
+    progress: Progress,
+    caller: Caller,
+    call: Call,
+    resources: tuple[str, ...] | None,
+    plans: tuple[Plan, ...],
 ) -> Flow[Mapping[str, str | None]]:
     """Ask where files in arguments lead, and folders that rules and grants compare them with."""
     if not isinstance(call, ToolCall):
         return {}
     roots = roots_of(caller.grants, call.tool) | roots_within(caller.scopes, call.tool)
+    roots |= roots_planned(plans, call.tool)
     texts = progress.core.needs.paths_of(call, resources or (), roots)
     if not texts:
         return {}
@@ -102,12 +110,15 @@ def _paths(
     return paths
 
 
-def _spent(progress: Progress, caller: Caller, call: Call) -> Flow[Mapping[str, Decimal]]:
+def _spent(
+    progress: Progress, caller: Caller, call: Call, plans: tuple[Plan, ...]
+) -> Flow[Mapping[str, Decimal]]:
     """Ask what is used up of every limit that the call may be counted under."""
     keys = progress.core.needs.limits_of(call)
     if isinstance(call, ToolCall):
         keys = (*keys, *(key for grant in caller.grants for key in keys_of_grant(grant)))
         keys = (*keys, *(key for scope in caller.scopes for key in keys_of_scope(scope)))
+        keys = (*keys, *keys_of_plans(plans, call.tool))
     if not keys:
         return {}
     accounts = tuple(account_of(key, caller) for key in keys)

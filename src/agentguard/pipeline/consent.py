@@ -30,6 +30,7 @@ from agentguard.errors import (
     CallRefused,
     GuardFailure,
 )
+from agentguard.pipeline.planning import is_answered
 from agentguard.pipeline.record import entry
 from agentguard.pipeline.steps import (
     AwaitAnswer,
@@ -74,7 +75,7 @@ def consent(
         CallRefused: the approval does not hold, or the call is being executed already.
     """
     asked = obligation(progress, AskApproval)
-    if asked is None:
+    if asked is None or is_answered(progress):
         return None
     profile = progress.core.policy.profiles[asked.profile]
     if isinstance(call, ModelCall):

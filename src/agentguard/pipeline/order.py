@@ -26,6 +26,13 @@ from agentguard.pipeline.consulting import check_access, consult
 from agentguard.pipeline.content import checked, cleaned, observable, resolved
 from agentguard.pipeline.hearing import hear_call, hear_end, hear_failure
 from agentguard.pipeline.metering import note_usage, reserve, settle
+from agentguard.pipeline.planning import (
+    note_plan,
+    planned_call,
+    read_plan,
+    scopes_left,
+    use_step,
+)
 from agentguard.pipeline.record import ended_badly, intent, outcome, refuse_if_denied, report
 from agentguard.pipeline.steps import (
     Attempt,
@@ -99,6 +106,7 @@ def _steps(progress: Progress) -> Flow[Any]:
     claim = yield from consent(progress, caller, call, shown)
     if progress.waited:
         yield from _permitted_still(progress, caller, call, facts, session)
+    read_plan(progress, call, claim)
     progress.stage = Stage.PROVENANCE
     hear_call(progress, session)
     # 6 take what it may use up, and write down that it is about to happen
@@ -119,6 +127,7 @@ def _steps(progress: Progress) -> Flow[Any]:
     else:
         yield from streamed(progress, response.form, session)
     hear_end(progress, response, session, claim)
+    note_plan(progress, session, claim)
     # 9 count what it used up, and write down what happened
     yield from settle(progress, Outcome.COMPLETED)
     progress.stage = Stage.OUTCOME
@@ -132,15 +141,22 @@ def _permitted(
 ) -> Flow[Circumstances]:
     """Find out what the decision depends on, decide, and ask those who can make it stricter."""
     progress.stage = Stage.CIRCUMSTANCES
-    circumstances = yield from found_out(progress, caller, call, session)
+    known = yield from found_out(progress, caller, call, session)
+    circumstances = planned_call(progress, caller, call, session, known)
     progress.stage = Stage.POLICY
     decision = progress.core.policy.decide(call, caller.chain, circumstances)
     progress.decision, progress.decided = decision, (call, circumstances, decision)
     refuse_if_denied(progress)
     progress.decision = narrowed_to(
-        caller.scopes, decision, call, caller.chain, circumstances, progress.core.policy
+        scopes_left(progress, caller),
+        decision,
+        call,
+        caller.chain,
+        circumstances,
+        progress.core.policy,
     )
     refuse_if_denied(progress)
+    use_step(progress)
     progress.stage = Stage.DECIDERS
     yield from check_access(progress, caller, call, circumstances)
     yield from consult(progress, caller, call, circumstances)

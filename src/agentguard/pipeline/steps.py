@@ -14,6 +14,7 @@ from enum import Enum
 from typing import Any, Generic, TypeAlias, TypeVar
 
 from agentguard.budgets import NOT_KNOWN, Usage
+from agentguard.canonical import Frozen
 from agentguard.classification import Classifier
 from agentguard.errors import GuardFailure, IdentityRequired
 from agentguard.pipeline.needs import Needs, needs_of
@@ -39,6 +40,8 @@ from agentguard.vocabulary import (
     Hold,
     Line,
     Outcome,
+    PlannedCall,
+    PlanStep,
     Position,
     Principal,
     RateLine,
@@ -102,6 +105,7 @@ class Attempt:
         describe: looks inside and builds the call; raises a refusal for what it cannot inspect.
         checks_access: whether the host has a predicate on the objects of the call.
         inside_tool: whether the code of a guarded tool makes the call.
+        plan: for a call that proposes a plan, reads its steps from the arguments.
     """
 
     id: str
@@ -114,6 +118,7 @@ class Attempt:
     describe: Callable[[], Call]
     checks_access: bool = False
     inside_tool: bool = False
+    plan: Callable[[Mapping[str, Frozen], Policy], tuple[PlanStep, ...]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -387,6 +392,8 @@ class Progress:
     charged: tuple[Spending, ...] = ()
     budgets: tuple[str, ...] = ()
     held: Hold | None = None
+    planned: PlannedCall | None = None
+    steps: tuple[PlanStep, ...] = ()
     usage: Usage = NOT_KNOWN
     used: Mapping[str, int] = field(default_factory=dict)
     streams: bool = False

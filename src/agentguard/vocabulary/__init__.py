@@ -3,7 +3,7 @@
 """Which nouns does agentguard speak in?
 
 Every value that passes from one stage of a call to the next, as frozen dataclasses, in the order
-in which a call meets them: ``scopes``, ``who``, ``calls``, ``flow``, ``circumstances``, ``content``, ``decisions``,
+in which a call meets them: ``scopes``, ``who``, ``plans``, ``calls``, ``flow``, ``circumstances``, ``content``, ``decisions``,
 ``deciding``, ``spending``, ``budgets``, ``approvals``, ``entries``, ``counts``. Import the nouns from here.
 They hold no behaviour beyond what can be read off the values themselves.
 
@@ -89,6 +89,7 @@ from agentguard.vocabulary.flow import (
     UserMessages,
     Utterance,
 )
+from agentguard.vocabulary.plans import Plan, PlannedCall, PlanStep
 from agentguard.vocabulary.scopes import Reads, Scope
 from agentguard.vocabulary.spending import Account, Spending
 from agentguard.vocabulary.who import (
@@ -157,6 +158,9 @@ __all__ = [
     "OriginWord",
     "Origins",
     "Outcome",
+    "Plan",
+    "PlanStep",
+    "PlannedCall",
     "Position",
     "Pot",
     "Principal",

@@ -11,8 +11,9 @@ class Account:
     """What is counted together.
 
     Attributes:
-        scope: the session's key, or the id of a grant or scope, which holds in every session.
-        key: what is counted in it: ``limit:NAME``, ``grant:ID:...`` or ``scope:ID:...``.
+        scope: the session's key, or the id of a grant, a scope or a plan, whose budget is its own.
+        key: what is counted in it: ``limit:NAME``, ``grant:ID:...``, ``scope:ID:...`` or
+            ``plan:ID:...``.
     """
 
     scope: str
