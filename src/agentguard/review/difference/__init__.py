@@ -14,7 +14,7 @@ where they differ, and a call in it is the witness. The way of the work:
 ``boxes``            whether a box holds something that others do not
 ``changes``          what kinds of differences there are, and whether a call shows one
 ``tool_calls``, ``model_calls``  what a box is about
-``tables``           what differs outside of the rules
+``tables``           what differs outside of the rules; ``reach`` knows what that touches
 ``whole``            all of it
 
 Paths are taken to lead where they seem to, a session has used nothing up, and extra deciders,

@@ -38,6 +38,7 @@ from agentguard.review.difference.budget_tables import (
     budget_growth,
     budget_tables,
 )
+from agentguard.review.difference.reach import Reach, reach_of
 from agentguard.vocabulary import Impact
 
 
@@ -109,16 +110,18 @@ _ACTIONS = (
     *("hash", "redact", "block"),
 )
 _DENIALS = ("remove", "refuse")
+_NO_WIDER = frozenset({Direction.NARROWER, Direction.IN_RULES})
 
 
 def table_changes(before: PolicyDocument, after: PolicyDocument) -> tuple[TableChange, ...]:
     """Return what two versions say differently outside of their rules."""
     ours, theirs = _tables(before), _tables(after)
+    reach = reach_of(before, after)
     return tuple(
         change
         for table in ours
         for name in sorted({*ours[table], *theirs[table]})
-        for change in _entry(table, name, ours[table].get(name), theirs[table].get(name))
+        for change in _entry(table, name, ours[table].get(name), theirs[table].get(name), reach)
     )
 
 
@@ -158,7 +161,9 @@ def _tables(document: PolicyDocument) -> dict[str, Mapping[str, Frozen]]:
     }
 
 
-def _entry(table: str, name: str, before: Frozen, after: Frozen) -> Iterator[TableChange]:
+def _entry(
+    table: str, name: str, before: Frozen, after: Frozen, reach: Reach
+) -> Iterator[TableChange]:
     if before is None or after is None:
         came = before is None
         direction = Direction.CHANGED
@@ -168,6 +173,8 @@ def _entry(table: str, name: str, before: Frozen, after: Frozen) -> Iterator[Tab
             direction = Direction.NARROWER if came else Direction.WIDER
         elif table in _ENTRY_IN_RULES:
             direction = Direction.IN_RULES
+        if direction in _NO_WIDER and reach.goes_further(table, name, "", before, after):
+            direction = Direction.CHANGED
         note = "is new" if came else "is gone"
         yield TableChange(table=table, name=name, key="", direction=direction, note=note)
         return
@@ -178,6 +185,8 @@ def _entry(table: str, name: str, before: Frozen, after: Frozen) -> Iterator[Tab
         if canonical_bytes(one) != canonical_bytes(other):
             in_rules = table in _ONLY_IN_RULES
             direction = Direction.IN_RULES if in_rules else _way(table, key, one, other)
+            if direction in _NO_WIDER and reach.goes_further(table, name, key, one, other):
+                direction = Direction.CHANGED
             note = f"was {_shown(one)}, is {_shown(other)}"
             yield TableChange(table=table, name=name, key=key, direction=direction, note=note)
 
