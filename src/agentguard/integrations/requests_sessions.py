@@ -15,7 +15,7 @@ import io
 import socket
 import threading
 from collections.abc import Iterable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NoReturn, cast
 
 import requests
@@ -122,7 +122,8 @@ def _guarded_class(base: Any) -> type:
         raise ConfigError("the session is guarded: an adapter on it would lead past the guard")
 
     members = {
-        "get_adapter": get_adapter,
+        # Nothing in the attributes of a session goes before a property.
+        "get_adapter": property(lambda self: partial(get_adapter, self)),
         "mount": mount,
         "__module__": base.__module__,
         "__qualname__": base.__qualname__,
@@ -265,7 +266,8 @@ def _prepared(request: Any, passage: Passage, call: Call) -> Any:
     """Return the request that is sent, as it was decided."""
     sending = passage.sending(call)
     prepared = request.copy()
-    prepared.url, prepared.body = sending.url, sending.body or None
+    prepared.method, prepared.url = sending.method, sending.url
+    prepared.body = sending.body or None
     prepared.headers = CaseInsensitiveDict(sending.headers)
     prepared.hooks = {"response": []}
     return prepared

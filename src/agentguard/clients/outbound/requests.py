@@ -80,8 +80,9 @@ class First:
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """What is sent: address, headers and body."""
+    """What is sent: method, address, headers and body."""
 
+    method: str
     url: str = field(repr=False)
     headers: Headers = field(repr=False)
     body: bytes = field(repr=False)
@@ -226,6 +227,7 @@ class Passage:
             body = self._body.written(resolved.get("body"))
         had_length = any(name == "content-length" for name, _ in self._outgoing.headers)
         return Sending(
+            method=self._outgoing.method,
             url=url.text,
             headers=sent(
                 self._outgoing.headers,

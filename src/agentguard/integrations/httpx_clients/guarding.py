@@ -10,7 +10,7 @@ INVARIANT: no request of a guarded client gets to a connection but through the g
 """
 
 import sys
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from agentguard.clients.outbound import Outbound, Resolver, looked_up
@@ -80,10 +80,11 @@ def _refuse_other_ways(client: Any, library: Any, *, asynchronous: bool) -> None
             f"the client has a transport of type {type(transport).__name__}, which may go anywhere:"
             " give it none, and let it make its own"
         )
+    _refuse_replaced(transport, pool, core)
     if type(pool) is not (core.AsyncConnectionPool if asynchronous else core.ConnectionPool):
         raise ConfigError("the client has a proxy, which would connect for it: give it none")
     missing = [name for name in POOL_SETTINGS if not hasattr(pool, f"_{name}")]
-    if missing or not hasattr(pool, "_network_backend") or not hasattr(client, "_mounts"):
+    if missing or not hasattr(client, "_mounts"):
         raise TypeError(f"this version of {library.__name__} cannot be guarded")
     if getattr(pool, "_uds", None) is not None:
         raise ConfigError("the client connects to a unix socket, which no policy decides on")
@@ -91,6 +92,21 @@ def _refuse_other_ways(client: Any, library: Any, *, asynchronous: bool) -> None
         raise ConfigError(
             "the client has proxies or other mounts, which would lead past the guard: make it"
             " without, and with trust_env=False where the environment names a proxy"
+        )
+
+
+def _refuse_replaced(transport: Any, pool: Any, core: Any) -> None:
+    """Refuse a transport of the library's own class in which something else stands."""
+    if any(hasattr(type(transport), name) for name in vars(transport)):
+        raise ConfigError(
+            "a method of the client's transport was replaced, and what stands there may go"
+            " anywhere: wrap the client first, and instrument it after that"
+        )
+    backend = getattr(pool, "_network_backend", None)
+    if type(backend).__module__.partition(".")[0] != core.__name__:
+        raise TypeError(
+            f"the client's connections are opened by a {type(backend).__name__}, which may go"
+            " anywhere: give it none"
         )
 
 
@@ -108,7 +124,8 @@ def _guarded_class(base: Any) -> type:
         return transport
 
     members = {
-        "_transport_for_url": transport_for_url,
+        # Nothing in the attributes of a client goes before a property.
+        "_transport_for_url": property(lambda self: partial(transport_for_url, self)),
         "__module__": base.__module__,
         "__qualname__": base.__qualname__,
         "__doc__": base.__doc__,

@@ -17,6 +17,7 @@ from typing import Any, Self
 from agentguard.clients.outbound import First, Outbound, Outgoing, Passage, Resolver
 from agentguard.clients.outbound.answers import MOST_HEARD, heard, is_heard
 from agentguard.clients.outbound.requests import MOST_SENT, bounded, too_long
+from agentguard.egress import outbound_url
 from agentguard.errors import CallRefused, UnguardedPath
 from agentguard.integrations.httpx_clients.connections import (
     AsyncBackend,
@@ -80,12 +81,16 @@ class _Transport:
     def _request(self, request: Any, passage: Passage, call: Call) -> Any:
         """Return the request that is sent, as it was decided."""
         sending = passage.sending(call)
-        extensions = {
-            name: each for name, each in request.extensions.items() if name in ("timeout", "trace")
-        }
+        extensions = {"timeout": request.extensions.get("timeout", {})}
+        trace = request.extensions.get("trace")
+        if trace is not None:
+            extensions["trace"] = _told_names(trace)
+        url = self._library.URL(sending.url)
+        if _read(url) != sending.url:
+            raise UnguardedPath("the address of a request can be written in two ways")
         return self._library.Request(
-            request.method,
-            request.url,
+            sending.method,
+            url,
             headers=[
                 (name.encode("latin-1"), value.encode("latin-1")) for name, value in sending.headers
             ],
@@ -126,6 +131,20 @@ def _objection(request: Any) -> CallRefused | None:
     return None
 
 
+def _read(url: Any) -> str:
+    """Return the text of an address as it is sent."""
+    host, target = url.raw_host.decode("ascii"), url.raw_path.decode("ascii")
+    return outbound_url(url.scheme, host, url.port, target).text
+
+
+def _told_names(trace: Any) -> Any:
+    """Return what tells a trace how far a request is, without the request and its connection.
+
+    It could change the one after it was decided, and write to the other.
+    """
+    return lambda name, _of_connection: trace(name, {})
+
+
 def _first_of(request: Any) -> First:
     """Return what was noted with the first of several hops; redirects copy the extensions."""
     known = request.extensions.get(FIRST)
@@ -156,7 +175,7 @@ class SyncTransport(_Transport):
             landed.append(plain)
             stream, content = plain.stream, None
             if _is_heard(plain):
-                content, stream = _read(plain.stream, self._library)
+                content, stream = _read_whole(plain.stream, self._library)
             landed[0] = self._response(plain, stream)
             return self._heard(plain, content)
 
@@ -182,7 +201,7 @@ class SyncTransport(_Transport):
         self.close()
 
 
-def _read(stream: Any, library: Any) -> tuple[bytes | None, Any]:
+def _read_whole(stream: Any, library: Any) -> tuple[bytes | None, Any]:
     """Return the whole of an answer, and a stream of it; what is too long is not listened to."""
     chunks, total = list[bytes](), 0
     pieces = iter(stream)
