@@ -89,16 +89,22 @@ def _groups(names: Iterable[str]) -> frozenset[str]:
 
 
 def _callers(document: PolicyDocument) -> Iterator[str]:
-    for part in (*document.budgets, *document.rates, *document.flows):
-        yield from part.who
+    for budget in document.budgets:
+        yield from budget.who
+    for rate in document.rates:
+        yield from rate.who
+    for flow in document.flows:
+        yield from flow.who
     for provider in document.providers:
         for key in provider.keys:
             yield from key.who
 
 
 def _tools(document: PolicyDocument) -> Iterator[str]:
-    for counted in (*document.budgets, *document.rates):
-        yield from counted.tools
+    for budget in document.budgets:
+        yield from budget.tools
+    for rate in document.rates:
+        yield from rate.tools
     for price in document.prices:
         yield from price.tools
     for flow in document.flows:
