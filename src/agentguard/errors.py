@@ -13,6 +13,7 @@
     │  ├─ ApprovalRejected       request id, approver
     │  ├─ ApprovalExpired        request id
     │  ├─ BudgetExceeded         the limits, budgets and rates, by their names in the policy
+    │  ├─ Stopped                an operator stopped it, or nobody can say whether one did
     │  ├─ UnguardedPath          a way to the provider that the guard does not know
     │  └─ AddressRefused         a network address that no request of the tool may go to
     ├─ ApprovalPending           not a refusal: come back with this request id
@@ -192,6 +193,30 @@ class BudgetExceeded(CallRefused):
         super().__init__(message, call_id=call_id, remedy=remedy)
         self.limits = tuple(sorted(limits))
         self.begins_anew = begins_anew
+
+
+class Stopped(CallRefused):
+    """An operator stopped what the call is about, or it cannot be known whether one did.
+
+    Attributes:
+        by: who says that they did, None where it cannot be known.
+        since: when, UTC, None where it cannot be known.
+    """
+
+    default_safe_message = "this agent was stopped by an operator: do not try again"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        by: str | None = None,
+        since: datetime | None = None,
+        call_id: str | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        super().__init__(message, call_id=call_id, remedy=remedy)
+        self.by = by
+        self.since = since
 
 
 class UnguardedPath(CallRefused):

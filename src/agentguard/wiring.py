@@ -39,6 +39,7 @@ from agentguard.stores import (
     SqliteLedger,
     SqliteStore,
     SqliteVaultStore,
+    Stops,
     StoreFailure,
     VaultKeeper,
     VaultKey,
@@ -63,6 +64,7 @@ class Parts:
     store: SqliteStore
     keeper: VaultKeeper | None
     ledger: LazyLedger | None
+    stops: Stops
     issuers: Issuers
 
     def close(self) -> str | None:
@@ -79,6 +81,7 @@ class Parts:
                 self.keeper.close()
             if self.ledger is not None:
                 self.ledger.close()
+            self.stops.close()
         return problem
 
 
@@ -253,7 +256,7 @@ def assemble(
     )
     store = SqliteStore(settings.deployment.store)
     keeper = None if settings.vault is None else vault_keeper(settings.vault)
-    ledger = lazy_ledger(settings)
+    ledger, stops = lazy_ledger(settings), stops_of(settings)
     journal = Journal(store, now)
     telemetry = Telemetry(
         policy_name=settings.policy.name,
@@ -270,6 +273,7 @@ def assemble(
         facts=None if settings.facts is None else facts_keeper(settings.facts),
         ledger=ledger,
         rates=rates_counter(settings),
+        stops=stops,
     )
     enforcer = Enforcer(core=made.core, identities=identities, backing=backing, new_call_id=new_id)
     return Parts(
@@ -279,6 +283,7 @@ def assemble(
         store=store,
         keeper=keeper,
         ledger=ledger,
+        stops=stops,
         issuers=made.issuers,
     )
 
@@ -343,6 +348,22 @@ def lazy_ledger(settings: Settings) -> LazyLedger | None:
     if settings.policy.document.budgets:
         ledger.opened()
     return ledger
+
+
+def stops_of(settings: Settings) -> Stops:
+    """Return what reads the stop, from a ledger that is open: one that goes away stops everything.
+
+    It has a ledger for itself, so that no call that waits for a budget holds it up.
+
+    Raises:
+        StoreFailure: it cannot be opened.
+    """
+    kept = settings.ledger
+    if kept is None:
+        raise StoreFailure("nothing says where the ledger is")
+    ledger = LazyLedger(lambda: open_ledger(kept))
+    ledger.opened()
+    return Stops(ledger)
 
 
 def rates_counter(settings: Settings) -> Rates | None:

@@ -24,6 +24,7 @@ from agentguard.pipeline import (
     Core,
     Dispatch,
     FindApprovals,
+    FindStop,
     Flow,
     OpenSession,
     Pull,
@@ -178,7 +179,8 @@ class Walk:
         if isinstance(step, Record):
             self.entries.append(step.entry)
             name = f"{name} {step.entry.type.value}"
-        self.asked.append(name)
+        if not isinstance(step, FindStop):  # where it stands is tested with the order
+            self.asked.append(name)
         raised = self._raising.pop(name, None)
         return flow.send(self._answer(step)) if raised is None else flow.throw(raised)
 

@@ -21,6 +21,7 @@ from agentguard.pipeline import (
     Core,
     Dispatch,
     FindApprovals,
+    FindStop,
     Flow,
     OpenSession,
     Record,
@@ -133,7 +134,10 @@ def walked(flow: Flow[Any], breaking: type[Step[Any]] | None = None) -> tuple[li
 def test_an_allowed_model_call_takes_these_steps(core: Core) -> None:
     """A session, the intent, the dispatch, the outcome, the span: in this order."""
     asked, ending = walked(guarded_call(chat(), core, TRACE))
-    assert asked == ["OpenSession", "Record intent", "Dispatch", "Record outcome", "Conclude"]
+    assert asked == [
+        "FindStop", "OpenSession", "FindStop", "Record intent", "Dispatch", "Record outcome",
+        "Conclude",
+    ]  # fmt: skip
     assert ending == ANSWER
 
 
@@ -147,7 +151,7 @@ def test_a_call_without_identity_asks_for_nothing_but_the_record(core: Core) -> 
 def test_a_denied_call_is_written_and_not_dispatched(core: Core) -> None:
     """A refund that no rule allows leaves a refusal."""
     asked, ending = walked(guarded_call(refund(5000), core, TRACE))
-    assert asked == ["OpenSession", "Record refused", "Conclude"]
+    assert asked == ["FindStop", "OpenSession", "Record refused", "Conclude"]
     assert isinstance(ending, DeniedByPolicy)
     assert ending.call_id == "c"
 
@@ -156,13 +160,13 @@ def test_a_call_that_needs_approval_asks_before_its_intent(core: Core) -> None:
     """The question is written and waited for; without an answer nothing is dispatched."""
     asked, ending = walked(guarded_call(refund(400), core, TRACE))
     assert asked == [
-        "OpenSession", "FindApprovals", "Record approval.requested", "AwaitAnswer",
+        "FindStop", "OpenSession", "FindApprovals", "Record approval.requested", "AwaitAnswer",
         "Record refused", "Conclude",
     ]  # fmt: skip
     assert isinstance(ending, ApprovalPending)
 
 
-@pytest.mark.parametrize("breaking", [OpenSession, Record, FindApprovals, AwaitAnswer])
+@pytest.mark.parametrize("breaking", [FindStop, OpenSession, Record, FindApprovals, AwaitAnswer])
 def test_a_step_that_fails_before_dispatch_refuses(core: Core, breaking: type[Step[Any]]) -> None:
     """Whatever a driver cannot do before dispatch ends the call, without the failure's text."""
     asked, ending = walked(guarded_call(refund(400), core, TRACE), breaking)
@@ -175,7 +179,10 @@ def test_a_step_that_fails_before_dispatch_refuses(core: Core, breaking: type[St
 def test_a_failing_dispatch_is_given_as_it_is_and_written(core: Core) -> None:
     """What the tool raises is the caller's own, and the outcome says that it failed."""
     asked, ending = walked(guarded_call(refund(40), core, TRACE), Dispatch)
-    assert asked == ["OpenSession", "Record intent", "Dispatch", "Record outcome", "Conclude"]
+    assert asked == [
+        "FindStop", "OpenSession", "FindStop", "Record intent", "Dispatch", "Record outcome",
+        "Conclude",
+    ]  # fmt: skip
     assert isinstance(ending, LookupError)
 
 

@@ -24,6 +24,7 @@ from agentguard.pipeline import (
     Core,
     Dispatch,
     Emit,
+    FindStop,
     Flow,
     OpenSession,
     Pull,
@@ -95,7 +96,8 @@ class Walk:
 
     def answer(self, step: Step[Any]) -> Any:
         """Give a step what it asks for."""
-        self.asked.append(type(step).__name__)
+        if not isinstance(step, FindStop):  # where it stands is tested with the order
+            self.asked.append(type(step).__name__)
         if isinstance(step, Pull):
             return next(self.left)
         if isinstance(step, OpenSession):

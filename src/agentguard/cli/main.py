@@ -20,6 +20,7 @@ from agentguard.cli import (
     policies,
     providers,
     scan,
+    stopping,
     vault,
 )
 from agentguard.cli.output import CommandFailed
@@ -85,6 +86,7 @@ def parser() -> argparse.ArgumentParser:
         coverage,
         operations,
         scan,
+        stopping,
         vault,
     ):
         module.add_commands(commands, shared)

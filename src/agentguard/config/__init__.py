@@ -12,6 +12,7 @@ from agentguard.config.load import (
     load_document,
     load_facts,
     load_ledger,
+    load_places,
     load_policy,
     load_vault,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "load_document",
     "load_facts",
     "load_ledger",
+    "load_places",
     "load_policy",
     "load_vault",
     "require_signature",

@@ -25,7 +25,8 @@ def ledger_of(
     Args:
         table: ``[ledger]``.
         folder: the folder that names of files are relative to.
-        others: the files of other stores, which cannot hold the ledger as well.
+        others: the files of other stores, that of the audit log first; none can hold the ledger
+            as well.
         env: the environment.
         tell: takes each problem with its path.
     """
@@ -60,7 +61,9 @@ def _file(table: LedgerTable, folder: Path, others: tuple[Path, ...], tell: Tell
         if table.file is not None:
             tell(path, "belongs to store = 'sqlite'")
         return None
-    file = folder / (table.file or DEFAULT_FILE)
+    # The guard can write where its store is; the policy may lie where it cannot.
+    default = others[0].parent / DEFAULT_FILE
+    file = default if table.file is None else folder / table.file
     if file.resolve() in {other.resolve() for other in others}:
         tell(path, "is the file of another store: give it one of its own")
     return file

@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from agentguard.config.reading import Reading
 
 DEFAULT_STORE = "agentguard.db"
+# The tables that say where things are.
+_PLACES = ("deployment", "ledger")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,6 +193,27 @@ def load_ledger(
     examined = _examine(Path(path), None, ledger_env=os.environ if env is None else env)
     document = _sound(examined)
     return examined.ledger, document
+
+
+def load_places(
+    path: str | os.PathLike[str], env: Mapping[str, str] | None = None
+) -> tuple[LedgerSettings, Deployment]:
+    """Read where the ledger and the audit log are, whatever else may be wrong with the file.
+
+    For operators who stop agents, and cannot wait until a policy is mended.
+
+    Args:
+        path: the file.
+        env: the environment that addresses are read from, by default this process's.
+
+    Raises:
+        ConfigError: the file does not say where they are.
+    """
+    examined = _examine(Path(path), None, ledger_env=os.environ if env is None else env)
+    about = [each for each in examined.problems if each.key.split(".")[0] in _PLACES]
+    if examined.ledger is None or about:
+        raise ConfigError(about or examined.problems)
+    return examined.ledger, Deployment(store=Path(path).absolute().parent / examined.store)
 
 
 def check(

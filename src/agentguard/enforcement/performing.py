@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Protocol, TypeVar
 
+from agentguard.budgets import stop_for
 from agentguard.enforcement.consultation import Consultation, Consulted
 from agentguard.enforcement.counting import Counts
 from agentguard.enforcement.crossing import ApprovalReader, Journal
@@ -29,6 +30,7 @@ from agentguard.pipeline import (
     Conclude,
     Core,
     FindApprovals,
+    FindStop,
     KeepVault,
     LimitLost,
     OpenSession,
@@ -40,6 +42,7 @@ from agentguard.pipeline import (
     ResolvePaths,
     Settle,
     Step,
+    StopUnknown,
 )
 from agentguard.session import Talk
 from agentguard.stores import (
@@ -52,6 +55,7 @@ from agentguard.stores import (
     RateReached,
     Rates,
     SealedFacts,
+    Stops,
     StoreFailure,
     VaultKeeper,
 )
@@ -64,12 +68,13 @@ from agentguard.vocabulary import (
     EntryType,
     KnownValue,
     Position,
+    Stop,
 )
 
 T = TypeVar("T")
 
 # Steps that may wait for a disk or a server.
-_WAITING = FindApprovals | ReadSpent | ResolvePaths | Record | Reserve | Settle | Release
+_WAITING = FindStop | FindApprovals | ReadSpent | ResolvePaths | Record | Reserve | Settle | Release
 
 SHORTEST_POLL, LONGEST_POLL = 0.02, 0.5
 
@@ -94,6 +99,7 @@ class Backing:
         facts: seals what decisions rested on, None where that is not kept.
         ledger: keeps what is held and used up of budgets.
         rates: counts how often calls are made.
+        stops: reads what operators stopped; without it every call counts as stopped.
     """
 
     journal: Journal
@@ -104,6 +110,7 @@ class Backing:
     facts: FactsKeeper | None = None
     ledger: LazyLedger | None = None
     rates: Rates | None = None
+    stops: Stops | None = None
 
 
 class Performer:
@@ -119,6 +126,7 @@ class Performer:
         self._facts = backing.facts
         self._ledger = backing.ledger
         self._rates = backing.rates
+        self._stops = backing.stops
         self._consultation = Consultation(backing.deciders)
         self._sessions = Sessions(core.random, keeper=backing.keeper, now=core.now)
 
@@ -155,6 +163,10 @@ class Performer:
             return await self._consultation.ask_async(step)
         if isinstance(step, Record) and self._accepted(step):
             return None
+        if isinstance(step, FindStop) and self._stops is not None:
+            known = self._stops.known()
+            if known is not None:
+                return stop_for(known, step.call, step.caller)
         if self._blocks(step):
             return await in_thread(lambda: self._perform_local(step, span))
         return self._perform_local(step, span)
@@ -182,6 +194,8 @@ class Performer:
 
     def _look_up(self, step: Step[Any]) -> Any:
         """Perform a step that finds something out."""
+        if isinstance(step, FindStop):
+            return self._stop(step)
         if isinstance(step, FindApprovals):
             return self._read(lambda: self._approvals.open_approvals(step.session_key, step.tool))
         if isinstance(step, ReadSpent):
@@ -189,6 +203,13 @@ class Performer:
         if isinstance(step, ResolvePaths):
             return resolve_paths(step.texts)
         return self._count(step)
+
+    def _stop(self, step: FindStop) -> Stop | None:
+        try:
+            return stop_for(_there(self._stops).read(), step.call, step.caller)
+        except StoreFailure as failure:
+            problem = str(failure)
+        raise StopUnknown(problem)
 
     def _count(self, step: Step[Any]) -> None:
         """Perform a step that counts what is used up."""

@@ -48,6 +48,7 @@ from agentguard.pipeline.steps import (
     obligation,
     perform,
 )
+from agentguard.pipeline.stopping import refuse_if_stopped
 from agentguard.pipeline.stream import streamed
 from agentguard.policy.scopes import narrowed_to
 from agentguard.session import Session
@@ -88,6 +89,9 @@ def _steps(progress: Progress) -> Flow[Any]:
     # 2 who calls, and for whom?
     progress.stage = Stage.IDENTITY
     caller = _identified(progress)
+    progress.stage = Stage.STOP
+    yield from refuse_if_stopped(progress, caller, call)
+    progress.stage = Stage.IDENTITY
     session = progress.session = yield from perform(OpenSession(caller))
     # 3 may they? Decided on what would be dispatched, so placeholders are turned back first.
     progress.stage = Stage.POLICY
@@ -111,6 +115,8 @@ def _steps(progress: Progress) -> Flow[Any]:
     hear_call(progress, session)
     # 6 take what it may use up, and write down that it is about to happen
     yield from reserve(progress, caller, call, session)
+    progress.stage = Stage.STOP
+    yield from refuse_if_stopped(progress, caller, call)
     progress.stage = Stage.INTENT
     yield from intent(progress, call, claim)
     # 7 do it

@@ -48,6 +48,7 @@ from agentguard.vocabulary import (
     Reason,
     Shadow,
     Spending,
+    Stop,
     ToolCall,
 )
 
@@ -144,6 +145,14 @@ class Response:
     content: Any = field(repr=False)
     form: StreamForm | None = None
     attributes: Mapping[str, str | int | tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class FindStop(Step[Stop | None]):
+    """Find out whether an operator stopped what a call is about."""
+
+    caller: Caller
+    call: Call
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,6 +353,10 @@ class RateFull(Exception):
         self.line = line
 
 
+class StopUnknown(Exception):
+    """Whether a call is stopped cannot be known."""
+
+
 class NoAnswer(Exception):
     """An extra decider gave no answer; ``problem`` says why, and holds nothing of what it said."""
 
@@ -357,6 +370,7 @@ class Stage(Enum):
 
     CALL = "description"
     IDENTITY = "identity"
+    STOP = "stop"
     CIRCUMSTANCES = "circumstances"
     POLICY = "policy"
     DECIDERS = "extra deciders"

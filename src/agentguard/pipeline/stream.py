@@ -22,6 +22,7 @@ from agentguard.pipeline.steps import (
     perform,
     required,
 )
+from agentguard.pipeline.stopping import refuse_if_stopped
 from agentguard.redaction import (
     AnswerBlocked,
     AnswerUncheckable,
@@ -38,6 +39,7 @@ def streamed(progress: Progress, form: StreamForm, session: Session) -> Flow[Non
 
     Raises:
         ContentRefused: the answer holds a class that may not be in an answer.
+        Stopped: an operator stopped what the call is about.
         Exception: what the provider's stream broke off with, unchanged.
     """
     classifier, classes = progress.core.classifier, required(progress, HideClasses).classes
@@ -61,6 +63,7 @@ def streamed(progress: Progress, form: StreamForm, session: Session) -> Flow[Non
             raise
         progress.stage = Stage.RESULT
         ended = event is None
+        yield from _refuse_if_stopped(progress)
         if event is not None and progress.core.policy.asks_provenance:
             hear_event(progress, event.content)
         if event is not None and progress.held is not None:
@@ -77,6 +80,12 @@ def streamed(progress: Progress, form: StreamForm, session: Session) -> Flow[Non
         yield from keep_vault(progress, session)
         if released:
             yield from perform(Emit(tuple(released)))
+
+
+def _refuse_if_stopped(progress: Progress) -> Flow[None]:
+    caller, call = progress.attempt.caller, progress.call
+    if caller is not None and call is not None:
+        yield from refuse_if_stopped(progress, caller, call)
 
 
 def answer_refused(

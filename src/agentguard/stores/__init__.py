@@ -20,6 +20,7 @@ from agentguard.stores.ledger_sqlite import SqliteLedger
 from agentguard.stores.rates import RateReached, Rates
 from agentguard.stores.reading import SqliteReader, StreamRecord, may_live
 from agentguard.stores.sqlite import Append, Head, SqliteStore
+from agentguard.stores.stopping import Stops
 from agentguard.stores.vault import ClassAge, SealedRow, Selection, Shelf, VaultStore
 from agentguard.stores.vault_keeping import Collision, Kept, Place, VaultKeeper
 from agentguard.stores.vault_sealing import KeyRing, VaultKey
@@ -54,6 +55,7 @@ __all__ = [
     "SqliteStore",
     "SqliteVaultStore",
     "StillLogged",
+    "Stops",
     "StoreFailure",
     "StreamRecord",
     "VaultKeeper",

@@ -19,7 +19,7 @@ from typing import Protocol
 
 from agentguard.stores.failures import StoreFailure
 from agentguard.stores.forking import watch
-from agentguard.vocabulary import Hold, Line, Used
+from agentguard.vocabulary import Hold, Line, Stop, StopScope, Used
 
 
 class PotsFull(Exception):
@@ -55,6 +55,15 @@ class LedgerStore(Protocol):
 
     def used(self, at: int) -> tuple[Used, ...]:
         """Return what is used up and held of every pot whose time has not ended."""
+
+    def stop(self, stop: Stop) -> bool:
+        """Stop something; return whether it was not stopped already."""
+
+    def resume(self, scope: StopScope, key: str) -> bool:
+        """Let something go on; return whether it was stopped."""
+
+    def stops(self) -> tuple[Stop, ...]:
+        """Return everything that is stopped."""
 
     def close(self) -> None:
         """Let go of what is open."""

@@ -20,7 +20,7 @@ import psycopg
 from agentguard.stores import ledger_rows
 from agentguard.stores.failures import StoreFailure
 from agentguard.stores.forking import ForkGate
-from agentguard.vocabulary import Hold, Used
+from agentguard.vocabulary import Hold, Stop, StopScope, Used
 
 T = TypeVar("T")
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -81,6 +81,18 @@ class PostgresLedger:
     def used(self, at: int) -> tuple[Used, ...]:
         """See ``LedgerStore``."""
         return self._done(lambda connection: ledger_rows.used(_running(connection), at))
+
+    def stop(self, stop: Stop) -> bool:
+        """See ``LedgerStore``."""
+        return self._done(lambda connection: ledger_rows.stop(_running(connection), stop))
+
+    def resume(self, scope: StopScope, key: str) -> bool:
+        """See ``LedgerStore``."""
+        return self._done(lambda connection: ledger_rows.resume(_running(connection), scope, key))
+
+    def stops(self) -> tuple[Stop, ...]:
+        """See ``LedgerStore``."""
+        return self._done(lambda connection: ledger_rows.stops(_running(connection)))
 
     def close(self) -> None:
         """See ``LedgerStore``."""
@@ -158,5 +170,7 @@ def _prepare(connection: Connection) -> None:
     found = run("SELECT max(version) FROM agentguard_ledger", ())[0][0]
     if found is None:
         run("INSERT INTO agentguard_ledger VALUES (?)", (ledger_rows.VERSION,))
+    elif found < ledger_rows.VERSION:
+        run("UPDATE agentguard_ledger SET version = ?", (ledger_rows.VERSION,))
     elif found > ledger_rows.VERSION:
         raise StoreFailure(f"the ledger's tables are newer than version {ledger_rows.VERSION}")

@@ -14,13 +14,14 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeAlias
 
+from agentguard.stores.failures import StoreFailure
 from agentguard.stores.ledger import PotsFull
-from agentguard.vocabulary import LARGEST_AMOUNT, Hold, Line, Measure, Pot, Used
+from agentguard.vocabulary import LARGEST_AMOUNT, Hold, Line, Measure, Pot, Stop, StopScope, Used
 
 # A statement with ``?`` for each value, and the rows that it gives.
 Run: TypeAlias = Callable[[str, Sequence[object]], list[tuple[Any, ...]]]
 
-VERSION = 1
+VERSION = 2
 
 # How long a hold is kept beyond its lease, so that a call that outlasts it can still be settled,
 # and a budget's time beyond its end, in seconds.
@@ -48,11 +49,23 @@ SCHEMA = (
         ends BIGINT NOT NULL,
         PRIMARY KEY (pot, member)
     )""",
+    """CREATE TABLE IF NOT EXISTS agentguard_stop (
+        scope TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        set_by TEXT NOT NULL,
+        since BIGINT NOT NULL,
+        why TEXT NOT NULL,
+        PRIMARY KEY (scope, subject)
+    )""",
     "CREATE INDEX IF NOT EXISTS agentguard_hold_pot ON agentguard_hold (pot, measure, lease_until)",
     "CREATE INDEX IF NOT EXISTS agentguard_hold_lease ON agentguard_hold (lease_until)",
     "CREATE INDEX IF NOT EXISTS agentguard_settled_ends ON agentguard_settled (ends)",
     "CREATE INDEX IF NOT EXISTS agentguard_member_ends ON agentguard_member (ends)",
 )
+
+_SCOPES = {each.value: each for each in StopScope}
+# The first second of the year 10000, which no date holds.
+_NO_TIME = 253_402_300_800
 
 _UNSWEPT = ("DELETE FROM agentguard_hold WHERE lease_until < ?",)
 _OVER = (
@@ -132,6 +145,41 @@ def used(run: Run, at: int) -> tuple[Used, ...]:
         for name, key in sorted({*settled, *held})
     )
     return tuple(each for each in found if not each.pot.ends or each.pot.ends > at)
+
+
+def stop(run: Run, stop: Stop) -> bool:
+    """Stop something; return whether it was not stopped already."""
+    rows = run(
+        "INSERT INTO agentguard_stop VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING 1",
+        (stop.scope.value, stop.key, stop.by, stop.since, stop.why),
+    )
+    return bool(rows)
+
+
+def resume(run: Run, scope: StopScope, key: str) -> bool:
+    """Let something go on; return whether it was stopped."""
+    statement = "DELETE FROM agentguard_stop WHERE scope = ? AND subject = ? RETURNING 1"
+    return bool(run(statement, (scope.value, key)))
+
+
+def stops(run: Run) -> tuple[Stop, ...]:
+    """Return everything that is stopped.
+
+    Raises:
+        StoreFailure: a row says what this version does not understand.
+    """
+    rows = run(
+        "SELECT scope, subject, set_by, since, why FROM agentguard_stop ORDER BY scope, subject", ()
+    )
+    return tuple(map(_stop, rows))
+
+
+def _stop(row: tuple[Any, ...]) -> Stop:
+    scope, key, by, since, why = row
+    texts = all(type(each) is str for each in (scope, key, by, why))
+    if not texts or type(since) is not int or scope not in _SCOPES or not 0 <= since < _NO_TIME:
+        raise StoreFailure("the ledger stops something that this version does not understand")
+    return Stop(scope=_SCOPES[scope], key=key, by=by, since=since, why=why)
 
 
 def _taken(run: Run, hold: Hold, line: Line) -> bool:

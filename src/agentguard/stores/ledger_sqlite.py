@@ -26,7 +26,7 @@ from agentguard.stores.connections import (
 )
 from agentguard.stores.failures import StoreFailure
 from agentguard.stores.forking import ForkGate
-from agentguard.vocabulary import Hold, Used
+from agentguard.vocabulary import Hold, Stop, StopScope, Used
 
 T = TypeVar("T")
 
@@ -73,6 +73,20 @@ class SqliteLedger:
         """See ``LedgerStore``."""
         return self._done(lambda connection: ledger_rows.used(_running(connection), at))
 
+    def stop(self, stop: Stop) -> bool:
+        """See ``LedgerStore``."""
+        return self._done(lambda connection: ledger_rows.stop(_running(connection), stop))
+
+    def resume(self, scope: StopScope, key: str) -> bool:
+        """See ``LedgerStore``."""
+        return self._done(lambda connection: ledger_rows.resume(_running(connection), scope, key))
+
+    def stops(self) -> tuple[Stop, ...]:
+        """See ``LedgerStore``; waits for nobody who writes."""
+        return self._done(
+            lambda connection: ledger_rows.stops(_running(connection)), only_reads=True
+        )
+
     def close(self) -> None:
         """See ``LedgerStore``."""
         with self._gate, self._lock:
@@ -84,7 +98,7 @@ class SqliteLedger:
             with suppress(sqlite3.Error):
                 connection.close()
 
-    def _done(self, work: Callable[[sqlite3.Connection], T]) -> T:
+    def _done(self, work: Callable[[sqlite3.Connection], T], *, only_reads: bool = False) -> T:
         """Do work in a transaction; what raises in it is undone."""
 
         def once() -> T:
@@ -92,6 +106,8 @@ class SqliteLedger:
                 raise StoreFailure("the ledger's file was moved or replaced")
             if self._connection is None:
                 self._connection = _connected(self.path)
+            if only_reads:
+                return work(self._connection)
             with transaction(self._connection):
                 return work(self._connection)
 
@@ -123,7 +139,8 @@ def _prepare(connection: sqlite3.Connection) -> None:
         "SELECT (SELECT user_version FROM pragma_user_version),"
         " (SELECT application_id FROM pragma_application_id), count(*) FROM sqlite_master"
     ).fetchone()
-    if tables == 0 and version == 0:
+    is_new = tables == 0 and version == 0
+    if is_new or (application == APPLICATION and version < ledger_rows.VERSION):
         for statement in ledger_rows.SCHEMA:
             connection.execute(statement)
         connection.execute(f"PRAGMA user_version = {ledger_rows.VERSION}")

@@ -4,7 +4,7 @@
 
 Every value that passes from one stage of a call to the next, as frozen dataclasses, in the order
 in which a call meets them: ``scopes``, ``who``, ``plans``, ``calls``, ``flow``, ``circumstances``, ``content``, ``decisions``,
-``deciding``, ``spending``, ``budgets``, ``approvals``, ``entries``, ``counts``. Import the nouns from here.
+``deciding``, ``spending``, ``budgets``, ``stopping``, ``approvals``, ``entries``, ``counts``. Import the nouns from here.
 They hold no behaviour beyond what can be read off the values themselves.
 
 INVARIANT: fields that hold payload do not appear in a repr (tests/test_vocabulary.py).
@@ -92,6 +92,7 @@ from agentguard.vocabulary.flow import (
 from agentguard.vocabulary.plans import Plan, PlannedCall, PlanStep
 from agentguard.vocabulary.scopes import Reads, Scope
 from agentguard.vocabulary.spending import Account, Spending
+from agentguard.vocabulary.stopping import Stop, StopScope
 from agentguard.vocabulary.who import (
     Assurance,
     Caller,
@@ -179,6 +180,8 @@ __all__ = [
     "SignWith",
     "Speaker",
     "Spending",
+    "Stop",
+    "StopScope",
     "TaskScope",
     "TellDoubts",
     "ToolCall",

@@ -26,6 +26,8 @@ class EntryType(StrEnum):
     FACTS_ERASED = "facts.erased"
     POLICY_LOADED = "policy.loaded"
     POLICY_REFUSED = "policy.refused"
+    GUARD_STOPPED = "guard.stopped"
+    GUARD_RESUMED = "guard.resumed"
 
 
 class Outcome(StrEnum):

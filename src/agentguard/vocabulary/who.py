@@ -219,6 +219,12 @@ class Caller:
         """
         return self._key(self.chain.principals[:1])
 
+    @property
+    def keys_handed_on(self) -> frozenset[str]:
+        """The ``session_key`` of everybody who handed the session on, and the caller's own."""
+        principals = self.chain.principals
+        return frozenset(self._key(principals[: place + 1]) for place in range(len(principals)))
+
     def _key(self, principals: tuple[Principal, ...]) -> str:
         named: Frozen = (*(each.id for each in principals), self.session)
         if self.tenant is not None:
