@@ -59,6 +59,7 @@ bench-policy: .venvs/test/.ready .venvs/peer-policy/.ready
 
 bench-agentdojo: .venvs/agentdojo/.ready
 	.venvs/agentdojo/bin/python benchmarks/agentdojo/replay.py $(if $(JSON),--json $(JSON))
+	.venvs/agentdojo/bin/python benchmarks/agentdojo/replay.py --unseen
 
 .venvs/%/.made:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
