@@ -21,6 +21,7 @@ from agentguard.provenance.looking import Voices, look
 from agentguard.provenance.naming import cues_of
 from agentguard.provenance.normal import normalise
 from agentguard.provenance.numbers import plainly
+from agentguard.provenance.quoted import without_quotes
 from agentguard.provenance.records import identity_of
 from agentguard.provenance.rendering import Rendered
 from agentguard.provenance.results import Leaf, is_prose, is_trusted, leaves_of, trusted_places
@@ -113,11 +114,12 @@ class Conversation:
             self._hear_out(self._voices.user, text, _USER)
 
     def _hear_out(self, voice: Said, text: str, source: Source) -> None:
-        """Hear somebody whose words count, apart from what only repeats untrusted content."""
-        new, repeated = without_echoes(normalise(text), self._voices.untrusted)
+        """Hear somebody whose words count, apart from what is quoted or repeats other content."""
+        own, quoted = without_quotes(normalise(text))
+        new, repeated = without_echoes(own, self._voices.untrusted)
         self._listen(voice, new, source)
-        if repeated:
-            self._suspect(repeated, self._outside())
+        for others in filter(None, (quoted, repeated)):
+            self._suspect(others, self._outside())
 
     def returned(
         self,
