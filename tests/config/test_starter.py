@@ -116,3 +116,15 @@ def test_the_approver_is_filled_in(tmp_path: pathlib.Path) -> None:
     path.write_text(starter("not a key"))
     with pytest.raises(ConfigError, match="32 bytes in base64"):
         load(path, {})
+
+
+def test_the_flow_in_comments_can_be_taken_over(tmp_path: pathlib.Path) -> None:
+    """With the `#` taken away and `targets` added, the commented flow loads without a remark."""
+    text = starter(KEY).replace('name = "refund"\n', 'name = "refund"\ntargets = ["to"]\n')
+    head, _, rest = text.partition("# [[flow]]\n")
+    flow, _, tail = rest.partition("\n\n")
+    lines = "\n".join(line.removeprefix("# ") for line in flow.splitlines())
+    path = tmp_path / "agentguard.toml"
+    path.write_text(f"{head}[[flow]]\n{lines}\n\n{tail}")
+    assert check(path, {}) == ()
+    assert [each.id for each in load(path, {}).policy.document.flows] == ["told-by-content"]

@@ -118,6 +118,11 @@ WRITING = (Impact.REVERSIBLE, Impact.IRREVERSIBLE)
         ),
         ((rule("1", who=("*",), impacts=WRITING, tools=()),), "rule[0].who", "'write', 'pay'"),
         (
+            (rule("1", tools=("pay",), arguments=SAID),),
+            "tool[2].name",
+            "is irreversible, and no argument says where",
+        ),
+        (
             (rule("1", tools=("mail",), arguments=args(x=Anything())),),
             "rule[0].args.x",
             "any text goes to 'mail'",

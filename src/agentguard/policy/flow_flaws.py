@@ -143,12 +143,14 @@ def _unwatched(document: PolicyDocument) -> Iterator[Flaw]:
     speaks = bool(document.flows) or any(
         each.origins is not None for rule in document.rules for each in rule.arguments
     )
+    find = finding_tools(document)
+    running = {n for each in document.rules if each.effect is not Effect.DENY for n in find(each)}
     for index, tool in enumerate(document.tools):
         path: Path = ("tool", index)
         if tool.targets and tool.name not in watched:
             message = "nothing asks where they come from: no 'from' of a rule, and no [[flow]]"
             yield Flaw((*path, "targets"), message)
-        elif speaks and not tool.targets and not tool.hosted and tool.name not in watched:
+        elif speaks and not tool.targets and not tool.hosted and tool.name in running - watched:
             kind = "is irreversible" if tool.impact is Impact.IRREVERSIBLE else ""
             kind = "sends something out" if tool.outward else kind
             if kind:
