@@ -44,7 +44,7 @@ class Conversation:
     """What was said in one conversation. Threads may share it: it only grows."""
 
     __slots__ = (
-        "__weakref__", "_calls", "_classes", "_first", "_full", "_heard", "_messages", "_mode", "_rendered",
+        "__weakref__", "_calls", "_classes", "_first", "_full", "_heard", "_labels", "_messages", "_mode", "_rendered",
         "_room", "_tools", "_untrusted", "_voices",
     )  # fmt: skip
 
@@ -63,6 +63,7 @@ class Conversation:
         self._voices = Voices()
         self._rendered = Rendered()
         self._heard: dict[bytes, None] = {}
+        self._labels: dict[str, int] = {}
         self._tools: dict[str, None] = {}
         self._classes: dict[str, None] = {}
         self._calls = itertools.count(1)
@@ -88,9 +89,11 @@ class Conversation:
         first = speaker is Speaker.USER and self._first
         if first:
             self._first = False
+        label = ""
         for leaf in leaves_of(value):
             if self._is_new(leaf.value, speaker.value, source):
-                self._hear(speaker, str(leaf.value), tool, source, first=first)
+                label = label or self._label(source)
+                self._hear(speaker, str(leaf.value), tool, label, first=first)
 
     def _hear(
         self, speaker: Speaker, text: str, tool: str | None, source: str, *, first: bool
@@ -186,8 +189,8 @@ class Conversation:
         """
         for argument, value in arguments.items():
             cues = cues_of(tool, argument, verbs)
-            for element in _elements(value, frozenset()):
-                origins = look(self._voices, element, tool=tool, argument=argument, cues=cues)
+            for place, element in _elements(argument, value, frozenset()):
+                origins = look(self._voices, element, tool=tool, place=place, cues=cues)
                 if not all(each.words - {"approved"} for each in origins):
                     text = element if isinstance(element, str) else plainly(element)
                     self._remember(self._voices.given, text, _MODEL)
@@ -204,8 +207,8 @@ class Conversation:
 
     def approved(self, tool: str, argument: str, value: Frozen) -> None:
         """Remember that a person approved a value in an argument of a tool."""
-        for element in _elements(value, frozenset()):
-            self._voices.approve(tool, argument, element)
+        for place, element in _elements(argument, value, frozenset()):
+            self._voices.approve(tool, place, element)
 
     def followed(self, source: str) -> None:
         """Remember that a person agreed to follow a source, as ``Origins.sources`` names it."""
@@ -239,8 +242,8 @@ class Conversation:
             cues = cues_of(tool, argument, verbs)
             found[argument] = tuple(
                 origins
-                for element in _elements(value, names)
-                for origins in look(self._voices, element, tool=tool, argument=argument, cues=cues)
+                for place, element in _elements(argument, value, names)
+                for origins in look(self._voices, element, tool=tool, place=place, cues=cues)
             )
         return found
 
@@ -270,9 +273,15 @@ class Conversation:
         self._heard[key] = None
         return True
 
+    def _label(self, source: str) -> str:
+        """Return what a source is called; who agrees to one does not agree to its namesake."""
+        shown = "".join(c for c in source if c.isprintable())[:_LONGEST_LABEL]
+        count = self._labels[shown] = self._labels.get(shown, 0) + 1
+        return shown if count == 1 or not shown else f"{shown} (part {count})"
+
     def _source_of(self, tool: str | None, source: str) -> Source:
         if source:
-            return Source("".join(c for c in source if c.isprintable())[:_LONGEST_LABEL])
+            return Source(source)
         name = f"a message of {tool}" if tool in self._tools else "the message of a tool"
         return Source(f"{name} (message {next(self._messages)})")
 
@@ -334,10 +343,17 @@ class Conversation:
             self._distrust(text, source)
 
 
-def _elements(value: Frozen, names: frozenset[str]) -> Iterator[str | float]:
-    """Yield the values in an argument that somebody chose."""
+def _elements(
+    argument: str, value: Frozen, names: frozenset[str]
+) -> Iterator[tuple[str, str | float]]:
+    """Yield the values in an argument that somebody chose, with their places.
+
+    The items of a list are in one place, and the name of a member is in another than its value.
+    """
     for leaf in leaves_of(value):
-        if not isinstance(leaf.value, str):
-            yield leaf.value
-        elif not (leaf.key and leaf.value in names):
-            yield from elements_of(leaf.value)
+        if leaf.key and leaf.value in names:
+            continue
+        steps = [argument, *(step for step in leaf.steps if not step.isdigit())]
+        place = "\0".join([*steps, ""] if leaf.key else steps)
+        for each in elements_of(leaf.value) if isinstance(leaf.value, str) else (leaf.value,):
+            yield place, each

@@ -100,13 +100,13 @@ class Voices:
             inside = (key for key in keys_in(text, tokens_of(text)) if key[0] in "mua")
             said.add((), (key for key in inside if key not in given), source)
 
-    def approve(self, tool: str, argument: str, value: str | float) -> None:
+    def approve(self, tool: str, place: str, value: str | float) -> None:
         """Remember an approved value."""
-        self._approved[(tool, argument, repr(value))] = None
+        self._approved[(tool, place, repr(value))] = None
 
-    def is_approved(self, tool: str, argument: str, value: str | float) -> bool:
-        """Say whether a value was approved in this argument of this tool."""
-        return (tool, argument, repr(value)) in self._approved
+    def is_approved(self, tool: str, place: str, value: str | float) -> bool:
+        """Say whether a value was approved in this place of the arguments of this tool."""
+        return (tool, place, repr(value)) in self._approved
 
     def asks(self, verbs: Sequence[str]) -> bool:
         """Say whether the user's words hold one of some verbs."""
@@ -151,11 +151,11 @@ def _elements(value: str | float, *, prose: bool) -> Iterable[str | float]:
 
 
 def look(
-    voices: Voices, value: str | float, *, tool: str, argument: str, cues: Cues
+    voices: Voices, value: str | float, *, tool: str, place: str, cues: Cues
 ) -> tuple[Origins, ...]:
     """Return where one text or number of a call stands, or the parts that it is put together of."""
     origins = _looked(voices, value, cues)
-    if not voices.is_approved(tool, argument, value):
+    if not voices.is_approved(tool, place, value):
         return _composed(voices, value, origins, cues) or (origins,)
     return (_approved(origins),)
 
