@@ -147,6 +147,9 @@ STORIES: dict[str, dict[str, Any]] = {
     "none": {"api_key": lambda: "", "default_headers": {"Authorization": ""}},
     "in a header of the client": {"default_headers": {"Authorization": f"Bearer {THEIRS}"}},
     "in a header of one request": {"extra": {"extra_headers": {"Authorization": THEIRS}}},
+    # It signs nobody in there by any table, and some servers take keys from where they find them.
+    "of another identity, in a note": {"extra": {"extra_headers": {"X-Note": THEIRS}}},
+    "of another identity, in the address": {"extra": {"extra_query": {"note": THEIRS}}},
     "of another provider, in a note": {"extra": {"extra_headers": {"X-Note": ELSEWHERE}}},
     "of another provider, in the address": {"extra": {"extra_query": {"note": ELSEWHERE}}},
     "of another provider, at one without keys": {"api_key": ELSEWHERE, "open": True},

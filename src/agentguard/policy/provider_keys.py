@@ -60,6 +60,8 @@ class ProviderKeys:
         """
         listed, elsewhere = self._holders[provider], self._elsewhere[provider]
         held = frozenset(name for name, holders in listed.items() if actor in holders)
+        # A provider may take a key from more places than those that are there to sign in.
+        never = elsewhere | (frozenset(listed) - held)
         if credential is not None and credential in elsewhere:
             return _misused(
                 provider,
@@ -69,9 +71,9 @@ class ProviderKeys:
         if not listed:
             return Keys(never=elsewhere)
         if credential is None:
-            return Keys(only=held, never=elsewhere)
+            return Keys(only=held, never=never)
         if credential in held:
-            return Keys(only=frozenset({credential}), never=elsewhere)
+            return Keys(only=frozenset({credential}), never=never)
         hint = f"list its fingerprint in a [[provider.key]] of provider {provider!r}"
         if credential in listed:
             hint = f"add {actor!r} to 'who' of its [[provider.key]] of provider {provider!r}"

@@ -127,7 +127,7 @@ class Keys:
 
     Attributes:
         only: those with which it may be; None for any but the others.
-        never: those that belong to other providers alone.
+        never: those that belong to other providers or to other identities alone.
     """
 
     only: frozenset[str] | None = None
