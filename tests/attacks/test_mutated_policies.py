@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A slip of the pen in a policy is told with its line, and never lets anything more happen.
 
-A whole policy is spoilt in some hundreds of ways, one at a time: keys and words misspelt, values of
+A whole policy is spoilt in more than a thousand ways, one at a time: keys and words misspelt, values of
 another type, bounds left open, quotes and brackets lost, lines repeated. Each is refused, or
 decides what was decided before or less.
 """
@@ -129,6 +129,148 @@ model = ["gpt-5"]
 operation = ["chat"]
 references = ["url"]
 then = "allow"
+
+[provenance]
+user_messages = "first"
+
+[egress]
+unlabelled = "planned"
+
+[egress.needs]
+pii = "assured+contracted"
+secret = "assured"
+
+[egress.regions]
+pii = ["eu"]
+
+[egress.terms.pii]
+retention_days = 30
+training = false
+sub_processors = ["aws"]
+breach_notice = "72h"
+
+[[provider.evidence]]
+tier = "assured"
+kind = "soc2-type2"
+sha256 = "{"a" * 64}"
+reviewed_by = "user:olga"
+period_end = 2026-06-30
+expires = 2027-06-30
+retention_days = 30
+training = false
+sub_processors = ["aws"]
+breach_notice = "72h"
+
+[[provider.key]]
+fingerprint = "sha256:{"b" * 32}"
+who = ["agent:refunds"]
+
+[[tool]]
+name = "mail"
+impact = "irreversible"
+receives = ["email", "pii"]
+targets = ["to"]
+schema = {{ type = "object", properties = {{ to = {{}}, text = {{}} }} }}
+outward = true
+verbs = ["send"]
+polls = false
+within = "30s"
+
+[[tool]]
+name = "contacts"
+impact = "read_only"
+trusted = ["/people/*/email"]
+returns = ["email"]
+
+[[tool]]
+name = "web"
+impact = "read_only"
+http = ["GET"]
+http_headers = ["accept"]
+private_hosts = ["wiki.corp.example"]
+
+[[rule]]
+id = "mail"
+who = ["agent:refunds"]
+for = ["group:support"]
+tool = "mail"
+args.to = {{ email = ["customers.example"], from = ["user", "tool:contacts"], else = "approve" }}
+args.text = {{ length = [0, 5000], from = ["user"] }}
+classes = ["email"]
+then = "allow"
+approval = "leads"
+
+[[rule]]
+id = "look"
+who = ["agent:refunds"]
+for = ["group:support"]
+tool = "contacts"
+then = "allow"
+
+[[rule]]
+id = "pages"
+who = ["agent:refunds"]
+for = ["group:support"]
+tool = "web"
+args.method = {{ const = "GET" }}
+args.url = {{ url = {{ hosts = ["wiki.corp.example"] }} }}
+then = "allow"
+
+[[flow]]
+id = "three"
+who = ["agent:refunds"]
+tool = ["mail"]
+impact = "irreversible"
+outward = true
+after = ["untrusted", "class:email", "tool:contacts"]
+targets_from = ["user"]
+addresses_from = ["user", "tool:contacts"]
+arguments_from = ["user", "tool:contacts"]
+unless_asked = true
+then = "approve"
+approval = "leads"
+remember = "nothing"
+
+[budget.run]
+scope = "person"
+per = "1d"
+who = ["agent:refunds"]
+provider = ["openai"]
+calls = 100
+tokens_in = 100000
+tokens_out = 5000
+tokens = 105000
+wall = "1h"
+depth = 3
+fan_out = 8
+concurrent = 2
+bytes_out.pii = 1000
+
+[budget.purse]
+money = "10.50"
+hold_at_most = "0.50"
+
+[[price]]
+provider = "openai"
+model = ["gpt-5"]
+tokens_in = "0.000001"
+tokens_out = "0.00001"
+
+[[price]]
+tool = ["web"]
+call = "0.001"
+
+[rate.slow]
+rate = "60/minute"
+scope = "person"
+who = ["agent:refunds"]
+tool = ["mail"]
+
+[loops]
+same = 3
+turns = 2
+failures = 5
+refusals = 2
 """
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 LINES = POLICY.splitlines()
@@ -136,7 +278,11 @@ LINES = POLICY.splitlines()
 WORDS = {
     "tool", "impact", "idempotency", "receives", "environments", "assurance", "limits", "then",
     "approval", "who", "for", "provider", "operation", "references", "action", "owner", "sum",
+    "after", "targets_from", "addresses_from", "arguments_from", "remember", "user_messages",
+    "unlabelled", "secret", "tier", "classes", "scope", "returns", "rate", "http",
 }  # fmt: skip
+# What may be written as a number or as text, and as a list or as true.
+EITHER = {"trusted", "tokens_in", "tokens_out", "money", "hold_at_most", "call"}
 TEXT = '"x"'
 OTHER_TYPE = {'"': "5", "[": "true", "{": '"x"', "t": '"x"'}
 
@@ -151,7 +297,8 @@ def spoilt_lines() -> Iterator[tuple[str, int, str]]:
             yield "key with a letter more", number, f"{key}s = {value}"
             yield "key with a letter less", number, f"{key[:-1]}_ = {value}"
             yield "key in capitals", number, f"{key.upper()} = {value}"
-            yield "another type", number, f"{key} = {OTHER_TYPE.get(value[0], TEXT)}"
+            if key not in EITHER:
+                yield "another type", number, f"{key} = {OTHER_TYPE.get(value[0], TEXT)}"
             yield "a number that is none", number, f"{key} = nan"
             yield "the line twice", number, f"{line}\n{line}"
             if value[-1] in '"]})':
@@ -168,7 +315,8 @@ def spoilt_lines() -> Iterator[tuple[str, int, str]]:
             if "ed25519" not in value and re.search(r"agent:|user:", value):
                 yield "a look-alike letter", number, line.replace("a", "\u0430")
         if header is not None:
-            yield "a table misspelt", number, line.replace(header[2], f"{header[2]}x")
+            table, dot, rest = header[2].partition(".")
+            yield "a table misspelt", number, line.replace(header[2], f"{table}x{dot}{rest}")
             yield "a list for a table", number, line[1:-1] if line[1] == "[" else f"[{line}]"
 
 
@@ -215,9 +363,9 @@ def test_the_policy_itself_is_good(tmp_path_factory: pytest.TempPathFactory) -> 
     assert original(tmp_path_factory.getbasetemp()).name == "mutated"
 
 
-def test_there_are_hundreds_of_slips() -> None:
+def test_there_are_more_than_a_thousand_slips() -> None:
     """The ways to spoil the policy are many, and on every line that says something."""
-    assert len(SPOILT) > 300
+    assert len(SPOILT) > 1_500
     assert {each.values[0] for each in SPOILT} == {
         number for number, line in enumerate(LINES, start=1) if line
     }
