@@ -19,6 +19,10 @@ def known(tokens_in: int | None, tokens_out: int | None) -> Usage:
     [
         ({"usage": {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 9}}, known(7, 2)),
         ({"usage": {"prompt_tokens": 7, "total_tokens": 7}}, known(7, 0)),
+        # Some compatible servers count hidden reasoning in the total, and nowhere else.
+        ({"usage": {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 99}}, known(7, 92)),
+        ({"usage": {"input_tokens": 7, "output_tokens": 2, "total_tokens": 99}}, known(7, 92)),
+        ({"usage": {"prompt_tokens": 7, "completion_tokens": 2, "total_tokens": 1}}, known(7, 2)),
         ({"usage": {"input_tokens": 7, "output_tokens": 2}}, known(7, 2)),
         (
             {

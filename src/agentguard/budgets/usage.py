@@ -63,14 +63,17 @@ def _in(usage: Mapping[str, Any]) -> int | None:
 
 
 def _out(usage: Mapping[str, Any]) -> int | None:
-    for name in ("completion_tokens", "output_tokens"):
-        found = _count(usage.get(name))
-        if found is not None:
-            return found
-    prompt, total = _count(usage.get("prompt_tokens")), _count(usage.get("total_tokens"))
-    if prompt is None or total is None:
-        return None
-    return max(0, total - prompt)
+    """Return what came out, hidden reasoning included, which some count in the total alone."""
+    said = _first(usage, "completion_tokens", "output_tokens")
+    read, total = _first(usage, "prompt_tokens", "input_tokens"), _count(usage.get("total_tokens"))
+    if read is None or total is None:
+        return said
+    return _larger(said, max(0, total - read))
+
+
+def _first(usage: Mapping[str, Any], *names: str) -> int | None:
+    counts = (_count(usage.get(name)) for name in names)
+    return next((each for each in counts if each is not None), None)
 
 
 def _count(value: object) -> int | None:
