@@ -13,6 +13,7 @@
     │  ├─ ApprovalRejected       request id, approver
     │  ├─ ApprovalExpired        request id
     │  ├─ BudgetExceeded         the limits, budgets and rates, by their names in the policy
+    │  ├─ LoopDetected           calls lead nowhere, again and again
     │  ├─ Stopped                an operator stopped it, or nobody can say whether one did
     │  ├─ UnguardedPath          a way to the provider that the guard does not know
     │  └─ AddressRefused         a network address that no request of the tool may go to
@@ -217,6 +218,22 @@ class Stopped(CallRefused):
         super().__init__(message, call_id=call_id, remedy=remedy)
         self.by = by
         self.since = since
+
+
+class LoopDetected(CallRefused):
+    """The call goes on with a loop: ``same``, ``turns`` or ``failures``, as ``loop`` says."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        loop: str,
+        safe_message: str | None = None,
+        call_id: str | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        super().__init__(message, call_id=call_id, safe_message=safe_message, remedy=remedy)
+        self.loop = loop
 
 
 class UnguardedPath(CallRefused):

@@ -15,6 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from agentguard.budgets import Rounds
 from agentguard.classification import Classifier, KnownValues, with_answer_findings, with_parts
 from agentguard.classification.names import NAME_CLASSES
 from agentguard.provenance import Conversation
@@ -97,7 +98,15 @@ class _Known:
 class Talk:
     """What was said in a session, as far as it was heard here; everybody of a chain shares it."""
 
-    __slots__ = ("__weakref__", "_conversation", "_mode", "answers", "complete", "passages")
+    __slots__ = (
+        "__weakref__",
+        "_conversation",
+        "_mode",
+        "answers",
+        "complete",
+        "passages",
+        "rounds",
+    )
 
     def __init__(self, *, complete: bool = True) -> None:
         """Begin without anything said.
@@ -108,6 +117,8 @@ class Talk:
         self.complete = complete
         # The ids of answers that a provider keeps, and whose requests were heard.
         self.answers: set[str] = set()
+        # What calls of tools gave, as far as a loop shows in it.
+        self.rounds = Rounds()
         # What spoke to the model in texts of tools, the oldest first.
         self.passages: tuple[str, ...] = ()
         self._mode = UserMessages.ALL

@@ -5,7 +5,7 @@
 Where stops are kept, and how old they may be when a call is looked at, is not decided here.
 
 INVARIANT: a stop of anybody in a chain stops the whole chain, and a stop of a session everybody
-that it is handed on to (tests/budgets/test_stopping.py).
+that it is handed on to (tests/budgets/test_stop_scopes.py).
 """
 
 from collections.abc import Iterable

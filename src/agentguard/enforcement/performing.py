@@ -42,6 +42,7 @@ from agentguard.pipeline import (
     ResolvePaths,
     Settle,
     Step,
+    StopRun,
     StopUnknown,
 )
 from agentguard.session import Talk
@@ -74,7 +75,17 @@ from agentguard.vocabulary import (
 T = TypeVar("T")
 
 # Steps that may wait for a disk or a server.
-_WAITING = FindStop | FindApprovals | ReadSpent | ResolvePaths | Record | Reserve | Settle | Release
+_WAITING = (
+    FindStop
+    | StopRun
+    | FindApprovals
+    | ReadSpent
+    | ResolvePaths
+    | Record
+    | Reserve
+    | Settle
+    | Release
+)
 
 SHORTEST_POLL, LONGEST_POLL = 0.02, 0.5
 
@@ -196,6 +207,8 @@ class Performer:
         """Perform a step that finds something out."""
         if isinstance(step, FindStop):
             return self._stop(step)
+        if isinstance(step, StopRun):
+            return self._stop_run(step.stop)
         if isinstance(step, FindApprovals):
             return self._read(lambda: self._approvals.open_approvals(step.session_key, step.tool))
         if isinstance(step, ReadSpent):
@@ -210,6 +223,15 @@ class Performer:
         except StoreFailure as failure:
             problem = str(failure)
         raise StopUnknown(problem)
+
+    def _stop_run(self, stop: Stop) -> None:
+        try:
+            _there(self._stops).stop(stop)
+        except StoreFailure as failure:
+            problem = f"the ledger cannot be written: {failure}"
+        else:
+            return
+        raise GuardFailure(problem, part="stop")
 
     def _count(self, step: Step[Any]) -> None:
         """Perform a step that counts what is used up."""

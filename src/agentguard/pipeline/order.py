@@ -25,6 +25,7 @@ from agentguard.pipeline.consent import consent, doubted
 from agentguard.pipeline.consulting import check_access, consult
 from agentguard.pipeline.content import checked, cleaned, observable, resolved
 from agentguard.pipeline.hearing import hear_call, hear_end, hear_failure
+from agentguard.pipeline.looping import note_failure, note_result, refuse_if_looping
 from agentguard.pipeline.metering import note_usage, reserve, settle
 from agentguard.pipeline.planning import (
     note_plan,
@@ -89,9 +90,7 @@ def _steps(progress: Progress) -> Flow[Any]:
     # 2 who calls, and for whom?
     progress.stage = Stage.IDENTITY
     caller = _identified(progress)
-    progress.stage = Stage.STOP
     yield from refuse_if_stopped(progress, caller, call)
-    progress.stage = Stage.IDENTITY
     session = progress.session = yield from perform(OpenSession(caller))
     # 3 may they? Decided on what would be dispatched, so placeholders are turned back first.
     progress.stage = Stage.POLICY
@@ -102,6 +101,7 @@ def _steps(progress: Progress) -> Flow[Any]:
     call, facts, shown = cleaned(progress, call, session)
     progress.call = call
     _settle(progress, facts, circumstances)
+    yield from refuse_if_looping(progress, caller, call, session)
     # What stands for a value outlives the call, so what it stands for is kept before.
     progress.stage = Stage.VAULT
     yield from keep_vault(progress, session)
@@ -115,7 +115,6 @@ def _steps(progress: Progress) -> Flow[Any]:
     hear_call(progress, session)
     # 6 take what it may use up, and write down that it is about to happen
     yield from reserve(progress, caller, call, session)
-    progress.stage = Stage.STOP
     yield from refuse_if_stopped(progress, caller, call)
     progress.stage = Stage.INTENT
     yield from intent(progress, call, claim)
@@ -133,6 +132,7 @@ def _steps(progress: Progress) -> Flow[Any]:
     else:
         yield from streamed(progress, response.form, session)
     hear_end(progress, response, session, claim)
+    note_result(progress, call, response.content, session, approved=claim is not None)
     note_plan(progress, session, claim)
     # 9 count what it used up, and write down what happened
     yield from settle(progress, Outcome.COMPLETED)
@@ -222,8 +222,10 @@ def _ending(error: BaseException, progress: Progress) -> BaseException:
             error.dispatched = True  # a call inside this one was refused; this one did happen
         else:
             hear_failure(progress, error)
+            note_failure(progress, error)
         return error
     if isinstance(error, AgentGuardError):
+        note_failure(progress, error)
         error.call_id = progress.attempt.id
         error.dispatched = progress.dispatched
         error.__cause__ = error.__context__ = None

@@ -156,6 +156,13 @@ class FindStop(Step[Stop | None]):
 
 
 @dataclass(frozen=True, slots=True)
+class StopRun(Step[None]):
+    """Stop something, as an operator would."""
+
+    stop: Stop
+
+
+@dataclass(frozen=True, slots=True)
 class OpenSession(Step[Session]):
     """Give the session of a caller, making it if there is none."""
 

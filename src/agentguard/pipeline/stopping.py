@@ -13,7 +13,7 @@ INVARIANT: the operator's reason is in no error (same file).
 from datetime import UTC, datetime
 
 from agentguard.errors import Stopped
-from agentguard.pipeline.steps import FindStop, Flow, Progress, StopUnknown, perform
+from agentguard.pipeline.steps import FindStop, Flow, Progress, Stage, StopUnknown, perform
 from agentguard.vocabulary import Call, Caller, Reason, Stop, StopScope
 
 _WHAT = {
@@ -32,7 +32,9 @@ def refuse_if_stopped(progress: Progress, caller: Caller, call: Call) -> Flow[No
     Raises:
         Stopped: it is, or that is not known.
     """
-    problem, found = "", None
+    before, problem, found = progress.stage, "", None
+    if not progress.dispatched:
+        progress.stage = Stage.STOP
     try:
         found = yield from perform(FindStop(caller, call))
     except StopUnknown as unknown:
@@ -43,6 +45,7 @@ def refuse_if_stopped(progress: Progress, caller: Caller, call: Call) -> Flow[No
             f"what is stopped cannot be read, which counts as stopped: {problem}",
             remedy="make the ledger readable again, or make a new guard: see [ledger]",
         )
+    progress.stage = before
     if found is not None:
         progress.reason, progress.notes["stop"] = Reason.STOPPED, found.scope.value
         raise _stopped(found)

@@ -5,7 +5,7 @@
 Asked before every call, so that the answer is kept for a moment. It counts from before the reading
 began. What it means for a call is decided elsewhere.
 
-INVARIANT: an answer is never older than ``FRESH_SECONDS`` (tests/stores/test_stopping.py).
+INVARIANT: an answer is never older than ``FRESH_SECONDS`` (tests/stores/test_stops.py).
 INVARIANT: what cannot be read is never taken for nothing (same file).
 """
 
@@ -57,6 +57,16 @@ class Stops:
         if problem is not None:
             raise StoreFailure(problem)
         return stops
+
+    def stop(self, stop: Stop) -> None:
+        """Stop something; nobody here takes it for going on from then on.
+
+        Raises:
+            StoreFailure: it is not stopped.
+        """
+        self._ledger.opened().stop(stop)
+        with self._lock:
+            self._last = None
 
     def close(self) -> None:
         """Let go of what is open; nothing can be read any more."""
