@@ -45,6 +45,7 @@ Compiled = Callable[..., Policy]
 USER = Origins(words=frozenset({"user"}), sources=("the user's words",))
 CONTACTS = Origins(words=frozenset({"tool:contacts"}))
 MAIL = Origins(untrusted=True, sources=("the result of read_email (call 3)",))
+HOST = Origins(words=frozenset({"host"}))
 NOWHERE = Origins()
 ACCEPTED = frozenset({"user", "tool:contacts"})
 
@@ -256,11 +257,12 @@ def test_the_doubt_of_one_agent_is_told_for_the_whole_chain(policy: Compiled) ->
     ("value", "origins", "denied"),
     [
         ("bob@x", (USER,), True),
-        ("bob@x", (MAIL,), False),
+        ("bob@x", (MAIL,), True),
+        ("bob@x", (HOST,), False),
         ("bob@x", (), True),
-        (["bob@x", "eve@x"], (MAIL, USER), True),
-        (["bob@x", "eve@x"], (MAIL, MAIL), False),
-        (["bob@x", "eve@x"], (MAIL,), True),
+        (["bob@x", "eve@x"], (HOST, USER), True),
+        (["bob@x", "eve@x"], (HOST, HOST), False),
+        (["bob@x", "eve@x"], (HOST,), True),
         ([], (), True),
         ("", (), True),
     ],
@@ -274,6 +276,29 @@ def test_a_deny_rule_is_evaded_by_no_unknown_origin(
     decision = decided(
         policy, deny, free, call=send(recipient=value), origins={"recipient": origins}
     )
+    assert (decision.effect is Effect.DENY) is denied
+
+
+# A mail that named an address of the list of those who must get nothing took the list's word from
+# it, and with that the rule that denies them.
+@pytest.mark.parametrize(
+    ("origins", "denied"),
+    [
+        (Origins(words=frozenset({"tool:contacts"})), True),
+        (Origins(untrusted=True), True),
+        (Origins(), True),
+        (Origins(words=frozenset({"user"}), untrusted=True), True),
+        (Origins(words=frozenset({"user"})), False),
+    ],
+)
+def test_untrusted_content_frees_no_value_from_a_rule_that_denies(
+    policy: Compiled, origins: Origins, *, denied: bool
+) -> None:
+    """What may come from a tool is denied where a rule denies what comes from it."""
+    one = argument(origins=frozenset({"tool:contacts"}))
+    deny, free = rule(one, id="deny", effect=Effect.DENY), rule(argument(origins=None), id="free")
+    call = send(recipient="bob@x")
+    decision = decided(policy, deny, free, call=call, origins={"recipient": (origins,)})
     assert (decision.effect is Effect.DENY) is denied
 
 

@@ -68,9 +68,15 @@ def _is_known(name: str, now: Situation, arguments: Mapping[str, Frozen]) -> boo
 def is_elsewhere(
     name: str, accepted: Iterable[str], now: Situation, arguments: Mapping[str, Frozen]
 ) -> bool:
-    """There are values, of each it is known, and none has an accepted origin."""
+    """There are values, of each it is known, and none has or may have an accepted origin.
+
+    Where a tool is accepted, what is untrusted or has no word may come from it.
+    """
     known = now.circumstances.origins.get(name, ())
     if name not in arguments or not known or not _is_known(name, now, arguments):
+        return False
+    doubted = any(each.untrusted or not each.words for each in known)
+    if doubted and any(word.startswith("tool:") for word in accepted):
         return False
     return not any(set(accepted) & each.words for each in known)
 

@@ -77,9 +77,17 @@ def is_elsewhere(
     arguments: Mapping[str, Frozen],
     origins: Mapping[str, tuple[Origins, ...]],
 ) -> bool:
-    """Say whether an argument holds values, and each certainly comes from elsewhere."""
+    """Say whether an argument holds values, and each certainly comes from elsewhere.
+
+    Untrusted content takes a tool's word from a value by naming it. So what untrusted content
+    holds, and what has no word at all, may come from a tool.
+    """
     known = _known(name, arguments, origins)
-    return bool(known) and all(accepted.isdisjoint(each.words) for each in known or ())
+    by_tools = any(word.startswith(TOOL) for word in accepted)
+    return bool(known) and all(
+        accepted.isdisjoint(each.words) and not (by_tools and (each.untrusted or not each.words))
+        for each in known or ()
+    )
 
 
 def carries_nothing(
