@@ -2,13 +2,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """A server that cannot be used is a failure without an address or a row in it."""
 
+import uuid
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from agentguard import BudgetExceeded, Guard
-from agentguard.stores import StoreFailure
+from agentguard.stores import PotsFull, StoreFailure
 from agentguard.stores.ledger_postgres import PostgresLedger
 from agentguard.vocabulary import Hold, Line, Measure, Pot
 
@@ -71,6 +73,41 @@ def test_a_connection_that_broke_is_opened_again(server: str) -> None:
         found = [each.settled for each in ledger.used(1) if each.pot == LINE.pot]
         assert found == [used]
     ledger.close()
+
+
+@pytest.mark.parametrize("isolation", [b"repeatable read", b"serializable"])
+def test_nothing_is_overdrawn_whatever_the_isolation_of_the_server(
+    server: str, isolation: bytes
+) -> None:
+    """Calls made at once keep to a cap on a server whose transactions see the past."""
+    # They waited for one another, and then read what had been there before they waited.
+    cleared(server)
+    with psycopg.connect(server, autocommit=True) as connection:
+        setting = b"ALTER ROLE CURRENT_USER SET default_transaction_isolation = "
+        connection.execute(setting + b"'" + isolation + b"'")
+        try:
+            ledgers = [PostgresLedger(server) for _ in range(4)]
+            with ThreadPoolExecutor(len(ledgers)) as threads:
+                outcomes = list(threads.map(_taken, ledgers))
+            settled = [each.held for each in ledgers[0].used(1) if each.pot == LINE.pot]
+            for each in ledgers:
+                each.close()
+        finally:
+            connection.execute(b"ALTER ROLE CURRENT_USER RESET default_transaction_isolation")
+    assert settled == [LINE.cap]
+    assert sum(outcomes) == LINE.cap
+
+
+def _taken(ledger: PostgresLedger) -> int:
+    """Return how many calls of many were let through."""
+    taken = 0
+    for _ in range(LINE.cap):
+        try:
+            ledger.reserve(Hold(id=uuid.uuid4().hex, lines=(LINE,), at=1, lease_until=9))
+        except PotsFull:
+            continue
+        taken += 1
+    return taken
 
 
 def test_a_row_that_is_refused_is_told_without_it(server: str) -> None:

@@ -134,7 +134,9 @@ class PostgresLedger:
             autocommit=True,
             connect_timeout=PATIENCE // 1000,
             application_name="agentguard",
-            options=f"-c statement_timeout={PATIENCE}",
+            # With a stricter one, what is read after waiting would be from before it.
+            options=f"-c statement_timeout={PATIENCE}"
+            r" -c default_transaction_isolation=read\ committed",
         )
 
 
