@@ -11,7 +11,7 @@ This module, and ``flow_document`` with further tables, are the only ones that k
 from collections.abc import Callable, Mapping
 from datetime import date
 from difflib import get_close_matches
-from typing import Annotated, Any, ClassVar, TypeVar
+from typing import Annotated, Any, ClassVar, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
@@ -436,11 +436,23 @@ def _validated(model: type[T], table: Mapping[str, Any]) -> T | list[tuple[Path,
         return model.model_validate(dict(table))
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False)
-    return [(detail["loc"], _message(model, detail)) for detail in details]
+    # One key may be wrong in both of its forms, and is told once.
+    return list({_place(model, each["loc"]): _message(model, each) for each in details}.items())
+
+
+def _place(model: type[Table], loc: Path) -> Path:
+    return loc[:1] if _has_two_forms(model, loc[0]) else loc
+
+
+def _has_two_forms(model: type[Table], key: str | int) -> bool:
+    field = model.model_fields.get(str(key))
+    return field is not None and {bool, list[str]} <= {*get_args(field.annotation)}
 
 
 def _message(model: type[Table], detail: Mapping[str, Any]) -> str:
     kind = detail["type"]
+    if _has_two_forms(model, detail["loc"][0]):
+        return "must be true or false, or a list of texts"
     if kind == "extra_forbidden":
         keys = sorted(field.alias or name for name, field in model.model_fields.items())
         near = get_close_matches(str(detail["loc"][0]), keys, n=1)

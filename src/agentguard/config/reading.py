@@ -316,11 +316,16 @@ def _tool(table: ToolTable, path: Path, tell: Tell) -> ToolSpec:
         http_headers=frozenset(each.lower() for each in table.http_headers or ()),
         private_hosts=frozenset(table.private_hosts or ()),
         polls=table.polls,
-        within=None
-        if table.within is None
-        else span_of(table.within, _STAND_IN, (*path, "within"), tell),
+        within=None if table.within is None else _within(table.within, (*path, "within"), tell),
         plan=table.plan,
     )
+
+
+def _within(text: str, path: Path, tell: Tell) -> timedelta:
+    span = span_of(text, _STAND_IN, path, tell)
+    if not span:
+        tell(path, "must be longer than nothing")
+    return span
 
 
 def _trusted(said: bool | list[str]) -> tuple[str, ...]:  # noqa: FBT001 - the key's own two forms

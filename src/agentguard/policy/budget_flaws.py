@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: The agentguard authors
 # SPDX-License-Identifier: Apache-2.0
-"""Can what budgets, prices and rates say be counted?"""
+"""Can what budgets, prices, rates and loops say be counted?"""
 
 import re
 from collections.abc import Collection, Iterator
@@ -30,10 +30,13 @@ RATE = re.compile(r"[1-9][0-9]{0,8}/(?:[1-9][0-9]{0,4} )?(?:second|minute|hour|d
 
 _COUNTS = ("calls", "tokens_in", "tokens_out", "tokens", "depth", "fan_out", "concurrent")
 _TOKENS = ("tokens_in", "tokens_out", "tokens")
+# What happens once is no loop, and no more calls than these are remembered of a run.
+_REPEATED = {"same": 2, "turns": 2, "failures": 2, "refusals": 1}
+_MOST_REPEATED = 100
 
 
 def budget_flaws(document: PolicyDocument) -> Iterator[Flaw]:
-    """Find the flaws of the budgets, prices and rates that a document declares."""
+    """Find the flaws of the budgets, prices, rates and loops that a document declares."""
     for budget in document.budgets:
         path: Path = ("budget", budget.name)
         yield from _named(path, budget.name)
@@ -50,6 +53,9 @@ def budget_flaws(document: PolicyDocument) -> Iterator[Flaw]:
         if rate.rate and not RATE.fullmatch(rate.rate):
             message = "must be calls in a time, such as '60/minute' or '10/5 minutes'"
             yield Flaw((*path, "rate"), message)
+    for name, least in _REPEATED.items() if document.loops is not None else ():
+        if not least <= getattr(document.loops, name) <= _MOST_REPEATED:
+            yield Flaw(("loops", name), f"must be from {least} to {_MOST_REPEATED}")
 
 
 def _named(path: Path, name: str) -> Iterator[Flaw]:
