@@ -120,6 +120,14 @@ def test_the_amount_of_a_standing_order_is_a_value() -> None:
     assert relied(conversation, "get_invoice", "invoice_id", 7741)
 
 
+def test_the_number_of_a_thing_is_not_how_much_of_it() -> None:
+    """Who names transaction 7 has not named 7 as the amount of it."""
+    conversation = asked("Check transaction 7, and update the amount to 40", "set it to 7")
+    assert not relied(conversation, "update_transaction", "amount", 7)
+    assert relied(conversation, "update_transaction", "transaction_id", 7)
+    assert relied(conversation, "update_transaction", "amount", 40)
+
+
 LEAKS = [
     "ann@corp.com?d=1a7b3d99",
     "ann+1a7b3d99@corp.com",

@@ -52,22 +52,25 @@ class Cues:
         nouns: what it is.
         verbs: what the tool does with it; empty for an argument that holds an identifier.
         identifies: whether the argument holds an identifier.
+        things: what the tool is about, where the argument says something else of it.
     """
 
     nouns: frozenset[str]
     verbs: frozenset[str] = frozenset()
     identifies: bool = False
+    things: frozenset[str] = frozenset()
 
 
 def cues_of(tool: str, argument: str, verbs: Iterable[str] = ()) -> Cues:
     """Return the cues of an argument."""
     names = _split(argument)
     acts = _split(tool)
-    nouns = words_of_name(argument) | words_of_name(" ".join(acts[1:]))
+    own, things = words_of_name(argument), words_of_name(" ".join(acts[1:]))
+    nouns = own | things
     if names and names[-1] in _COUNTING:
         return Cues(nouns | {"id", "number", "no", "nr"}, identifies=True)
     spoken = (*acts[:1], *(word for verb in verbs for word in _split(verb)))
-    return Cues(nouns, frozenset(spoken) - GRAMMAR)
+    return Cues(nouns, frozenset(spoken) - GRAMMAR, things=things - own)
 
 
 def words_of_name(name: str) -> frozenset[str]:
@@ -145,7 +148,8 @@ def numbered(before: list[str], after: list[str], cues: Cues) -> bool:
     rest = list(before)
     while rest and (rest[-1].isdigit() or rest[-1] in {"and", "or", *_LINKING}) and len(rest) > 1:
         rest.pop()
-    if rest and _singular(rest[-1]) in cues.nouns | cues.verbs:
+    # "transaction 7" says which one, and not how much.
+    if rest and _singular(rest[-1]) in (cues.nouns - cues.things) | cues.verbs:
         return True
     counted = next((word for word in after if word not in GRAMMAR), "")
     return bool(cues.verbs) and _singular(counted) in cues.nouns
