@@ -10,6 +10,7 @@ import argparse
 import getpass
 import json
 import sys
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -240,6 +241,15 @@ def _plain(request: ApprovalRequest, at: datetime) -> dict[str, Any]:
     }
 
 
+def _parts(name: str, value: object) -> Iterator[tuple[str, object]]:
+    """Yield what stands in a line of its own: each object of a list, such as a step of a plan."""
+    if not isinstance(value, list) or not any(isinstance(each, dict) for each in value):
+        yield name, value
+        return
+    for number, each in enumerate(value, 1):
+        yield f"{name} {number} of {len(value)}", each
+
+
 def _print(request: ApprovalRequest) -> None:
     plain = _plain(request, now())
     for name in ("id", "state", "tool", "impact", "rule", "profile", "need", "decide_by"):
@@ -250,7 +260,8 @@ def _print(request: ApprovalRequest) -> None:
     print(f"{'binding':<10} {plain['binding']}")
     print("arguments")
     for name, value in plain["arguments"].items():
-        print(f"  {visible(name)} = {visible(json.dumps(value, ensure_ascii=False))}")
+        for place, part in _parts(name, value):
+            print(f"  {visible(place)} = {visible(json.dumps(part, ensure_ascii=False))}")
     if request.doubts:
         print("in doubt")
     for doubt in request.doubts:
