@@ -12,6 +12,7 @@ INVARIANT: what stands encoded is found like what stands in clear
 (tests/classification/test_said.py).
 """
 
+import functools
 import re
 from collections.abc import Iterable, Sequence
 
@@ -33,11 +34,9 @@ _ESCAPED_LINE = re.compile(r"\\[nr]")
 class SaidByTools:
     """Searches what tools say; immutable but for what it remembers, so threads may share it."""
 
-    __slots__ = ("_looking", "_recognised", "_rules")
+    __slots__ = ("_recognised",)
 
     def __init__(self) -> None:
-        self._rules = RuleSet(instruction_rules())
-        self._looking = Looking((self._rules,))
         self._recognised = Recognised(self._look)
 
     def findings(
@@ -71,12 +70,18 @@ class SaidByTools:
         return tuple(passages)
 
     def _look(self, text: str) -> Seen:
-        seen = self._looking.look(_lined(text))
+        seen = Looking((_rules(),)).look(_lined(text))
         plain = (*answer_findings(text), *data_links(text))
         return seen._replace(findings=(*seen.findings, *plain)) if plain else seen
 
     def _places(self, text: str) -> list[tuple[int, int]]:
-        return [(each.start, each.end) for each in self._rules.detect(_lined(text))]
+        return [(each.start, each.end) for each in _rules().detect(_lined(text))]
+
+
+@functools.cache
+def _rules() -> RuleSet:
+    """Compile what no configuration changes once, and only where a tool says something."""
+    return RuleSet(instruction_rules())
 
 
 def _lined(text: str) -> str:

@@ -12,6 +12,7 @@ is hidden by half (tests/classification/test_rules.py).
 INVARIANT: every engine finds the same (tests/classification/test_engine_equivalence.py).
 """
 
+import functools
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from agentguard.matching import (
     Engine,
     Find,
     Linear,
+    Occurrences,
     Pattern,
     Spans,
     automaton,
@@ -168,7 +170,7 @@ class RuleSet:
             number: place for place, group in enumerate(self._groups) for number in group.numbers
         }
         self._owners = tuple(map(tuple, words.values()))
-        self._find_words = automaton(words, engine=self._engine)
+        self._find_words = _searching(tuple(words), self._engine)
         self._alarms: Alarms | None = None
         if self._engine is Engine.FAST:
             self.accelerate()
@@ -244,6 +246,12 @@ class RuleSet:
                 else:
                     spans.append((start, end))
         return windows
+
+
+@functools.lru_cache(maxsize=4)
+def _searching(words: tuple[bytes, ...], engine: Engine) -> Occurrences[bytes]:
+    """Compile words once for all sets with the same; no word of a rule is a secret."""
+    return automaton(words, engine=engine)
 
 
 def _runnable(pattern: Pattern, groups: int, engine: Engine) -> _Runnable:
