@@ -33,6 +33,9 @@ DEFAULT_PORTS = {"http": 80, "https": 443}
 CREDENTIALS = "authorization"
 COOKIE = "cookie"
 READ = "GET"
+# With these a provider says that it has run no model.
+_FIRST_WITHOUT_ANSWER = 300
+_NOT_SENT = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout"})
 # An HTTP library sends what stands there instead of the address.
 TARGET = "target"
 
@@ -61,6 +64,8 @@ class Ticket:
         signed: those with which its API key was last found to be right.
         valid: whether the dispatch still runs.
         sent: whether a request was let through.
+        pending: whether a provider may still work on the last of them.
+        unanswered: whether it may have worked on an earlier one, whose answer was given up.
         refusal: why the seal stopped a request; some versions of the SDK take that for a broken
             connection, wrap it and try again.
         landing: what has come back of the dispatch.
@@ -83,6 +88,8 @@ class Ticket:
     signed: list[tuple[bytes, bytes]] | None = field(default=None, repr=False)
     valid: bool = True
     sent: bool = False
+    pending: bool = False
+    unanswered: bool = False
     refusal: CallRefused | None = None
     landing: Any = field(default=None, repr=False)
 
@@ -321,6 +328,18 @@ def _root(kind: type) -> str:
     return kind.__module__.partition(".")[0]
 
 
+@contextmanager
+def _tried(ticket: Ticket) -> Iterator[None]:
+    """Note that a request leaves, and whether the one before it was given up."""
+    ticket.unanswered |= ticket.pending
+    ticket.sent = ticket.pending = True
+    try:
+        yield
+    except Exception as error:
+        ticket.pending = type(error).__name__ not in _NOT_SENT
+        raise
+
+
 def _transport(library: type, report: Report, choose: Callable[[Any], Any], *, closes: Any) -> Any:
     """Return a transport that checks each request and hands it to the one that *choose* names."""
     module = sys.modules[_root(library)]
@@ -328,8 +347,11 @@ def _transport(library: type, report: Report, choose: Callable[[Any], Any], *, c
 
         class Sealed(module.BaseTransport):  # type: ignore[misc,name-defined]  # by library
             def handle_request(self, request: Any) -> Any:
-                check(request, report).sent = True
-                return choose(request.url).handle_request(request)
+                ticket = check(request, report)
+                with _tried(ticket):
+                    response = choose(request.url).handle_request(request)
+                ticket.pending = response.status_code < _FIRST_WITHOUT_ANSWER
+                return response
 
             def close(self) -> None:
                 if closes is not None:
@@ -340,8 +362,11 @@ def _transport(library: type, report: Report, choose: Callable[[Any], Any], *, c
 
     class AsyncSealed(module.AsyncBaseTransport):  # type: ignore[misc,name-defined]  # by library
         async def handle_async_request(self, request: Any) -> Any:
-            check(request, report).sent = True
-            return await choose(request.url).handle_async_request(request)
+            ticket = check(request, report)
+            with _tried(ticket):
+                response = await choose(request.url).handle_async_request(request)
+            ticket.pending = response.status_code < _FIRST_WITHOUT_ANSWER
+            return response
 
         async def aclose(self) -> None:
             if closes is not None:

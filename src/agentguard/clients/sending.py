@@ -28,7 +28,7 @@ from agentguard.clients.originals import request_is_observed
 from agentguard.clients.response import is_stream, response_of
 from agentguard.clients.seal import Ticket, issued
 from agentguard.clients.state import state_of
-from agentguard.pipeline import Response
+from agentguard.pipeline import UNANSWERED, Response
 from agentguard.vocabulary import Call
 
 Through = Callable[[Asked, Ticket], Any]
@@ -62,6 +62,7 @@ def crossed(client: Any, base: Any, asked: Asked, through: Through | None = None
         except Exception as error:
             refusal = refusal_behind(error, ticket)
             if refusal is None:
+                setattr(error, UNANSWERED, ticket.unanswered)
                 raise
         if refusal is not None:
             raise refusal
@@ -100,6 +101,7 @@ async def crossed_async(
         except Exception as error:
             refusal = refusal_behind(error, ticket)
             if refusal is None:
+                setattr(error, UNANSWERED, ticket.unanswered)
                 raise
         if refusal is not None:
             raise refusal
@@ -125,7 +127,8 @@ def _is_observed(base: Any, sdk: str, through: object) -> bool:
 def _response_of(landing: Landing, ticket: Ticket, client: Any) -> Response:
     if landing.arguments is None:  # what stands in the method's place answered by itself
         return Response(content=None)
-    return response_of(landing.http_response, ticket.call, state_of(client).surface)
+    response = response_of(landing.http_response, ticket.call, state_of(client).surface)
+    return replace(response, unanswered=ticket.unanswered)
 
 
 def sent(client: Any, base: Any, asked: Asked, ticket: Ticket) -> Any:

@@ -9,6 +9,7 @@ Nothing here does I/O or knows a client library.
 """
 
 from agentguard.pipeline.consulting import Decider, questions
+from agentguard.pipeline.metering import UNANSWERED
 from agentguard.pipeline.needs import Needs, needs_of
 from agentguard.pipeline.order import guarded_call
 from agentguard.pipeline.said import definition_checked
@@ -49,6 +50,7 @@ from agentguard.pipeline.steps import (
 )
 
 __all__ = [
+    "UNANSWERED",
     "AskDecider",
     "Attempt",
     "AwaitAnswer",

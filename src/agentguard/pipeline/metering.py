@@ -42,6 +42,8 @@ _OF_MODELS = (Measure.TOKENS_IN, Measure.TOKENS_OUT, Measure.TOKENS, Measure.MON
 # What ends with the call, or says nothing of it.
 _NOT_USED_UP = frozenset({Measure.WALL, Measure.FAN_OUT, Measure.CONCURRENT})
 _FIRST_ERROR_STATUS = 400
+# Set on an error that a client raises: whether an earlier try of the call was given up.
+UNANSWERED = "agentguard_unanswered"
 
 
 def reserve(progress: Progress, caller: Caller, call: Call, session: Session) -> Flow[None]:
@@ -88,6 +90,7 @@ def note_usage(progress: Progress, call: Call, response: Response) -> None:
     """Remember what an answer says that it used; it counts also where the answer is withheld."""
     if progress.held is not None and isinstance(call, ModelCall):
         progress.usage = usage_of(response.content)
+        progress.unanswered = response.unanswered
 
 
 def settle(progress: Progress, how: Outcome, ending: BaseException | None = None) -> Flow[None]:
@@ -116,6 +119,8 @@ def _used(progress: Progress, how: Outcome, ending: BaseException | None) -> Map
     call = progress.call
     if not isinstance(call, ModelCall):
         return {}
+    if progress.unanswered or getattr(ending, UNANSWERED, False):
+        return {}  # the last answer does not say what the tries before it used
     if _was_answered_with_error(progress, ending):
         # A provider that answers with an error has run no model.
         return {each.value: 0 for each in _OF_MODELS}

@@ -140,10 +140,12 @@ class Response:
             nothing can be read in it.
         form: where texts stand in the events, when the answer is a stream of them.
         attributes: facts for the operation's span, names and values.
+        unanswered: whether the request was sent before, and its answer was given up.
     """
 
     content: Any = field(repr=False)
     form: StreamForm | None = None
+    unanswered: bool = False
     attributes: Mapping[str, str | int | tuple[str, ...]] = field(default_factory=dict)
 
 
@@ -416,6 +418,7 @@ class Progress:
     planned: PlannedCall | None = None
     steps: tuple[PlanStep, ...] = ()
     usage: Usage = NOT_KNOWN
+    unanswered: bool = False
     used: Mapping[str, int] = field(default_factory=dict)
     streams: bool = False
     spoken_to: bool = False
