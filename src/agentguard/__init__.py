@@ -24,6 +24,7 @@ from agentguard.errors import (
     LoopDetected,
     Stopped,
     TokenRefused,
+    TookTooLong,
     UnguardedPath,
     WrongKey,
 )
@@ -50,6 +51,7 @@ __all__ = [
     "Scope",
     "Stopped",
     "TokenRefused",
+    "TookTooLong",
     "UnguardedPath",
     "WrongKey",
 ]

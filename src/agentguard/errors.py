@@ -17,6 +17,7 @@
     │  ├─ Stopped                an operator stopped it, or nobody can say whether one did
     │  ├─ UnguardedPath          a way to the provider that the guard does not know
     │  └─ AddressRefused         a network address that no request of the tool may go to
+    ├─ TookTooLong               a tool was ended after the time that the policy gives it
     ├─ ApprovalPending           not a refusal: come back with this request id
     ├─ GuardFailure              a part of the guard failed; ``part`` names it
     └─ AuditVerificationError    the audit log is not what was written
@@ -256,6 +257,12 @@ class ApprovalPending(AgentGuardError):
             remedy="make the same call again in the same session once it is approved",
         )
         self.request_id = request_id
+
+
+class TookTooLong(AgentGuardError):
+    """A tool was cancelled after its ``within``; what it did by then is not known."""
+
+    default_safe_message = "the call took too long and was ended; what it did is not known"
 
 
 class GuardFailure(AgentGuardError):

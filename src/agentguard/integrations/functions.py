@@ -12,6 +12,7 @@ INVARIANT: a function counts as guarded by its identity, never by a mark that ca
 (same file).
 """
 
+import asyncio
 import functools
 import inspect
 import typing
@@ -25,7 +26,7 @@ from typing import Any, TypeVar, cast
 from agentguard.canonical import Frozen, NotCanonical, canonical_bytes, digest, freeze, thaw
 from agentguard.enforcement import Crossing, Enforcer, Hook, ResourceHooks, hooks_for
 from agentguard.enforcement.signatures import check_signature, may_be_left_out
-from agentguard.errors import ConfigError, ContentRefused, GuardFailure
+from agentguard.errors import ConfigError, ContentRefused, GuardFailure, TookTooLong
 from agentguard.pipeline import Response, definition_checked
 from agentguard.policy import Policy
 from agentguard.vocabulary import Boundary, Call, Impact, ToolCall
@@ -73,8 +74,12 @@ def guard_function(
     _check_against_policy(enforcer, tool, impact, definition)
     check_signature(enforcer.core.policy, tool, function, signature)
     runs_async = inspect.iscoroutinefunction(function)
-    policy = enforcer.core.policy
-    hooks = hooks_for(policy, tool, resource, access, asynchronous=runs_async)
+
+    def fitting(policy: Policy) -> ResourceHooks | None:
+        _check_time(policy, tool, asynchronous=runs_async)
+        return hooks_for(policy, tool, resource, access, asynchronous=runs_async)
+
+    hooks = fitting(enforcer.core.policy)
     guarded = _Tool(function, signature, tool, definition, enforcer, hooks)
     wrapper = guarded.asynchronous() if runs_async else guarded.plain()
     _dress(wrapper, function, signature)
@@ -83,7 +88,7 @@ def guard_function(
     _GUARDED[wrapper] = _Guarded(
         holder=weakref.ref(enforcer),
         tool=tool,
-        hooks_in=lambda other: hooks_for(other, tool, resource, access, asynchronous=runs_async),
+        hooks_in=fitting,
     )
     return cast("F", wrapper)
 
@@ -199,6 +204,20 @@ def _check_against_policy(
         )
 
 
+def _check_time(policy: Policy, tool: str, *, asynchronous: bool) -> None:
+    """Refuse to promise that a function ends in time that nothing can end.
+
+    Raises:
+        ConfigError: the policy gives a time to a function that is not asynchronous.
+    """
+    spec = policy.tools.get(tool)
+    if spec is not None and spec.within is not None and not asynchronous:
+        raise ConfigError(
+            f"the policy says 'within' of tool {tool!r}, but nothing can end a function that is"
+            " not 'async': make it one, or take 'within' out of its [[tool]] table"
+        )
+
+
 def _check_impact(enforcer: Enforcer, tool: str, impact: Impact | None) -> None:
     known = enforcer.core.policy.tools[tool].impact
     if impact is not None and impact is not known:
@@ -296,7 +315,24 @@ class _Tool:
 
     async def _run_async(self, call: Call) -> Response:
         bound = self._bound(call)
-        return self._finished(await self._function(*bound.args, **bound.kwargs))
+        within = self._enforcer.core.policy.tools[self._tool].within
+        if within is None:
+            return self._finished(await self._function(*bound.args, **bound.kwargs))
+        limit = asyncio.timeout(within.total_seconds())
+        try:
+            async with limit:
+                result = await self._function(*bound.args, **bound.kwargs)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+        else:
+            return self._finished(result)
+        raise TookTooLong(
+            f"tool {self._tool!r} took longer than the policy gives it, and was cancelled",
+            call_id=call.id,
+            dispatched=True,
+            remedy="see 'within' of its [[tool]] table; look up what it did before trying again",
+        )
 
     def _finished(self, result: Any) -> Response:
         """Return the result of a tool that has done its work.

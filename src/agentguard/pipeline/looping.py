@@ -87,10 +87,9 @@ def _refusal(circle: Circle, caller: Caller, *, stops: bool) -> LoopDetected:
     )
 
 
-def note_result(
-    progress: Progress, call: Call, result: object, session: Session, *, approved: bool
-) -> None:
+def note_result(progress: Progress, result: object, session: Session, *, approved: bool) -> None:
     """Remember what a call gave."""
+    call = progress.call
     if progress.core.policy.document.loops is None or not isinstance(call, ToolCall):
         return
     polls = approved or progress.core.policy.tools[call.tool].polls

@@ -43,6 +43,7 @@ from agentguard.pipeline.steps import (
     Flow,
     OpenSession,
     Progress,
+    Response,
     Stage,
     Trace,
     keep_vault,
@@ -54,6 +55,7 @@ from agentguard.pipeline.stream import streamed
 from agentguard.policy.scopes import narrowed_to
 from agentguard.session import Session
 from agentguard.vocabulary import (
+    ApprovalRequest,
     AskApproval,
     Call,
     Caller,
@@ -89,9 +91,7 @@ def _steps(progress: Progress) -> Flow[Any]:
     call = progress.call = progress.attempt.describe()
     # 2 who calls, and for whom?
     progress.stage = Stage.IDENTITY
-    caller = _identified(progress)
-    yield from refuse_if_stopped(progress, caller, call)
-    session = progress.session = yield from perform(OpenSession(caller))
+    caller, session = yield from _entered(progress, call)
     # 3 may they? Decided on what would be dispatched, so placeholders are turned back first.
     progress.stage = Stage.POLICY
     call = progress.call = resolved(progress, call, session)
@@ -114,10 +114,7 @@ def _steps(progress: Progress) -> Flow[Any]:
     progress.stage = Stage.PROVENANCE
     hear_call(progress, session)
     # 6 take what it may use up, and write down that it is about to happen
-    yield from reserve(progress, caller, call, session)
-    yield from refuse_if_stopped(progress, caller, call)
-    progress.stage = Stage.INTENT
-    yield from intent(progress, call, claim)
+    yield from _announced(progress, caller, call, session, claim)
     # 7 do it
     progress.stage = Stage.DISPATCH
     progress.dispatched = True
@@ -131,15 +128,44 @@ def _steps(progress: Progress) -> Flow[Any]:
         yield from keep_vault(progress, session)
     else:
         yield from streamed(progress, response.form, session)
-    hear_end(progress, response, session, claim)
-    note_result(progress, call, response.content, session, approved=claim is not None)
-    note_plan(progress, session, claim)
+    _remember(progress, response, session, claim)
     # 9 count what it used up, and write down what happened
     yield from settle(progress, Outcome.COMPLETED)
     progress.stage = Stage.OUTCOME
     yield from outcome(progress, Outcome.COMPLETED)
     yield from perform(Conclude(report(progress, outcome=Outcome.COMPLETED)))
     return result
+
+
+def _entered(progress: Progress, call: Call) -> Flow[tuple[Caller, Session]]:
+    """Find out who calls, refuse what is stopped, and open the session."""
+    caller = _identified(progress)
+    yield from refuse_if_stopped(progress, caller, call)
+    session = progress.session = yield from perform(OpenSession(caller))
+    return caller, session
+
+
+def _announced(
+    progress: Progress,
+    caller: Caller,
+    call: Call,
+    session: Session,
+    claim: ApprovalRequest | None,
+) -> Flow[None]:
+    """Take what the call may use up, look once more whether it is stopped, and write it down."""
+    yield from reserve(progress, caller, call, session)
+    yield from refuse_if_stopped(progress, caller, call)
+    progress.stage = Stage.INTENT
+    yield from intent(progress, call, claim)
+
+
+def _remember(
+    progress: Progress, response: Response, session: Session, claim: ApprovalRequest | None
+) -> None:
+    """Remember what later calls of the conversation, the run and the plan depend on."""
+    hear_end(progress, response, session, claim)
+    note_result(progress, response.content, session, approved=claim is not None)
+    note_plan(progress, session, claim)
 
 
 def _permitted(

@@ -24,6 +24,7 @@ from agentguard.errors import (
     ContentRefused,
     DeniedByPolicy,
     GuardFailure,
+    TookTooLong,
     UnguardedPath,
     WrongKey,
 )
@@ -341,6 +342,8 @@ def _tried(
 
 def _how(progress: Progress, ending: BaseException) -> Outcome:
     if not isinstance(ending, Exception):
+        return Outcome.CANCELLED
+    if isinstance(ending, TookTooLong) and ending.call_id == progress.attempt.id:
         return Outcome.CANCELLED
     if progress.dispatched and progress.stage is not Stage.DISPATCH:
         return Outcome.WITHHELD

@@ -135,6 +135,9 @@ def _tools(document: PolicyDocument) -> Iterator[Flaw]:
                 "must be 'sha256:' and 64 hexadecimal digits in lower case",
             )
     yield from _hosted(document.tools)
+    for index, tool in enumerate(document.tools):
+        if tool.within is not None and not tool.within:
+            yield Flaw(("tool", index, "within"), "must be longer than nothing")
 
 
 def _hosted(tools: tuple[ToolSpec, ...]) -> Iterator[Flaw]:
@@ -163,6 +166,10 @@ def _meant_for_functions(tool: ToolSpec) -> Iterator[str]:
         yield "idempotency"
     if tool.resource is not None:
         yield "resource"
+    if tool.within is not None:
+        yield "within"
+    if tool.polls:
+        yield "polls"
 
 
 def _profiles(document: PolicyDocument) -> Iterator[Flaw]:

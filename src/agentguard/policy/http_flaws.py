@@ -64,6 +64,9 @@ def _requests(path: Path, tool: ToolSpec) -> Iterator[Flaw]:
     if tool.resource is not None:
         message = "does not apply to a tool with 'http': say with args.url which objects it may ask"
         yield Flaw((*path, "resource"), message)
+    if tool.within is not None:
+        message = "does not apply to a tool with 'http': give the client itself a timeout"
+        yield Flaw((*path, "within"), message)
     for name in sorted(tool.http_headers):
         if not _TOKEN.fullmatch(name):
             yield Flaw((*path, "http_headers"), f"{name!r} is not the name of a header", name)
