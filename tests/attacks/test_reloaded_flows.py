@@ -7,6 +7,9 @@ somebody rolls back. What was read before, or in between, is untrusted afterward
 used up is used up.
 """
 
+import signal
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -150,5 +153,31 @@ def test_a_call_is_settled_under_the_version_that_it_began_under(
         assert ran == ["turned"]
         desk.turns_to(BUDGET.format(calls=2))
         desk.send("b")
+        with pytest.raises(CallRefused):
+            desk.send("c")
+
+
+DYING = """
+import os, signal, sys
+from agentguard import Guard
+
+guard = Guard.from_file(sys.argv[1])
+
+@guard.tool
+def send(to: str) -> str:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+with guard.identity("agent:a"):
+    send("a")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="sends SIGKILL")
+def test_a_process_that_is_killed_in_a_call_has_made_it(desk: Desk) -> None:
+    """A call whose process dies before it is settled is taken from the budget all the same."""
+    killed = subprocess.run([sys.executable, "-c", DYING, desk.path], check=False, timeout=60)
+    assert killed.returncode == -signal.SIGKILL
+    with desk.guard.identity("agent:a"):
+        assert desk.send("b") == "b"
         with pytest.raises(CallRefused):
             desk.send("c")
