@@ -319,6 +319,19 @@ def test_a_message_under_the_name_of_a_trusted_tool_is_untrusted() -> None:
     assert "untrusted" in conversation.state()
 
 
+# A mail tool that nobody guarded answered with nothing but a colleague's address, which the guard
+# took for a part of what the directory had returned.
+@pytest.mark.parametrize("said", ["bob@corp.com", "Bob Hill", "bob@corp.com Bob Hill"])
+def test_the_message_of_another_tool_is_no_part_of_a_trusted_result(said: str) -> None:
+    """A word of the directory in the message of another tool is that tool's."""
+    conversation = asked("Write to Ann Lee", trusted=PEOPLE)
+    conversation.heard(Speaker.TOOL, json.dumps(PEOPLE), tool="contacts__directory")
+    assert relied(conversation, "send", "to", "bob@corp.com")
+    conversation.heard(Speaker.TOOL, said, tool="inbox")
+    assert not relied(conversation, "send", "to", "bob@corp.com")
+    assert "untrusted" in conversation.state()
+
+
 def test_a_long_trusted_result_vouches_for_no_message_of_its_words() -> None:
     """A handbook holds most words; a message that uses a few of them is not the handbook."""
     conversation = asked("What are the rules?")

@@ -99,7 +99,7 @@ class Conversation:
         self, speaker: Speaker, text: str, tool: str | None, source: str, *, first: bool
     ) -> None:
         if speaker is Speaker.TOOL:
-            if source or not self._rendered.covers(text):
+            if source or not self._rendered.covers(text, tool):
                 self._suspect(text, self._source_of(tool, source))
         elif speaker is Speaker.SYSTEM:
             self._hear_out(self._voices.system, text, _SYSTEM)
@@ -160,7 +160,7 @@ class Conversation:
                 self._suspect_leaf(leaf, source, repeated)
         self._rely(f"tool:{tool}", relied, repeated)
         if not self._full:
-            self._rendered.add(result)
+            self._rendered.add(result, tool)
 
     def _rely(self, word: str, relied: list[tuple[Leaf, Source]], repeated: frozenset[str]) -> None:
         records: dict[tuple[str, ...], list[Leaf]] = {}

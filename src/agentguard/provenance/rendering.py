@@ -5,8 +5,8 @@
 Frameworks put a result into the history as JSON, as Python prints it, as YAML or as text. Such a
 message says nothing that was not heard as the result, so it is not heard once more as untrusted.
 
-INVARIANT: a message with one word that the result does not have is untrusted
-(tests/provenance/test_rendering.py).
+INVARIANT: a message with one word that the result does not have is untrusted, and so is one of
+another tool than the result's (tests/provenance/test_rendering.py).
 """
 
 import re
@@ -33,19 +33,26 @@ class Rendered:
     __slots__ = ("_results",)
 
     def __init__(self) -> None:
-        self._results: list[tuple[frozenset[str], str]] = []
+        self._results: list[tuple[str, frozenset[str], str]] = []
 
     def __repr__(self) -> str:
         return f"Rendered({len(self._results)} results)"
 
-    def add(self, result: Frozen) -> None:
-        """Remember what a tool returned."""
+    def add(self, result: Frozen, tool: str = "") -> None:
+        """Remember what a tool returned, or what else was heard already."""
         words = _words_in(result)
         if words:
-            self._results.append((frozenset(words) - _WRAPPING, f" {' '.join(words)} "))
+            known = frozenset(words) - _WRAPPING
+            self._results.append((_letters(tool), known, f" {' '.join(words)} "))
 
-    def covers(self, text: str) -> bool:
-        """Say whether a message is made of most words of one result, or is a part of it."""
+    def covers(self, text: str, tool: str | None = None) -> bool:
+        """Say whether a message is made of most words of one result, or is a part of it.
+
+        Args:
+            text: the message.
+            tool: whose message it is, where that is known; another tool may say a word of the
+                result, too, and mean something by it.
+        """
         if not self._results:
             return False
         text = _PLACEHOLDER.sub(" ", text)
@@ -54,8 +61,18 @@ class Rendered:
         run, used = f" {' '.join(words)} ", frozenset(words) - _WRAPPING
         return any(
             run in joined or (used <= known and len(used) >= _MOST * len(known))
-            for known, joined in reversed(self._results)
+            for by, known, joined in reversed(self._results)
+            if tool is None or _is_called(by, _letters(tool))
         )
+
+
+def _is_called(tool: str, name: str) -> bool:
+    """Say whether models know a tool by a name; some are told it with a part before or behind."""
+    return bool(tool and name) and (tool in name or name in tool)
+
+
+def _letters(name: str) -> str:
+    return "".join(_words(name)).replace("_", "")
 
 
 def _words_in(value: Frozen) -> list[str]:

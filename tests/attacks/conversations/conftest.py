@@ -187,14 +187,16 @@ def acting(mail: Mail) -> Iterator[None]:
 
 
 Turn = tuple[str, str]
+# Roles of turns that a tool says, by the name that the model called it by.
+TOOLS = {"tool": "read_email", "contacts": "list_contacts"}
 
 
 def _chat(turns: Sequence[Turn]) -> dict[str, Any]:
     messages: list[dict[str, Any]] = []
     for role, text in turns:
-        if role == "tool":
+        if role in TOOLS:
             call = {"id": f"c{len(messages)}", "type": "function"}
-            called = {**call, "function": {"name": "read_email", "arguments": "{}"}}
+            called = {**call, "function": {"name": TOOLS[role], "arguments": "{}"}}
             messages.append({"role": "assistant", "tool_calls": [called]})
             messages.append({"role": "tool", "tool_call_id": call["id"], "content": text})
         else:
@@ -205,10 +207,10 @@ def _chat(turns: Sequence[Turn]) -> dict[str, Any]:
 def _responses(turns: Sequence[Turn]) -> dict[str, Any]:
     items: list[dict[str, Any]] = []
     for role, text in turns:
-        if role == "tool":
+        if role in TOOLS:
             call = f"c{len(items)}"
             items.append(
-                {"type": "function_call", "call_id": call, "name": "read_email", "arguments": "{}"}
+                {"type": "function_call", "call_id": call, "name": TOOLS[role], "arguments": "{}"}
             )
             items.append({"type": "function_call_output", "call_id": call, "output": text})
         else:
@@ -219,9 +221,9 @@ def _responses(turns: Sequence[Turn]) -> dict[str, Any]:
 def _messages(turns: Sequence[Turn]) -> dict[str, Any]:
     messages: list[dict[str, Any]] = []
     for role, text in turns:
-        if role == "tool":
+        if role in TOOLS:
             call = f"c{len(messages)}"
-            use = {"type": "tool_use", "id": call, "name": "read_email", "input": {}}
+            use = {"type": "tool_use", "id": call, "name": TOOLS[role], "input": {}}
             result = {"type": "tool_result", "tool_use_id": call, "content": text}
             messages.append({"role": "assistant", "content": [use]})
             messages.append({"role": "user", "content": [result]})

@@ -63,7 +63,7 @@ def test_a_recipient_from_the_address_book_is_written_to(
     asked = ("user", "Send Carol the minutes.")
     api.say(mail.guard, provider.base_url, asked)
     book = json.dumps(mail.list_contacts())
-    api.say(mail.guard, provider.base_url, asked, ("tool", book))
+    api.say(mail.guard, provider.base_url, asked, ("contacts", book))
     mail.send_email(CAROL, "the minutes")
     assert mail.sent == [CAROL]
 
