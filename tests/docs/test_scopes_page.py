@@ -31,7 +31,7 @@ def test_the_policy_of_the_page_on_plans_has_no_mistake(policy: Path) -> None:
 
 def test_the_plan_of_the_page_is_put_to_people(policy: Path) -> None:
     """What the page proposes can be read, and people are asked about it."""
-    steps = [
+    steps: list[dict[str, object]] = [
         {"tool": "pay", "args": {"to": "bob", "amount": 5}, "times": 2},
         {"tool": "pay", "args": {"to": "eve", "amount": {"int": [1, 10]}}},
     ]
