@@ -73,7 +73,11 @@ def test_a_call_of_a_model_is_explained(shell: "Shell") -> None:
     """A model call is asked about by provider, operation and model."""
     asked = ("policy", "explain", "--as", "agent:support", "--for", "user:alice")
     chat = (*asked, "--provider", "openai", "--model", "gpt-4o")
-    assert shell(*chat).code == 0
+    answered = shell(*chat)
+    assert answered.code == 0
+    # What is looked for in answers alone has no action in a request.
+    assert "payment_card" in answered.out
+    assert "remote_image" not in answered.out
     assert shell(*chat, "--operation", "POST /files").code == 1
     ran = shell(*chat, "--references", "url")
     assert ran.code == 1

@@ -10,6 +10,7 @@ from textwrap import wrap
 from typing import Any
 
 from agentguard.policy import PolicyDocument
+from agentguard.policy.document.words import ANSWER
 from agentguard.policy.register import day_of
 from agentguard.review.destinations import clear_data
 from agentguard.review.explaining import Explanation, Standing
@@ -130,9 +131,11 @@ def _in_clear(document: PolicyDocument, explanation: Explanation, provider: str)
 
 
 def _by_action(duty: HideClasses) -> Iterator[str]:
-    """Tell for each action the classes that it is done with."""
+    """Tell for each action the classes that it is done with before a call leaves."""
+    # A request is searched for none of the family `answer`.
+    sought = [each for each in duty.classes.values() if each.family != ANSWER]
     for action in Action:
-        names = sorted(each.name for each in duty.classes.values() if each.action is action)
+        names = sorted(each.name for each in sought if each.action is action)
         if names:
             yield f"{action.value} {', '.join(names)}"
 
