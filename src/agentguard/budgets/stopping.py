@@ -8,7 +8,7 @@ INVARIANT: a stop of anybody in a chain stops the whole chain, and a stop of a s
 that it is handed on to (tests/budgets/test_stop_scopes.py).
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 from agentguard.vocabulary import (
     Call,
@@ -20,24 +20,30 @@ from agentguard.vocabulary import (
 )
 
 
-def stop_for(stops: Iterable[Stop], call: Call, caller: Caller) -> Stop | None:
+def stop_for(stops: Collection[Stop], call: Call, caller: Caller) -> Stop | None:
     """Return a stop that a call is about, None where there is none."""
-    return next((each for each in stops if _is_about(each, call, caller)), None)
+    if not stops:
+        return None
+    # Once for each kind: the keys of sessions are dear.
+    about = {scope: _keys(scope, call, caller) for scope in {each.scope for each in stops}}
+    return next(
+        (each for each in stops if each.scope is StopScope.ALL or each.key in about[each.scope]),
+        None,
+    )
 
 
-def _is_about(stop: Stop, call: Call, caller: Caller) -> bool:
-    if stop.scope is StopScope.ALL:
-        return True
-    if stop.scope is StopScope.WHO:
-        return stop.key in caller.chain.ids
-    if stop.scope is StopScope.PERSON:
+def _keys(scope: StopScope, call: Call, caller: Caller) -> Collection[str | None]:
+    """Return what a stop of one kind may name to be about a call."""
+    if scope is StopScope.WHO:
+        return caller.chain.ids
+    if scope is StopScope.PERSON:
         first = caller.chain.principals[0]
-        return first.kind is PrincipalKind.USER and first.id == stop.key
-    if stop.scope is StopScope.TENANT:
-        return caller.tenant == stop.key
-    if stop.scope is StopScope.SESSION:
-        return stop.key == caller.session or stop.key in caller.keys_handed_on
-    return stop.key in _tools(call)
+        return (first.id,) if first.kind is PrincipalKind.USER else ()
+    if scope is StopScope.TENANT:
+        return (caller.tenant,)
+    if scope is StopScope.SESSION:
+        return (caller.session, *caller.keys_handed_on)
+    return _tools(call) if scope is StopScope.TOOL else ()
 
 
 def _tools(call: Call) -> frozenset[str]:
