@@ -91,18 +91,15 @@ def test_the_file_of_the_vault_holds_no_ledger(policy_file: Path, tmp_path: Path
         load(written(policy_file, more), {})
 
 
-def test_without_budgets_no_ledger_is_made(policy_file: Path) -> None:
-    """A policy that counts nothing opens nothing, and one that does has its file at once."""
+def test_every_guard_has_its_ledger_at_once(policy_file: Path) -> None:
+    """A policy that counts nothing has a ledger, too, since the stop is in it."""
     Guard.from_file(policy_file).close()
-    assert not list(policy_file.parent.glob("agentguard-ledger*"))
-    Guard.from_file(written(policy_file, "\n[budget.b]\ncalls = 1\n")).close()
     assert (policy_file.parent / "agentguard-ledger.db").exists()
 
 
 def test_a_ledger_that_cannot_be_opened_makes_no_guard(policy_file: Path) -> None:
-    """A policy with budgets is not in force without the ledger that they need."""
+    """No policy is in force without the ledger that says what is stopped."""
     (policy_file.parent / "agentguard-ledger.db").write_bytes(b"something else altogether" * 50)
-    Guard.from_file(policy_file).close()
     with pytest.raises(ConfigError) as refused:
         Guard.from_file(written(policy_file, "\n[budget.b]\ncalls = 1\n"))
     assert refused.value.__cause__ is None

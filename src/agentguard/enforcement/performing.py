@@ -218,6 +218,8 @@ class Performer:
         return self._count(step)
 
     def _stop(self, step: FindStop) -> Stop | None:
+        if self._stops is not None and self._stops.closed:
+            raise GuardFailure("the guard is closed", part="audit")
         try:
             return stop_for(_there(self._stops).read(), step.call, step.caller)
         except StoreFailure as failure:

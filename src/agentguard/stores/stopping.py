@@ -33,6 +33,7 @@ class Stops:
     def __init__(self, ledger: LazyLedger, clock: Callable[[], float] = time.monotonic) -> None:
         self._ledger = ledger
         self._clock = clock
+        self.closed = False
         self._lock = threading.Lock()
         # When the reading began, what it gave, and why it failed.
         self._last: tuple[float, tuple[Stop, ...], str | None] | None = None
@@ -70,6 +71,7 @@ class Stops:
 
     def close(self) -> None:
         """Let go of what is open; nothing can be read any more."""
+        self.closed = True
         self._ledger.close()
         self._last = None
 
