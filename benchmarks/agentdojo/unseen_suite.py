@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from guarded_agent import Described
+from unseen_attacks import ATTACKS
 from unseen_office import Office, described, perform
-from unseen_tasks import ATTACKS, TASKS, Attack, Said, Task, Wanted
+from unseen_tasks import TASKS, Attack, Said, Task, Wanted
 
 READING = ("read_", "list_", "find_", "search_", "channel_members")
 
