@@ -28,6 +28,7 @@ from agentguard.enforcement import Crossing, ResourceHooks, performing
 from agentguard.pipeline import Response
 from agentguard.policy import Policy, PolicyDocument, compile_policy
 from agentguard.policy.specification import specified
+from agentguard.provenance import Conversation
 from agentguard.stores import Journal
 from agentguard.vocabulary import (
     Assurance,
@@ -191,7 +192,18 @@ def given(situation: Any, now: datetime) -> Circumstances:
     """Return circumstances that a guard can find out: it always knows the time and the accounts."""
     known: Circumstances = situation.circumstances
     tool = isinstance(situation.call, ToolCall) and situation.call.tool == "act"
-    return replace(known, now=known.now or now, resources=known.resources if tool else None)
+    return replace(
+        known,
+        now=known.now or now,
+        resources=known.resources if tool else None,
+        # Where files of a tool at the provider lead can be told by nobody here.
+        paths=known.paths if isinstance(situation.call, ToolCall) else {},
+        # Each call begins a conversation of its own, in which nothing was said before.
+        origins=Conversation().origins(situation.call.tool, situation.call.resolved)
+        if isinstance(situation.call, ToolCall)
+        else {},
+        conversation=frozenset(),
+    )
 
 
 def refers_beyond(policy: Policy, situation: Any, known: Circumstances) -> bool:
