@@ -26,7 +26,7 @@ from openai import AsyncOpenAI, OpenAI
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from agentguard import BudgetExceeded, Guard, GuardFailure
+from agentguard import BudgetExceeded, Guard, GuardFailure, Stopped
 from agentguard.stores import SqliteLedger
 from agentguard.testing import Answer, LoopbackProvider, StreamEnd, failure
 from agentguard.vocabulary import AuditEntry, EntryType, Hold, Reason
@@ -395,26 +395,31 @@ def test_a_rate_is_asked(
     assert entries[-1].reason is Reason.RATE_REACHED
 
 
-@pytest.mark.parametrize("tables", ['[rate.r]\nrate = "2/hour"\n', "[budget.b]\ncalls = 5\n"])
 def test_what_cannot_be_counted_is_not_called(
-    made: Made,
-    plain: OpenAI,
-    provider: LoopbackProvider,
-    policy_file: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    tables: str,
+    made: Made, plain: OpenAI, provider: LoopbackProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A ledger that is gone, or a server that does not answer, lets nothing through."""
+    """A server that does not answer lets nothing through."""
     monkeypatch.setenv("NOWHERE", "redis://:pa55word@127.0.0.1:1/0")
-    guard = made(f'\n[ledger]\nrates = "redis"\nredis_env = "NOWHERE"\n{tables}')
+    rates = '[ledger]\nrates = "redis"\nredis_env = "NOWHERE"\n[rate.r]\nrate = "2/hour"\n'
+    guard = made(f"\n{rates}")
     client = guard.wrap(plain)
-    ledger = policy_file.parent / "agentguard-ledger.db"
-    if ledger.exists():
-        ledger.rename(policy_file.parent / "moved.db")
     with guard.identity(AGENT, on_behalf_of=ALICE), pytest.raises(GuardFailure) as failed:
         chat(client)
     assert (failed.value.part, failed.value.dispatched) == ("budgets", False)
     assert "pa55word" not in str(failed.value)
+    assert provider.journal == ()
+
+
+def test_a_ledger_that_is_gone_lets_nothing_through(
+    made: Made, plain: OpenAI, provider: LoopbackProvider, policy_file: Path
+) -> None:
+    """What is stopped is kept there, too, so a lost ledger reads as a stop."""
+    guard = made("\n[budget.b]\ncalls = 5\n")
+    client = guard.wrap(plain)
+    (policy_file.parent / "agentguard-ledger.db").rename(policy_file.parent / "moved.db")
+    with guard.identity(AGENT, on_behalf_of=ALICE), pytest.raises(Stopped) as refused:
+        chat(client)
+    assert not refused.value.dispatched
     assert provider.journal == ()
 
 
