@@ -35,7 +35,7 @@ TOLD = {
 }
 SAID_ELSEWHERE = frozenset(
     {
-        *(Reason.BUDGET_REACHED, Reason.RATE_REACHED),
+        *(Reason.BUDGET_REACHED, Reason.RATE_REACHED, Reason.LOOP, Reason.STOPPED),
         *(Reason.DENIED_BY_RULE, Reason.CLASS_BLOCKED, Reason.LIMIT_REACHED),
         *(Reason.IDENTITY_REQUIRED, Reason.UNGUARDED_PATH, Reason.REFERENCE),
         Reason.ADDRESS_DENIED,

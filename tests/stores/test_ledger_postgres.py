@@ -127,12 +127,12 @@ def test_tables_of_a_later_version_are_refused(server: str) -> None:
     """What a later version wrote is not used by this one."""
     PostgresLedger(server).close()
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute("UPDATE agentguard_ledger SET version = 2")
+        connection.execute("UPDATE agentguard_ledger SET version = version + 1")
         try:
             with pytest.raises(StoreFailure, match="newer"):
                 PostgresLedger(server)
         finally:
-            connection.execute("UPDATE agentguard_ledger SET version = 1")
+            connection.execute("UPDATE agentguard_ledger SET version = version - 1")
 
 
 def test_guards_of_one_policy_count_on_one_server(
