@@ -15,7 +15,7 @@ import pytest
 from anthropic import Anthropic, AsyncAnthropic
 from openai import AsyncOpenAI, OpenAI
 
-from agentguard import ConfigError, ContentRefused, DeniedByPolicy
+from agentguard import ConfigError, ContentRefused, DeniedByPolicy, Guard
 from agentguard.testing import Answer
 from agentguard.vocabulary import EntryType
 
@@ -339,7 +339,7 @@ then = "deny"
 
 def test_a_tool_that_spoke_to_the_model_stops_the_next_call(room: Any) -> None:
     """A flow can deny what changes something once an instruction was read, and not before."""
-    guard = room.guard(SPOKEN)
+    guard: Guard = room.guard(SPOKEN)
     said = ["A friendly mail about lunch.", INJECTED["ignore"]]
 
     @guard.tool

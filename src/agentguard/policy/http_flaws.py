@@ -67,6 +67,10 @@ def _requests(path: Path, tool: ToolSpec) -> Iterator[Flaw]:
     if tool.within is not None:
         message = "does not apply to a tool with 'http': give the client itself a timeout"
         yield Flaw((*path, "within"), message)
+    yield from _places(path, tool)
+
+
+def _places(path: Path, tool: ToolSpec) -> Iterator[Flaw]:
     for name in sorted(tool.http_headers):
         if not _TOKEN.fullmatch(name):
             yield Flaw((*path, "http_headers"), f"{name!r} is not the name of a header", name)
