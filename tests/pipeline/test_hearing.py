@@ -390,7 +390,7 @@ def test_what_is_told_of_origins_names_arguments_of_the_policy_alone() -> None:
     }
     circumstances = Circumstances(origins=origins, conversation=frozenset({"untrusted", "tool:a"}))
     made.call, made.decided = SEND, (SEND, circumstances, None)
-    assert origins_told(made) == ("others=nowhere", "to=untrusted/user(carries)")
+    assert origins_told(made) == ("others=unknown", "to=untrusted/user(carries)")
     assert states_told(made) == ("tool:a", "untrusted")
     made.decided = (SEND, Circumstances(now=datetime.now(UTC) + timedelta(0)), None)
     assert origins_told(made) == states_told(made) == ()

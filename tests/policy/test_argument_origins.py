@@ -47,6 +47,7 @@ CONTACTS = Origins(words=frozenset({"tool:contacts"}))
 MAIL = Origins(untrusted=True, sources=("the result of read_email (call 3)",))
 HOST = Origins(words=frozenset({"host"}))
 NOWHERE = Origins()
+APPROVED = Origins(words=frozenset({"approved"}))
 ACCEPTED = frozenset({"user", "tool:contacts"})
 
 TOOLS = (
@@ -299,6 +300,46 @@ def test_untrusted_content_frees_no_value_from_a_rule_that_denies(
     deny, free = rule(one, id="deny", effect=Effect.DENY), rule(argument(origins=None), id="free")
     call = send(recipient="bob@x")
     decision = decided(policy, deny, free, call=call, origins={"recipient": (origins,)})
+    assert (decision.effect is Effect.DENY) is denied
+
+
+COMPUTED = Origins(nowhere=True)
+
+
+@pytest.mark.parametrize(
+    ("accepted", "origins", "fits"),
+    [
+        ({"user", "nowhere"}, COMPUTED, True),
+        ({"user", "nowhere"}, USER, True),
+        ({"user"}, COMPUTED, False),
+        ({"nowhere"}, NOWHERE, False),
+        ({"nowhere"}, MAIL, False),
+        ({"nowhere"}, USER, False),
+    ],
+)
+def test_what_stands_nowhere_is_accepted_by_that_word_alone(
+    policy: Compiled, accepted: set[str], origins: Origins, *, fits: bool
+) -> None:
+    """A computed value fits a rule that names it, and nothing else fits by that word."""
+    one = rule(argument(origins=frozenset(accepted)))
+    decision = decided(policy, one, call=send(recipient=1200), origins={"recipient": (origins,)})
+    assert (decision.effect is Effect.ALLOW) is fits
+    assert decided(policy, one, call=send(recipient=1200)).effect is Effect.DENY
+
+
+@pytest.mark.parametrize(
+    ("origins", "denied"),
+    [(COMPUTED, True), (NOWHERE, True), (MAIL, False), (USER, False), (APPROVED, True)],
+)
+def test_a_deny_rule_about_what_stands_nowhere_takes_the_unknown_for_it(
+    policy: Compiled, origins: Origins, *, denied: bool
+) -> None:
+    """What is not known to stand somewhere is denied where a rule denies what stands nowhere."""
+    one = argument(origins=frozenset({"nowhere"}))
+    deny, free = rule(one, id="deny", effect=Effect.DENY), rule(argument(origins=None), id="free")
+    decision = decided(
+        policy, deny, free, call=send(recipient=1200), origins={"recipient": (origins,)}
+    )
     assert (decision.effect is Effect.DENY) is denied
 
 

@@ -7,11 +7,14 @@ from datetime import timedelta
 
 import pytest
 
+from agentguard.canonical import Frozen, freeze
 from agentguard.policy import (
     Anything,
     ArgumentSpec,
+    Constraint,
     FlowSpec,
     IdentitySpec,
+    IntBetween,
     PolicyDocument,
     RuleSpec,
     ToolSpec,
@@ -92,7 +95,7 @@ def test_a_tool_whose_targets_nobody_named_is_doubted(
     changes: dict[str, object], words: str
 ) -> None:
     """An irreversible or outward tool without targets is doubted where origins matter at all."""
-    other = replace(SEND, name="other", targets=(), **changes)  # type: ignore[arg-type]  # varied by key
+    other = replace(SEND, name="spare", targets=(), **changes)  # type: ignore[arg-type]  # varied by key
     document = replace(DOCUMENT, tools=(*DOCUMENT.tools, other))
     [(key, message)] = told(document)
     assert key == "tool[2].name"
@@ -153,3 +156,36 @@ def test_what_flows_alone_name_is_not_unused() -> None:
         "tool_groups.reading",
         "approval.leads",
     }
+
+
+NUMBER = freeze({"type": "object", "properties": {"to": {"type": "integer"}}, "required": ["to"]})
+
+
+@pytest.mark.parametrize(
+    ("schema", "constraint", "doubted"),
+    [
+        (None, Anything(), True),
+        (NUMBER, Anything(), False),
+        (None, IntBetween(low=1, high=9), False),
+    ],
+)
+def test_a_target_in_text_that_may_stand_nowhere_is_doubted(
+    schema: Frozen, constraint: Constraint, *, doubted: bool
+) -> None:
+    """Where an effect lands is doubted if the model may put it together, unless it is a number."""
+    tool = replace(SEND, schema=schema)
+    to = ArgumentSpec(name="to", constraint=constraint, origins=frozenset({"user", "nowhere"}))
+    rules = (DOCUMENT.rules[0], replace(DOCUMENT.rules[1], arguments=(to,)))
+    flow = FlowSpec(id="f", tools=("send",), targets_from=("nowhere",), effect=Effect.DENY)
+    document = replace(DOCUMENT, tools=(tool, DOCUMENT.tools[1]), rules=rules)
+    found = {key_of(each.path): each.message for each in doubts_about(document)}
+    assert ("who dictates the pieces" in found.get("rule[1].args.to.from", "")) is doubted
+    of_flow = {key_of(each.path) for each in doubts_about(replace(document, flows=(flow,)))}
+    assert ("flow[0].targets_from" in of_flow) is (schema is None)
+
+
+def test_an_address_that_stands_nowhere_is_a_mistake() -> None:
+    """No flow can take addresses from nowhere."""
+    flow = FlowSpec(id="f", addresses_from=("nowhere",), effect=Effect.DENY)
+    [flaw] = flaws_of(replace(DOCUMENT, flows=(flow,)))
+    assert "an address always comes from somewhere" in flaw.message

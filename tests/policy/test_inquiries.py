@@ -9,8 +9,16 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agentguard.policy import Policy, compile_policy
-from agentguard.vocabulary import ToolCall
+from agentguard.policy import (
+    Anything,
+    ArgumentSpec,
+    FlowSpec,
+    Policy,
+    RuleSpec,
+    ToolSpec,
+    compile_policy,
+)
+from agentguard.vocabulary import Effect, Impact, ToolCall
 
 Generated = Callable[[int, int], list[Any]]
 
@@ -43,3 +51,20 @@ def test_a_policy_without_origins_asks_for_nothing(policy: Callable[..., Policy]
     assert not plain.asks_provenance
     assert plain.asks_origins(call) == frozenset()
     assert not plain.asks_conversation(call)
+
+
+def test_what_stands_nowhere_is_found_out_where_a_rule_or_a_flow_names_it(
+    policy: Callable[..., Policy],
+) -> None:
+    """Only the tools of rules and flows that accept computed values ask for them."""
+    call = ToolCall(id="c", tool="pay", definition="d", received={}, resolved={"x": 1})
+    tools = (ToolSpec(name="pay", impact=Impact.IRREVERSIBLE),)
+    for word, asks in (("nowhere", True), ("user", False)):
+        argument = ArgumentSpec(name="x", constraint=Anything(), origins=frozenset({word}))
+        one = RuleSpec(
+            id="r", who=("agent:a",), effect=Effect.ALLOW, tools=("pay",), arguments=(argument,)
+        )
+        assert policy(one, tools=tools).accepts_computed(call) is asks
+        flow = FlowSpec(id="f", arguments_from=(word,), effect=Effect.DENY)
+        plain = replace(one, arguments=(replace(argument, origins=None),))
+        assert policy(plain, tools=tools, flows=(flow,)).accepts_computed(call) is asks

@@ -42,6 +42,8 @@ _TELLS_NOTHING = frozenset({Reference.STORE, Reference.BACKGROUND})
 _REFERRING = frozenset({None, "item_reference"})
 # Other requests hold several conversations, or none.
 _TALK = frozenset({Kind.INFERENCE, Kind.SOCKET})
+# Where requests define tools.
+_OFFERS = ("tools", "functions")
 _OF_TOOL = "tool:"
 _OF_CLASS = "class:"
 _OTHERS = "others"
@@ -54,7 +56,8 @@ def where_from(
 ) -> tuple[Mapping[str, tuple[Origins, ...]], frozenset[str] | None]:
     """Return where the arguments of a call come from, and what its conversation has seen.
 
-    Where not everything was heard, the second is None, and no value counts as a tool's.
+    Where not everything was heard, the second is None, and no value counts as a tool's, or as
+    one that stands nowhere.
     """
     policy, talk = progress.core.policy, session.talk
     if not policy.asks_provenance:
@@ -63,9 +66,14 @@ def where_from(
     origins: Mapping[str, tuple[Origins, ...]] = {}
     if isinstance(call, ToolCall) and (names := policy.asks_origins(call)):
         asked = {name: value for name, value in call.resolved.items() if name in names}
-        origins = conversation.origins(call.tool, asked, verbs=_verbs(policy, call))
+        origins = conversation.origins(
+            call.tool,
+            asked,
+            verbs=_verbs(policy, call),
+            computed=policy.accepts_computed(call),
+        )
     if not talk.complete:
-        return {name: tuple(map(_not_from_tools, each)) for name, each in origins.items()}, None
+        return {name: tuple(map(_less_certain, each)) for name, each in origins.items()}, None
     if not policy.asks_conversation(call):
         return origins, None
     if isinstance(call, ModelCall):
@@ -91,10 +99,11 @@ def _unsettled(policy: Policy) -> frozenset[str]:
     return _with_families(policy, frozenset(f"{_OF_CLASS}{name}" for name in policy.classes))
 
 
-def _not_from_tools(origins: Origins) -> Origins:
+def _less_certain(origins: Origins) -> Origins:
     return replace(
         origins,
         words=_without_tools(origins.words),
+        nowhere=False,
         addresses=tuple(map(_without_tools, origins.addresses)),
     )
 
@@ -118,7 +127,7 @@ def origins_told(progress: Progress) -> tuple[str, ...]:
 def _short(origins: Origins) -> str:
     words = "+".join(sorted(origins.words))
     if not words:
-        return "untrusted" if origins.untrusted else "nowhere"
+        return "untrusted" if origins.untrusted else ("nowhere" if origins.nowhere else "unknown")
     return f"{words}(carries)" if origins.carries else words
 
 
@@ -141,7 +150,12 @@ def hear_call(progress: Progress, session: Session) -> None:
         if policy.tools[received.tool].impact is Impact.READ_ONLY:
             return
         conversation = session.talk.heard_by(policy.document.provenance.user_messages)
-        conversation.gave(received.tool, received.resolved, verbs=_verbs(policy, received))
+        conversation.gave(
+            received.tool,
+            received.resolved,
+            verbs=_verbs(policy, received),
+            computed=policy.accepts_computed(received),
+        )
 
 
 def _hear_request(progress: Progress, received: Call, session: Session) -> None:
@@ -155,12 +169,21 @@ def _hear_request(progress: Progress, received: Call, session: Session) -> None:
         return
     for speaker, tool, value in said_in(received):
         conversation.heard(believed(progress, received, speaker), value, tool=tool)
+    for offered in _offered_in(received.payload):
+        conversation.offered(offered)
     # What the provider adds to a conversation is not seen here.
     told = _TELLS_NOTHING
     if _continues(received, session.talk.answers):
         told |= {Reference.STORED_RESPONSE}
     if received.attachments or received.hosted_tools or received.references - told:
         conversation.unread()
+
+
+def _offered_in(payload: Frozen) -> Iterator[Frozen]:
+    """Yield what a request tells the model of tools."""
+    if isinstance(payload, Mapping):
+        yield from (payload[key] for key in _OFFERS if key in payload)
+        yield from _offered_in(payload.get("session"))
 
 
 def _continues(call: ModelCall, answers: set[str]) -> bool:

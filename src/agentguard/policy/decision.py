@@ -223,6 +223,10 @@ class Policy:
         """Return the arguments of a call of which it must be known where they come from."""
         return self._inquiries.origins(call)
 
+    def accepts_computed(self, call: ToolCall) -> bool:
+        """Say whether it must be known which values of a call stand nowhere."""
+        return call.tool in self._inquiries.computed
+
     def asks_conversation(self, call: Call) -> bool:
         """Say whether it must be known what has happened in the conversation before a call."""
         return self._inquiries.asks_conversation(call)

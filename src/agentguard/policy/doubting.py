@@ -11,7 +11,7 @@ INVARIANT: nothing of an argument's value is told (tests/policy/test_doubting.py
 from collections.abc import Iterable
 from dataclasses import replace
 
-from agentguard.policy.sourcing import TOOL
+from agentguard.policy.sourcing import NOWHERE, TOOL, has_one
 from agentguard.vocabulary import (
     Decision,
     Doubt,
@@ -22,12 +22,14 @@ from agentguard.vocabulary import (
 )
 
 _MOST_SHOWN = 3
+_MOST_NAMED = 2
 _IN_WORDS = {
     "user": "the user's words",
     "system": "the system prompt",
     "host": "what the program said",
     "approved": "what people agreed to",
     "plan": "the plan",
+    "nowhere": "what the model worked out",
 }
 
 
@@ -41,7 +43,7 @@ def doubt_about(
         origins: where its values come from, as far as that is known.
         accepted: where they should come from.
     """
-    failing = [each for each in origins if accepted.isdisjoint(each.words)]
+    failing = [each for each in origins if not has_one(accepted, each)]
     return _doubt(argument, failing, accepted)
 
 
@@ -53,6 +55,8 @@ def doubt_about_unknown(argument: str, origins: Iterable[Origins]) -> Doubt:
 def _doubt(argument: str, failing: Iterable[Origins], accepted: frozenset[OriginWord]) -> Doubt:
     seen = dict.fromkeys(source for each in failing for source in each.sources)
     told = "not seen anywhere before"
+    if NOWHERE in accepted:
+        told = "perhaps seen before"
     if seen:
         told = f"only seen in {_shown(list(seen))}"
     return Doubt(argument=argument, told=f"{told}, not in {in_words(accepted)}")
@@ -89,7 +93,10 @@ def in_words(accepted: Iterable[OriginWord]) -> str:
     """Return the origins that a rule accepts as people call them."""
     tools = sorted(each.removeprefix(TOOL) for each in accepted if each.startswith(TOOL))
     named = [_IN_WORDS[each] for each in _IN_WORDS if each in accepted]
-    return " or ".join([*named, *(f"the trusted result of {tool}" for tool in tools)])
+    every = [*named, *(f"the trusted result of {tool}" for tool in tools)]
+    if len(every) > _MOST_NAMED:
+        return f"{every[0]} or anything else that is relied on"
+    return " or ".join(every)
 
 
 def telling(

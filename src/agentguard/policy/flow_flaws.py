@@ -5,9 +5,10 @@
 Finds flaws, and doubts about flows and about the tools that they should be about.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 
+from agentguard.policy.constraints import DecimalBetween, IntBetween, NumberBetween
 from agentguard.policy.document import FlowSpec, PolicyDocument, ToolSpec
 from agentguard.policy.flaws import (
     NAME,
@@ -20,7 +21,8 @@ from agentguard.policy.flaws import (
 from agentguard.policy.flows import ASKED, tools_of_flow
 from agentguard.policy.origin_flaws import word_flaws
 from agentguard.policy.rule_flaws import who_flaws
-from agentguard.policy.sourcing import TOOL
+from agentguard.policy.schema_fit import shape_of
+from agentguard.policy.sourcing import NOWHERE, TOOL
 from agentguard.policy.targets import finding_tools
 from agentguard.policy.tool_rule_flaws import selection_flaws
 from agentguard.vocabulary import Effect, Impact, Remember
@@ -29,6 +31,7 @@ _UNTRUSTED = "untrusted"
 _CLASS, _FAMILY = "class:", "family:"
 _KINDS = (_UNTRUSTED, f"{_CLASS}NAME", f"{_FAMILY}NAME", f"{TOOL}NAME")
 _MOST_SHOWN = 3
+_NUMBERS = (IntBetween, NumberBetween, DecimalBetween)
 
 
 def flow_flaws(document: PolicyDocument) -> Iterator[Flaw]:
@@ -87,6 +90,9 @@ def _conditions(
         words = getattr(flow, key)
         if words is not None:
             yield from word_flaws((*path, key), words, document)
+    if NOWHERE in (flow.addresses_from or ()):
+        message = "'nowhere' is about numbers and dates: an address always comes from somewhere"
+        yield Flaw((*path, "addresses_from"), message, NOWHERE)
     for tool in tools if flow.unless_asked else ():
         if not tool.verbs:
             message = f"tool {tool.name!r} has no 'verbs': say with which words people ask for it"
@@ -105,6 +111,44 @@ def _effect(path: Path, flow: FlowSpec, profiles: set[str]) -> Iterator[Flaw]:
         yield Flaw((*path, "approval"), undeclared("approval profile", flow.approval, "approval"))
 
 
+def _computed_targets(document: PolicyDocument) -> Iterator[Flaw]:
+    """Find targets in texts that may stand nowhere."""
+    tools = {tool.name: tool for tool in document.tools}
+    find = finding_tools(document)
+    for index, rule in enumerate(document.rules):
+        for each in rule.arguments if rule.effect is not Effect.DENY else ():
+            if NOWHERE not in (each.origins or ()) or isinstance(each.constraint, _NUMBERS):
+                continue
+            named = [name for name in find(rule) if each.name in _texts_among(tools[name])]
+            if named:
+                yield Flaw(("rule", index, "args", each.name, "from"), _pieces(named))
+    for index, flow in enumerate(document.flows):
+        if NOWHERE in (flow.targets_from or ()):
+            named = [name for name in tools_of_flow(flow, document) if _texts_among(tools[name])]
+            if named:
+                yield Flaw(("flow", index, "targets_from"), _pieces(named))
+
+
+def _pieces(tools: list[str]) -> str:
+    return (
+        f"takes what the model put together for where {_shown(tools)} has its effect, and who"
+        " dictates the pieces dictates the whole: accept 'nowhere' for amounts, dates and counts"
+    )
+
+
+def _texts_among(tool: ToolSpec) -> list[str]:
+    """Return the targets of a tool that its schema does not declare as numbers."""
+    shape = None if tool.schema is None else shape_of(tool.schema)
+    known = {} if shape is None else shape.properties
+    found = []
+    for name in tool.targets:
+        schema = known.get(name)
+        kind = schema.get("type") if isinstance(schema, Mapping) else None
+        if kind not in {"number", "integer"}:
+            found.append(name)
+    return found
+
+
 def flow_doubts(document: PolicyDocument) -> Iterator[Flaw]:
     """Find what is probably not meant about flows, and about tools that have effects."""
     tools = {tool.name: tool for tool in document.tools}
@@ -117,6 +161,7 @@ def flow_doubts(document: PolicyDocument) -> Iterator[Flaw]:
             message = f"can never apply: no rule lets anybody run {_shown([t.name for t in about])}"
             yield Flaw(("flow", index), message)
     yield from _unwatched(document)
+    yield from _computed_targets(document)
 
 
 def _odd(flow: FlowSpec, tools: list[ToolSpec]) -> Iterator[tuple[tuple[str, ...], str]]:

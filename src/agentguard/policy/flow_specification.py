@@ -53,7 +53,10 @@ def _comes_from(
     """Of every value in the argument it is known, and one of its origins is accepted."""
     return name not in arguments or (
         _is_known(name, now, arguments)
-        and all(set(accepted) & each.words for each in now.circumstances.origins.get(name, ()))
+        and all(
+            set(accepted) & each.words or ("nowhere" in accepted and each.nowhere)
+            for each in now.circumstances.origins.get(name, ())
+        )
     )
 
 
@@ -70,13 +73,17 @@ def is_elsewhere(
 ) -> bool:
     """There are values, of each it is known, and none has or may have an accepted origin.
 
-    Where a tool is accepted, what is untrusted or has no word may come from it.
+    Where a tool is accepted, what is untrusted or has no word may come from it. Where what stands
+    nowhere is accepted, what is not untrusted and has no word but of consent may be that.
     """
     known = now.circumstances.origins.get(name, ())
     if name not in arguments or not known or not _is_known(name, now, arguments):
         return False
     doubted = any(each.untrusted or not each.words for each in known)
     if doubted and any(word.startswith("tool:") for word in accepted):
+        return False
+    unsure = any(not each.untrusted and each.words <= {"approved", "plan"} for each in known)
+    if unsure and "nowhere" in accepted:
         return False
     return not any(set(accepted) & each.words for each in known)
 

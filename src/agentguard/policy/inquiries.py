@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 from agentguard.policy.document import FlowSpec, PolicyDocument
 from agentguard.policy.flows import tools_of_flow
+from agentguard.policy.sourcing import NOWHERE
 from agentguard.policy.targets import finding_tools
 from agentguard.vocabulary import Call, Effect, ToolCall
 
@@ -25,12 +26,14 @@ class Inquiries:
         named: of each tool the arguments whose origins a rule or a flow asks for.
         every: the tools of which all arguments are asked about.
         conversation: the tools of which it is asked what has happened before.
+        computed: the tools of which a value may stand nowhere.
         hosted: by the provider's type those of them that run at a provider.
     """
 
     named: Mapping[str, frozenset[str]]
     every: frozenset[str]
     conversation: frozenset[str]
+    computed: frozenset[str]
     hosted: Mapping[str, str]
 
     def __bool__(self) -> bool:
@@ -53,14 +56,19 @@ def inquiries_of(document: PolicyDocument) -> Inquiries:
     named: dict[str, set[str]] = {}
     every: set[str] = set()
     conversation: set[str] = set()
+    computed: set[str] = set()
     tools_of = finding_tools(document)
     for rule in document.rules:
         asked = {each.name for each in rule.arguments if each.origins is not None}
+        if any(NOWHERE in (each.origins or ()) for each in rule.arguments):
+            computed.update(tools_of(rule))
         for tool in tools_of(rule) if asked else ():
             named.setdefault(tool, set()).update(asked)
     targets = {tool.name: tool.targets for tool in document.tools}
     for flow in document.flows:
         for tool in tools_of_flow(flow, document):
+            if NOWHERE in {*(flow.targets_from or ()), *(flow.arguments_from or ())}:
+                computed.add(tool)
             names = _asked_about(flow, targets[tool])
             if names is None:
                 every.add(tool)
@@ -72,6 +80,7 @@ def inquiries_of(document: PolicyDocument) -> Inquiries:
         named={tool: frozenset(names) for tool, names in named.items()},
         every=frozenset(every),
         conversation=frozenset(conversation),
+        computed=frozenset(computed),
         hosted={name: tool.name for tool in document.tools for name in tool.hosted},
     )
 

@@ -18,8 +18,11 @@ from agentguard.policy.document import ArgumentSpec
 from agentguard.vocabulary import Effect, Origins, OriginWord
 
 TOOL = "tool:"
-PLAIN_WORDS = frozenset({"user", "system", "host", "approved", "plan"})
-"""The words that may be relied on beside those of tools."""
+NOWHERE = "nowhere"
+"""The word for what nobody said; a rule or a flow that does not name it takes no such value."""
+PLAIN_WORDS = frozenset({"user", "system", "host", "approved", "plan", NOWHERE})
+"""The words that rules may accept beside those of tools."""
+_CONSENTED = frozenset({"approved", "plan"})
 
 
 class Demand(NamedTuple):
@@ -60,7 +63,12 @@ def comes_from(
         origins: where their values come from, as far as that is known.
     """
     known = _known(name, arguments, origins)
-    return known is not None and not any(accepted.isdisjoint(each.words) for each in known)
+    return known is not None and all(has_one(accepted, each) for each in known)
+
+
+def has_one(accepted: frozenset[OriginWord], origins: Origins) -> bool:
+    """Say whether a value has one of the accepted origins."""
+    return not accepted.isdisjoint(origins.words) or (NOWHERE in accepted and origins.nowhere)
 
 
 def is_known(
@@ -80,12 +88,15 @@ def is_elsewhere(
     """Say whether an argument holds values, and each certainly comes from elsewhere.
 
     Untrusted content takes a tool's word from a value by naming it. So what untrusted content
-    holds, and what has no word at all, may come from a tool.
+    holds, and what has no word at all, may come from a tool. What has no word at all, or only
+    people's consent, may stand nowhere.
     """
     known = _known(name, arguments, origins)
     by_tools = any(word.startswith(TOOL) for word in accepted)
     return bool(known) and all(
-        accepted.isdisjoint(each.words) and not (by_tools and (each.untrusted or not each.words))
+        accepted.isdisjoint(each.words)
+        and not (by_tools and (each.untrusted or not each.words))
+        and (NOWHERE not in accepted or each.untrusted or bool(each.words - _CONSENTED))
         for each in known or ()
     )
 

@@ -40,15 +40,20 @@ def blurred(text: str) -> str:
     return _SIGNS.sub("", text).lower()
 
 
-def blurs_of(text: str) -> str:
-    """Return a text in every form in which it may be read, without signs."""
+def readings_of(text: str) -> list[str]:
+    """Return a text in every form in which it may be read."""
     forms = [text]
     plain = _unpacked(text)
     if plain != text:
         forms.append(plain)
     forms += [spoken for each in tuple(forms) if (spoken := _SPOKEN.sub("", each)) != each]
     forms += [shown for packed in _PACKED.findall(text) if (shown := _opened(packed))]
-    return "\n".join(dict.fromkeys(map(blurred, forms)))
+    return forms
+
+
+def blurs_of(text: str) -> str:
+    """Return a text in every form in which it may be read, without signs."""
+    return "\n".join(dict.fromkeys(map(blurred, readings_of(text))))
 
 
 def _unpacked(text: str) -> str:

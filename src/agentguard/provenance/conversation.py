@@ -14,6 +14,7 @@ INVARIANT: a text that was heard before changes nothing (tests/provenance/test_c
 import hashlib
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from agentguard.canonical import Frozen
 from agentguard.provenance.echoes import without_echoes
@@ -45,7 +46,7 @@ class Conversation:
 
     __slots__ = (
         "__weakref__", "_calls", "_classes", "_first", "_full", "_heard", "_labels", "_messages", "_mode", "_rendered",
-        "_room", "_tools", "_untrusted", "_voices",
+        "_room", "_tools", "_untrusted", "_voices", "_witnessed",
     )  # fmt: skip
 
     def __init__(
@@ -71,6 +72,8 @@ class Conversation:
         self._untrusted = False
         self._full = False
         self._first = True
+        # Whether a request was heard; without any nobody knows what the model was told.
+        self._witnessed = False
 
     def __repr__(self) -> str:
         return f"Conversation({len(self._heard)} texts, {len(self._tools)} tools)"
@@ -86,6 +89,7 @@ class Conversation:
             tool: the tool's name, where the request tells one.
             source: where it comes from, in words for people that hold no payload.
         """
+        self._witnessed |= speaker is not Speaker.TOOL
         first = speaker is Speaker.USER and self._first
         if first:
             self._first = False
@@ -105,6 +109,7 @@ class Conversation:
             self._hear_out(self._voices.system, text, _SYSTEM)
         elif speaker is Speaker.MODEL:
             self._remember(self._voices.model, text, _MODEL)
+            self._voices.spoken.add(text)
         elif self._mode is UserMessages.ALL or (self._mode is UserMessages.FIRST and first):
             self._hear_out(self._voices.user, text, _USER)
         elif not self._rendered.covers(text):
@@ -168,6 +173,7 @@ class Conversation:
             if not self._take(len(str(leaf.value))):
                 return
             self._voices.rely(word, leaf.value, source, prose=not leaf.steps, given=repeated)
+            self._voices.unseen.add(_text_of(leaf.value))
             if leaf.steps:
                 records.setdefault(leaf.record, []).append(leaf)
         sources = {leaf.record: source for leaf, source in relied}
@@ -175,7 +181,12 @@ class Conversation:
             self._voices.records.add(word, sources[steps], leaves)
 
     def gave(
-        self, tool: str, arguments: Mapping[str, Frozen], *, verbs: Sequence[str] = ()
+        self,
+        tool: str,
+        arguments: Mapping[str, Frozen],
+        *,
+        verbs: Sequence[str] = (),
+        computed: bool = False,
     ) -> None:
         """Hear what a tool that changes something is called with.
 
@@ -186,19 +197,30 @@ class Conversation:
             tool: its name in the policy.
             arguments: of the call.
             verbs: words with which people ask for the tool.
+            computed: whether to note which values stand nowhere; see ``origins``.
         """
         for argument, value in arguments.items():
             cues = cues_of(tool, argument, verbs)
             for place, element in _elements(argument, value, frozenset()):
-                origins = look(self._voices, element, tool=tool, place=place, cues=cues)
+                origins = look(
+                    self._voices, element, tool=tool, place=place, cues=cues, computed=computed
+                )
                 if not all(each.words - {"approved"} for each in origins):
-                    text = element if isinstance(element, str) else plainly(element)
-                    self._remember(self._voices.given, text, _MODEL)
+                    self._remember(self._voices.given, _text_of(element), _MODEL)
+                if all(each.nowhere for each in origins):
+                    self._voices.computed[identity_of(sought(element))] = None
 
     def unread(self) -> None:
         """Hear that something untrusted came that cannot be read, such as an image."""
         self._untrusted = True
         self._voices.blind = True
+
+    def offered(self, value: Frozen) -> None:
+        """Hear what a model is told of tools; nobody says it, and a value in it is not nowhere."""
+        for leaf in leaves_of(value):
+            text = _text_of(leaf.value)
+            if self._is_new(text, "offered") and self._take(len(text)):
+                self._voices.unseen.add(text)
 
     def told(self, value: Frozen) -> None:
         """Hear a value that the program vouches for."""
@@ -225,6 +247,7 @@ class Conversation:
         *,
         verbs: Sequence[str] = (),
         names: frozenset[str] = frozenset(),
+        computed: bool = False,
     ) -> Mapping[str, tuple[Origins, ...]]:
         """Return where the values of a call come from.
 
@@ -233,6 +256,7 @@ class Conversation:
             arguments: the arguments, placeholders turned back.
             verbs: words with which people ask for the tool.
             names: names of members that the tool's schema declares; they are no values.
+            computed: whether to find out which values stand nowhere.
 
         Returns:
             For each argument one for each text and number in it, names of members included.
@@ -241,9 +265,11 @@ class Conversation:
         for argument, value in arguments.items():
             cues = cues_of(tool, argument, verbs)
             found[argument] = tuple(
-                origins
+                origins if self._witnessed else replace(origins, nowhere=False)
                 for place, element in _elements(argument, value, names)
-                for origins in look(self._voices, element, tool=tool, place=place, cues=cues)
+                for origins in look(
+                    self._voices, element, tool=tool, place=place, cues=cues, computed=computed
+                )
             )
         return found
 
@@ -327,6 +353,7 @@ class Conversation:
         self._remember(self._voices.untrusted, text, source)
         if not self._full:
             self._voices.blurred.add(text)
+            self._voices.unseen.add(text)
 
     @staticmethod
     def _repeats(leaf: Leaf, repeated: frozenset[str]) -> bool:
@@ -339,8 +366,11 @@ class Conversation:
         if isinstance(leaf.value, str):
             self._untrusted = True
         if not self._repeats(leaf, repeated):
-            text = leaf.value if isinstance(leaf.value, str) else plainly(leaf.value)
-            self._distrust(text, source)
+            self._distrust(_text_of(leaf.value), source)
+
+
+def _text_of(value: str | float) -> str:
+    return value if isinstance(value, str) else plainly(value)
 
 
 def _elements(

@@ -25,6 +25,7 @@ from agentguard.provenance.records import Records, identity_of
 from agentguard.provenance.said import Said, Source
 from agentguard.provenance.sought import Sought, elements_of, keys_in, sought
 from agentguard.provenance.tokens import tokens_of
+from agentguard.provenance.unseen import Unseen
 from agentguard.vocabulary import Origins
 
 _MOST_SOURCES = 4
@@ -45,12 +46,15 @@ class Voices:
         "_approved",
         "blind",
         "blurred",
+        "computed",
         "followed",
         "given",
         "model",
         "records",
         "relied",
+        "spoken",
         "system",
+        "unseen",
         "untrusted",
         "user",
     )
@@ -63,6 +67,11 @@ class Voices:
         # What the agent itself gave to tools that change something, out of nothing that counts.
         self.given = Said()
         self.blurred = Blurred()
+        # What outsiders may have written, and what the model wrote, to look for what is in neither.
+        self.unseen = Unseen()
+        self.spoken = Unseen()
+        # Numbers that stood nowhere when they were given to a tool that changes something.
+        self.computed: dict[str, None] = {}
         self.relied: dict[str, Said] = {}
         self.followed: dict[str, None] = {}
         self.records = Records()
@@ -151,13 +160,37 @@ def _elements(value: str | float, *, prose: bool) -> Iterable[str | float]:
 
 
 def look(
-    voices: Voices, value: str | float, *, tool: str, place: str, cues: Cues
+    voices: Voices,
+    value: str | float,
+    *,
+    tool: str,
+    place: str,
+    cues: Cues,
+    computed: bool = False,
 ) -> tuple[Origins, ...]:
-    """Return where one text or number of a call stands, or the parts that it is put together of."""
+    """Return where one text or number of a call stands, or the parts that it is put together of.
+
+    Whether it stands nowhere is looked for only if it may be *computed*, since that takes longer.
+    """
     origins = _looked(voices, value, cues)
+    if computed and _is_nowhere(voices, value, origins):
+        origins = replace(origins, nowhere=True)
     if not voices.is_approved(tool, place, value):
         return _composed(voices, value, origins, cues) or (origins,)
     return (_approved(origins),)
+
+
+def _is_nowhere(voices: Voices, value: str | float, origins: Origins) -> bool:
+    """Say whether nobody is known to have said a number, a date or a time, in any form.
+
+    What the model said before may be what it was told, unless the value stood nowhere then.
+    """
+    if voices.blind or origins.words or origins.untrusted or origins.carries:
+        return False
+    found = sought(value)
+    if not voices.unseen.lacks(found):
+        return False
+    return identity_of(found) in voices.computed or voices.spoken.lacks(found)
 
 
 def _composed(

@@ -223,6 +223,7 @@ def _origins_form(origins: Origins) -> Form:
         "untrusted": origins.untrusted,
         "carries": origins.carries,
         "addresses": [sorted(each) for each in origins.addresses],
+        **({"nowhere": True} if origins.nowhere else {}),
     }
 
 
@@ -232,6 +233,7 @@ def _origins(form: Form) -> Origins:
         untrusted=form["untrusted"],
         carries=form["carries"],
         addresses=tuple(map(frozenset, form["addresses"])),
+        nowhere=form.get("nowhere", False),
     )
 
 

@@ -27,6 +27,7 @@ from agentguard.policy.flow_flaws import state_flaws
 from agentguard.policy.flows import ASKED
 from agentguard.policy.limits import key_of_limit
 from agentguard.policy.origin_flaws import word_flaws
+from agentguard.policy.sourcing import NOWHERE as UNHEARD
 from agentguard.policy.sourcing import values_in
 from agentguard.vocabulary import (
     Assurance,
@@ -44,6 +45,7 @@ from agentguard.vocabulary import (
 
 PERSON, ACTOR = "person", "actor"
 UNTRUSTED, PLAIN = "untrusted", "plain"
+_OTHERS = frozenset({UNTRUSTED, PLAIN, UNHEARD})
 NOWHERE = "https://nowhere.invalid:443"
 UNPINNED = "sha256:" + "0" * 64
 _ANY_LOOPBACK_PORT = 8000
@@ -212,7 +214,9 @@ def origin_of(provider: ProviderSpec) -> str:
 
 def _origins(words: tuple[str, ...]) -> Origins:
     """Return the origins of one value; its addresses come from where it comes from."""
-    relied = frozenset(words) - {UNTRUSTED, PLAIN}
+    relied = frozenset(words) - _OTHERS
+    if words == (UNHEARD,):
+        return Origins(nowhere=True)
     if PLAIN in words:
         return Origins(words=relied, untrusted=UNTRUSTED in words)
     return Origins(

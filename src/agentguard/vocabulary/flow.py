@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 # In a rule's words: "user", "system", "model", "untrusted", "tool:NAME" for a field that the
-# policy trusts, "host", "approved", "plan".
+# policy trusts, "host", "approved", "plan"; and "nowhere", which is no word of ``Origins.words``.
 OriginWord: TypeAlias = str
 
 
@@ -59,6 +59,9 @@ class Origins:
         carries: whether the text holds an address, an account or a link that comes from
             untrusted content and from nothing that may be relied on.
         addresses: for each address, account or link that it is or holds, the origins of that one.
+        nowhere: whether it is a number, a date or a time of which everything that the model
+            could have it from is known, and nothing holds it: the model computed it. Where that is
+            not certain it is false.
         sources: for people, where it was seen, in words without payload, such as
             ``the result of read_email (call 3)``.
     """
@@ -67,6 +70,7 @@ class Origins:
     untrusted: bool = False
     carries: bool = False
     addresses: tuple[frozenset[OriginWord], ...] = ()
+    nowhere: bool = False
     sources: tuple[str, ...] = ()
 
 
