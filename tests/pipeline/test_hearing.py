@@ -358,6 +358,21 @@ def test_what_was_not_heard_takes_the_word_from_addresses_too() -> None:
     assert origin(made, session).addresses == (frozenset(),)
 
 
+def test_a_computed_value_is_one_until_something_was_not_heard() -> None:
+    """A number stands nowhere after a request was heard, and not once something passed unheard."""
+    computed = FlowSpec(
+        id="computed", tools=("send",), arguments_from=("nowhere",), effect=Effect.DENY
+    )
+    made, session = progress(computed), Session(KEY)
+    call = replace(SEND, resolved={"to": 777.25})
+    assert not origin(made, session, call).nowhere
+    tell(made, BY_USER, session)
+    assert origin(made, session, call).nowhere
+    assert not origin(progress(), session, call).nowhere
+    session.talk.complete = False
+    assert not origin(made, session, call).nowhere
+
+
 def test_what_a_call_writes_is_not_a_trusted_tool_s_afterwards() -> None:
     """What a changing tool was called with is not relied on because another tool reads it."""
     made = progress()
