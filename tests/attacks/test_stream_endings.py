@@ -230,8 +230,17 @@ def test_a_task_is_cancelled_and_its_stream_forgotten(room: Room, ended: Ended) 
     ended(Outcome.CANCELLED)
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """A process that an interruption reaches: what a shell starts behind itself ignores it."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise there")
 @pytest.mark.parametrize("room", SYNC, ids=named, indirect=True)
+@pytest.mark.usefixtures("interruptible")
 def test_ctrl_c_comes_while_a_stream_is_read(room: Room, ended: Ended) -> None:
     """The interruption goes on to the caller, and the call has its outcome."""
     with room.client() as client:

@@ -10,7 +10,11 @@ from agentguard import integrations
 from agentguard.redaction.protocol_words import SPOKEN, STRUCTURE
 
 FOLDER = Path(next(iter(integrations.__path__)))
-NO_FIELDS = {"authored", "refused", "remedy"}
+# Names of arguments, roles and types, which some tables have shapes for.
+NO_FIELDS = {
+    *("authored", "refused", "remedy"),
+    *("assistant", "developer", "tool_addition", "tool_removal"),
+}
 
 
 def fields(tree: ast.AST) -> Iterator[str]:

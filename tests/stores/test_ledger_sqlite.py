@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from agentguard.stores import LazyLedger, SqliteLedger, StoreFailure
+from agentguard.stores.ledger_rows import VERSION
 from agentguard.vocabulary import Hold, Line, Measure, Pot
 
 LINE = Line(
@@ -44,9 +45,9 @@ def test_a_ledger_of_a_later_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
     SqliteLedger(path).close()
     with sqlite3.connect(path) as connection:
-        connection.execute("PRAGMA user_version = 2")
+        connection.execute(f"PRAGMA user_version = {VERSION + 1}")
     connection.close()
-    with pytest.raises(StoreFailure, match="schema 2"):
+    with pytest.raises(StoreFailure, match=f"schema {VERSION + 1}"):
         SqliteLedger(path)
 
 
