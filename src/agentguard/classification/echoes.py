@@ -238,6 +238,9 @@ class _Word(NamedTuple):
     capital: bool
     begins: bool
 
+    def __repr__(self) -> str:
+        return f"_Word({self.start} to {self.end})"
+
 
 class Words:
     """What somebody said, as words that may be looked for in any run."""

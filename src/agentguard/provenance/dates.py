@@ -10,7 +10,7 @@ INVARIANT: a part of a date is no number (tests/provenance/test_dates.py).
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 _NAMES = (
     "january januar janvier enero gennaio janeiro jan",
@@ -57,8 +57,8 @@ class When:
     """
 
     places: tuple[int, ...]
-    keys: tuple[str, ...] = ()
-    held: tuple[str, ...] = ()
+    keys: tuple[str, ...] = field(default=(), repr=False)
+    held: tuple[str, ...] = field(default=(), repr=False)
 
 
 def dates_in(tokens: Sequence[str]) -> Iterator[When]:

@@ -9,7 +9,7 @@ INVARIANT: the time is linear in the text (tests/provenance/test_cost.py).
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntFlag
 
 _IN_LINK = r"[^\s<>\"'`{}|\\^()\[\]]"
@@ -57,8 +57,8 @@ class Written(IntFlag):
 class Writing:
     """The tokens of a text with how each of them is written."""
 
-    tokens: list[str]
-    flags: bytearray
+    tokens: list[str] = field(repr=False)
+    flags: bytearray = field(repr=False)
 
 
 _ENDS_CLAUSE = re.compile(r"[.,;:!?()\n\u2022\u3001\u3002]")
