@@ -283,6 +283,18 @@ def spoken(speaker: Speaker, shape: Shape) -> Shape:
     return read
 
 
+def spoken_text_or(speaker: Speaker, shape: Shape) -> Shape:
+    """Return the shape of what is either a text that somebody said or something else."""
+
+    def read(reading: Reading, value: Frozen, at: At) -> None:
+        if isinstance(value, str):
+            reading.says(speaker, at)
+        else:
+            shape(reading, value, at)
+
+    return read
+
+
 def asking(shape: Shape, name: Callable[[Mapping[str, Frozen]], Frozen], id_: str) -> Shape:
     """Return the shape of a call that the model made, so that its result finds its tool.
 

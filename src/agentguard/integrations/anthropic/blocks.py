@@ -27,6 +27,7 @@ from agentguard.clients.shapes import (
     plain,
     refers,
     spoken,
+    spoken_text_or,
     text_or,
 )
 from agentguard.integrations.anthropic.tools import CACHE, definition
@@ -328,15 +329,9 @@ _BLOCKS: Mapping[str, Members] = {
 def _by(speaker: Speaker, shapes: Mapping[str, Shape]) -> Shape:
     """Return the shape of what somebody says, as one text or in blocks."""
     said_in = {**shapes, "text": members({**_TEXT, "text": spoken(speaker, plain)})}
-    many = each(by_type(said_in if speaker is not Speaker.MODEL else shapes))
-
-    def read(reading: Reading, value: Frozen, at: At) -> None:
-        if isinstance(value, str):
-            reading.says(speaker, at)
-        else:
-            many(reading, value, at)
-
-    return read
+    return spoken_text_or(
+        speaker, each(by_type(said_in if speaker is not Speaker.MODEL else shapes))
+    )
 
 
 def _block(kind: str, *, written: bool) -> Shape:

@@ -35,6 +35,7 @@ from agentguard.clients.shapes import (
     refers,
     refusal,
     spoken,
+    spoken_text_or,
     switch,
     text_or,
 )
@@ -121,15 +122,7 @@ def _part_by(speaker: Speaker) -> Shape:
 
 
 def _content_by(speaker: Speaker) -> Shape:
-    many = each(_part_by(speaker))
-
-    def read(reading: Reading, value: Frozen, at: At) -> None:
-        if isinstance(value, str):
-            reading.says(speaker, at)
-        else:
-            many(reading, value, at)
-
-    return read
+    return spoken_text_or(speaker, each(_part_by(speaker)))
 
 
 TEXT_PART = by_type({"text": _part(text=plain)}, remedy="send text")

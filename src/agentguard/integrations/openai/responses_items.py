@@ -29,6 +29,7 @@ from agentguard.clients.shapes import (
     refers,
     refusal,
     spoken,
+    spoken_text_or,
     text_or,
 )
 from agentguard.integrations.openai import tools
@@ -79,15 +80,7 @@ def _part_by(speaker: Speaker) -> Shape:
 
 
 def _content_by(speaker: Speaker) -> Shape:
-    many = each(_part_by(speaker))
-
-    def read(reading: Reading, value: Frozen, at: At) -> None:
-        if isinstance(value, str):
-            reading.says(speaker, at)
-        else:
-            many(reading, value, at)
-
-    return read
+    return spoken_text_or(speaker, each(_part_by(speaker)))
 
 
 PART = _part_by(Speaker.TOOL)
