@@ -20,8 +20,8 @@ from pathlib import Path
 
 from agentguard.config import Settings, load, signature_path, trusted_keys
 from agentguard.errors import AgentGuardError, ConfigError, GuardFailure, Problem
-from agentguard.integrations.functions import require_hooks
 from agentguard.stores import StoreFailure, watch
+from agentguard.tools import require_hooks
 from agentguard.vocabulary import AuditEntry, EntryType
 from agentguard.wiring import Parts, now, policed
 

@@ -14,6 +14,7 @@ from agentguard.policy import (
     Anything,
     ArgumentSpec,
     ClassSource,
+    CoverageSpec,
     Idempotency,
     IdentitySpec,
     PolicyDocument,
@@ -119,7 +120,7 @@ def treated(key: str, message: str, family: str, **change: Any) -> Case:
                 DataClass(name="x", family="answer", action=Action.REDACT, in_answers=Action.BLOCK),
             )
         },
-        {"required_surfaces": frozenset({"openai", "anthropic"})},
+        {"coverage": CoverageSpec(require=frozenset({"openai", "anthropic"}))},
     ],
 )
 def test_what_a_policy_may_say_is_no_flaw(change: dict[str, Any]) -> None:
@@ -298,7 +299,11 @@ def test_a_key_cannot_write_to_a_terminal() -> None:
             "tool[0].receives",
             "not a data class of text",
         ),
-        ({"required_surfaces": frozenset({"opnai"})}, "coverage.require", "'opnai' is not one of"),
+        (
+            {"coverage": CoverageSpec(require=frozenset({"opnai"}))},
+            "coverage.require",
+            "'opnai' is not one of",
+        ),
         ({"class_sources": (ClassSource(name="email"),) * 2}, "class[1].name", "declared twice"),
         ({"class_sources": (ClassSource(name="pii"),)}, "class[0].name", "name of a family"),
         ({"class_sources": (ClassSource(name="Card-1"),)}, "class[0].name", "lower-case letters"),

@@ -12,6 +12,7 @@ from agentguard.policy import (
     ArgumentSpec,
     ClassSource,
     Const,
+    CoverageSpec,
     Each,
     HostedDenial,
     Idempotency,
@@ -20,6 +21,7 @@ from agentguard.policy import (
     PolicyDocument,
     ProviderSpec,
     RuleSpec,
+    Strictness,
     ToolSpec,
     value_digest,
 )
@@ -137,7 +139,10 @@ def test_the_order_of_tables_and_names_does_not_change_the_digest() -> None:
         {"classes": (replace(CLASS, in_answers=Action.BLOCK),)},
         {"tools": (replace(TOOL, hosted=frozenset({"web_search"})), DOCUMENT.tools[1])},
         {"hosted_denial": HostedDenial.REMOVE},
-        {"required_surfaces": frozenset({"openai"})},
+        {"coverage": CoverageSpec(require=frozenset({"openai"}))},
+        {"coverage": CoverageSpec(partial=Strictness.WARN)},
+        {"coverage": CoverageSpec(observers=Strictness.WARN)},
+        {"coverage": CoverageSpec(known_observers=frozenset({"app.Tokens"}))},
         *(
             {"rules": (replace(RULE, **change), DOCUMENT.rules[1])}
             for change in (

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agentguard.policy import Policy, RuleSpec
+from agentguard.policy import CoverageSpec, Policy, RuleSpec
 from agentguard.vocabulary import (
     Action,
     Chain,
@@ -279,5 +279,5 @@ def test_no_tool_receives_media(policy: Compiled) -> None:
 def test_the_required_surfaces_are_the_policys(policy: Compiled) -> None:
     """A policy says which client libraries must be guarded."""
     assert policy().required_surfaces == frozenset()
-    wanted = policy(required_surfaces=frozenset({"openai"}))
+    wanted = policy(coverage=CoverageSpec(require=frozenset({"openai"})))
     assert wanted.required_surfaces == {"openai"}

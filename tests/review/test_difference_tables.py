@@ -12,6 +12,7 @@ import pytest
 from agentguard.policy import (
     BudgetSpec,
     ClassSource,
+    CoverageSpec,
     EgressSpec,
     EvidenceSpec,
     FlowSpec,
@@ -25,6 +26,7 @@ from agentguard.policy import (
     ProvenanceSpec,
     ProviderSpec,
     RateSpec,
+    Strictness,
     Tier,
     ToolSpec,
 )
@@ -47,6 +49,8 @@ from agentguard.vocabulary import (
     Profile,
     UserMessages,
 )
+
+COVERAGE = CoverageSpec(require=frozenset({"openai"}))
 
 APPROVER = Approver(id="user:carol", key="ed25519:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=")
 PROFILE = ApprovalProfile(
@@ -82,7 +86,7 @@ BASE = PolicyDocument(
     class_sources=(ClassSource(name="email", patterns=("x",)),),
     destinations=(DestinationSpec(data_class="email", provider="openai", action=Action.REDACT),),
     providers=(ProviderSpec(id="openai", hosts=("api.openai.com",)),),
-    required_surfaces=frozenset({"openai"}),
+    coverage=COVERAGE,
     environments=("production",),
     tool_groups={"all": ("pay",)},
     limits=(LimitSpec(name="few", calls=3),),
@@ -135,7 +139,10 @@ CASES: tuple[tuple[str, dict[str, Any], Direction], ...] = (
         NARROWER,
     ),
     ("hosted_tools", {"hosted_denial": HostedDenial.REMOVE}, WIDER),
-    ("coverage", {"required_surfaces": frozenset()}, WIDER),
+    ("coverage", {"coverage": CoverageSpec()}, WIDER),
+    ("coverage", {"coverage": replace(COVERAGE, partial=Strictness.WARN)}, WIDER),
+    ("coverage", {"coverage": replace(COVERAGE, observers=Strictness.WARN)}, WIDER),
+    ("coverage", {"coverage": replace(COVERAGE, known_observers=frozenset({"a.B"}))}, WIDER),
     ("detection", {"detection": DetectionSpec(profile=Profile.STRICT)}, CHANGED),
     ("labels", {"labels": LabelsSpec(unknown="email")}, CHANGED),
     ("environments", {"environments": ("production", "codegen")}, IN_RULES),

@@ -16,7 +16,14 @@ from typing import Annotated, Any, ClassVar, TypeVar, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from agentguard.config.settings import VaultPlace
-from agentguard.policy import HostedDenial, Idempotency, IssuerKind, Path, RuleFileFormat
+from agentguard.policy import (
+    HostedDenial,
+    Idempotency,
+    IssuerKind,
+    Path,
+    RuleFileFormat,
+    Strictness,
+)
 from agentguard.redaction import VaultScope
 from agentguard.vocabulary import (
     Action,
@@ -351,6 +358,9 @@ class CoverageTable(Table):
     """``[coverage]``."""
 
     require: Names | None = None
+    partial: Strictness | None = _Spelled
+    observers: Strictness | None = _Spelled
+    known_observers: Names | None = None
 
 
 class LabelsTable(Table):

@@ -61,6 +61,7 @@ from agentguard.config.flows import flow_of, provenance_of
 from agentguard.config.identities import frozen_table, identity_of, issuer_of, span_of
 from agentguard.operations import closest, is_operation_name, needs_pairs
 from agentguard.policy import (
+    CoverageSpec,
     DetectionSpec,
     HostedDenial,
     Idempotency,
@@ -71,6 +72,7 @@ from agentguard.policy import (
     RuleFileFormat,
     RuleFileSpec,
     RuleSpec,
+    Strictness,
     ToolSpec,
     parse_host,
 )
@@ -149,9 +151,7 @@ def read(tables: Mapping[str, Any], built_in: tuple[DataClass, ...], tell: Tell)
         ),
         hosted_denial=_one(HostedToolsTable, file.hosted_tools, "hosted_tools", tell).denied
         or HostedDenial.REFUSE,
-        required_surfaces=frozenset(
-            _one(CoverageTable, file.coverage, "coverage", tell).require or ()
-        ),
+        coverage=_coverage(_one(CoverageTable, file.coverage, "coverage", tell)),
         detection=_detection(file.detection, tell),
         labels=_labels(file, tell),
     )
@@ -251,6 +251,15 @@ def _listed(
 def _labels(file: File, tell: Tell) -> LabelsSpec:
     named = _each(ExternalLabelTable, file.external_label, "external_label", tell)
     return labels_of(_one(LabelsTable, file.labels, "labels", tell), [table for _, table in named])
+
+
+def _coverage(table: CoverageTable) -> CoverageSpec:
+    return CoverageSpec(
+        require=frozenset(table.require or ()),
+        partial=table.partial or Strictness.REFUSE,
+        observers=table.observers or Strictness.REFUSE,
+        known_observers=frozenset(table.known_observers or ()),
+    )
 
 
 def _detection(table: object, tell: Tell) -> DetectionSpec:

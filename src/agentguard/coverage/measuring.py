@@ -21,9 +21,9 @@ from agentguard.coverage.values import (
 )
 from agentguard.enforcement import Enforcer
 from agentguard.integrations import anthropic, openai
-from agentguard.integrations.functions import guarded_tools
 from agentguard.operations import Allowed, Operation, checked_versions, is_sent_by
 from agentguard.policy import Openings, Policy
+from agentguard.tools import guarded_tools
 from agentguard.vocabulary import Kind
 
 SURFACES = {each.sdk: each for each in (openai.SURFACE, anthropic.SURFACE)}

@@ -34,9 +34,10 @@ from agentguard.pipeline import (
     Response,
     guarded_call,
 )
+from agentguard.policy.scopes import reachable
 from agentguard.provenance import Conversation
 from agentguard.telemetry import GuardSpan, OperationSpan
-from agentguard.vocabulary import Boundary, Call, CallCount, Caller, KnownValue
+from agentguard.vocabulary import Boundary, Call, CallCount, Caller, Circumstances, KnownValue
 
 # Whether the running code is that of a guarded tool; where it speaks to a model, it is no user.
 _inside_tool: ContextVar[bool] = ContextVar("agentguard_inside_tool", default=False)
@@ -90,6 +91,26 @@ class Enforcer:
         """
         mode = self.core.policy.document.provenance.user_messages
         return self._performer.talk(caller).heard_by(mode)
+
+    def offered_tools(self, carried: Caller | None = None) -> frozenset[str]:
+        """Return the tools that a model may be shown for whoever acts, none where nobody does.
+
+        What is shown may still be refused: that depends on the arguments.
+
+        Args:
+            carried: the caller that the object in use is bound to, if any.
+        """
+        try:
+            caller = self.identities.presented(carried)
+        except IdentityRequired:
+            return frozenset()
+        if caller is None:
+            return frozenset()
+        known = Circumstances(
+            now=self.core.now(), environment=caller.environment, grants=caller.grants
+        )
+        policy = self.core.policy
+        return reachable(caller.scopes, policy.offered_tools(caller.chain, known), policy)
 
     def adopt(self, core: Core, deciders: tuple[Consulted, ...]) -> None:
         """Take the core and the deciders of another policy for every call that begins from now on.

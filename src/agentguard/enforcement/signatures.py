@@ -116,10 +116,28 @@ def check_signature(
             to it, or the schema in the policy describes another function.
     """
     schema = schema_of(function, signature)
+    check_schema(policy, tool, schema, left_out=may_be_left_out(signature))
+
+
+def check_schema(
+    policy: Policy, tool: str, schema: Frozen, *, left_out: frozenset[str], fills: bool = True
+) -> None:
+    """Refuse a tool whose arguments, as a JSON Schema describes them, the policy does not fit.
+
+    Args:
+        policy: the policy.
+        tool: the tool's name in it.
+        schema: of an object, as far as it is known.
+        left_out: the arguments that are left out where they are null.
+        fills: whether the defaults of other arguments are filled in before a decision.
+
+    Raises:
+        ConfigError: as ``check_signature``.
+    """
     shape = shape_of(schema)
     if shape is None:
         return
-    filled = sorted(shape.properties.keys() - shape.required - may_be_left_out(signature))
+    filled = sorted(shape.properties.keys() - shape.required - left_out) if fills else []
     problems = [
         *_disagreements(policy, tool, shape),
         *_problems(policy, tool, shape, schema, filled),

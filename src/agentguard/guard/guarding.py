@@ -16,13 +16,15 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar, cast, overload
 
 from agentguard.coverage import Coverage
 from agentguard.errors import ConfigError, GuardFailure
+from agentguard.guard.frameworks import guarded_by_framework, is_of_a_framework
 from agentguard.guard.proposing import Proposing
 from agentguard.guard.surfaces import requests_guard_of, surface_of
-from agentguard.vocabulary import Impact, Principal
+from agentguard.vocabulary import Caller, Impact, Principal
 
 if TYPE_CHECKING:
     from opentelemetry.trace import TracerProvider
 
+    from agentguard.enforcement import Enforcer
     from agentguard.reloading import PolicyState, Reloading
     from agentguard.wiring import Parts
 
@@ -91,16 +93,20 @@ class Guard(Proposing):
         *,
         identity: str | Principal | None = None,
         tools: Iterable[str] | None = None,
+        server: str | None = None,
     ) -> T:
-        """Guard a model client, an HTTP client or a tool.
+        """Guard a model client, an HTTP client, a tool, or a part of a framework.
 
         Args:
             target: a client of the OpenAI or the Anthropic SDK, or of httpx, httpx2 or requests,
-                guarded in place and returned; or a function, or a list of functions, for which a
-                new object is returned.
+                guarded in place and returned; or a function, for which a new one is returned; or
+                a model, a tool, a set of tools or a session of LangChain, openai-agents,
+                pydantic-ai or MCP, as docs/frameworks.md says of each; or a list of such things.
             identity: who the client acts as when no block says so; it starts a session.
             tools: the tools of the policy that the requests of an HTTP client are calls of, no two
                 of them for the same method.
+            server: for what speaks to an MCP server, its name in the policy: its tools are
+                declared, listed and called as ``SERVER_TOOL``.
 
         Raises:
             TypeError: the guard does not know how to guard this type, so it refuses it.
@@ -116,19 +122,40 @@ class Guard(Proposing):
             )
         if tools is not None:
             raise TypeError("tools= goes with a client of httpx, httpx2 or requests")
-        surface = surface_of(target)
-        if surface is not None:
-            from agentguard.clients import guard_client
+        carried = None if identity is None else self._parts.identities.narrowed(identity)
+        if surface_of(target) is not None:
+            return cast("T", self._guarded_client(target, carried))
+        if is_of_a_framework(target):
+            from agentguard.tools import Wrapping
 
-            carried = None if identity is None else self._parts.identities.narrowed(identity)
-            return guard_client(target, surface, self._parts.enforcer, carried)
+            wrapping = Wrapping(
+                enforcer=self._parts.enforcer,
+                carried=carried,
+                server=server,
+                wrap_client=lambda client: self._guarded_client(client, carried),
+                wrap=self.wrap,
+            )
+            return cast("T", guarded_by_framework(target, wrapping))
         if identity is not None:
             raise TypeError("identity= goes with a client; tools follow the running code")
         if isinstance(target, list):
-            return cast("T", [self.wrap(item) for item in target])
+            return cast("T", [self.wrap(item, server=server) for item in target])
         if inspect.isroutine(target):
             return cast("T", self.tool(cast("Callable[..., Any]", target)))
         raise TypeError(f"objects of type {type(target).__name__} cannot be guarded")
+
+    def _guarded_client(self, client: Any, carried: Caller | None) -> Any:
+        from agentguard.clients import guard_client
+
+        surface = surface_of(client)
+        if surface is None:
+            raise TypeError(f"objects of type {type(client).__name__} are no known client")
+        return guard_client(client, surface, self._parts.enforcer, carried)
+
+    @property
+    def enforcer(self) -> "Enforcer":
+        """What takes calls through the guard, for integrations; a host program has no use for it."""
+        return self._parts.enforcer
 
     @overload
     def tool(self, function: F, /) -> F: ...

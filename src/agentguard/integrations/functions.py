@@ -8,27 +8,24 @@ layer, below all of them.
 
 INVARIANT: no attribute of the guarded function leads to the function itself
 (tests/attacks/test_tool_paths.py).
-INVARIANT: a function counts as guarded by its identity, never by a mark that can be copied
-(same file).
 """
 
-import asyncio
 import functools
 import inspect
 import typing
 import weakref
-from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
 from agentguard.canonical import Frozen, NotCanonical, canonical_bytes, digest, freeze, thaw
 from agentguard.enforcement import Crossing, Enforcer, Hook, ResourceHooks, hooks_for
 from agentguard.enforcement.signatures import check_signature, may_be_left_out
-from agentguard.errors import ConfigError, ContentRefused, GuardFailure, TookTooLong
+from agentguard.errors import ConfigError, ContentRefused
 from agentguard.pipeline import Response, definition_checked
 from agentguard.policy import Policy
+from agentguard.tools import Known, check_declared, check_time, known_as, note_guarded
+from agentguard.tools.ending import finished, in_time
 from agentguard.vocabulary import Boundary, Call, Impact, ToolCall
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -63,7 +60,7 @@ def guard_function(
         ConfigError: the policy does not know the tool, knows another impact or definition,
             disagrees on whether it acts on objects, or blocks what its definition says.
     """
-    if _is_guarded_here(function, enforcer, name, impact):
+    if inspect.isfunction(function) and known_as(function, enforcer, name=name, impact=impact):
         if resource is not None or access is not None:
             raise ConfigError("the function is guarded already, without this resource= or access=")
         return function
@@ -71,12 +68,12 @@ def guard_function(
     signature = inspect.signature(function)
     tool = name or function.__name__
     definition = definition_digest(tool, function, signature)
-    _check_against_policy(enforcer, tool, impact, definition)
+    check_declared(enforcer.core.policy, tool, impact, definition)
     check_signature(enforcer.core.policy, tool, function, signature)
     runs_async = inspect.iscoroutinefunction(function)
 
     def fitting(policy: Policy) -> ResourceHooks | None:
-        _check_time(policy, tool, asynchronous=runs_async)
+        check_time(policy, tool, asynchronous=runs_async)
         return hooks_for(policy, tool, resource, access, asynchronous=runs_async)
 
     hooks = fitting(enforcer.core.policy)
@@ -85,75 +82,8 @@ def guard_function(
     _dress(wrapper, function, signature)
     described = definition_checked(enforcer.core, tool, (function.__doc__ or "", str(signature)))
     wrapper.__doc__ = described if function.__doc__ else None
-    _GUARDED[wrapper] = _Guarded(
-        holder=weakref.ref(enforcer),
-        tool=tool,
-        hooks_in=fitting,
-    )
+    note_guarded(wrapper, Known(holder=weakref.ref(enforcer), tool=tool, hooks_in=fitting))
     return cast("F", wrapper)
-
-
-# Known by identity: an attribute would be copied along by functools.wraps to a bare function.
-_GUARDED: "weakref.WeakKeyDictionary[Callable[..., Any], _Guarded]" = weakref.WeakKeyDictionary()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Guarded:
-    """What is known of one guarded function.
-
-    Attributes:
-        holder: the guard's enforcer.
-        tool: its name in the policy.
-        hooks_in: gives its hooks under a policy; raises a ConfigError where they do not fit.
-    """
-
-    holder: "weakref.ref[Enforcer]"
-    tool: str
-    hooks_in: Callable[[Policy], ResourceHooks | None]
-
-
-def guarded_tools(enforcer: Enforcer) -> Counter[str]:
-    """Count the living functions that pass a guard, by the tool's name in its policy."""
-    return Counter(each.tool for each in _living(enforcer))
-
-
-def require_hooks(enforcer: Enforcer, policy: Policy) -> None:
-    """Refuse a policy under which nobody would check the objects of a function that is guarded.
-
-    Raises:
-        ConfigError: a tool of the policy acts on objects, and its function lacks what says so or
-            who may reach them; or the other way round.
-    """
-    for each in _living(enforcer):
-        if each.tool in policy.tools:
-            each.hooks_in(policy)
-
-
-def _living(enforcer: Enforcer) -> list[_Guarded]:
-    # A copy, since functions come and go in other threads.
-    living = [function for key in _GUARDED.keyrefs() if (function := key()) is not None]
-    known = [held for function in living if (held := _GUARDED.get(function)) is not None]
-    return [each for each in known if each.holder() is enforcer]
-
-
-def _is_guarded_here(
-    function: Callable[..., Any], enforcer: Enforcer, name: str | None, impact: Impact | None
-) -> bool:
-    """Say whether this very function passes the guard already.
-
-    Raises:
-        ConfigError: it does so for another guard, or under another name.
-    """
-    known = _GUARDED.get(function) if inspect.isfunction(function) else None
-    if known is None:
-        return False
-    tool = known.tool
-    if known.holder() is not enforcer:
-        raise ConfigError(f"tool {tool!r} is guarded by another guard already")
-    if name is not None and name != tool:
-        raise ConfigError(f"the function is guarded as tool {tool!r} already")
-    _check_impact(enforcer, tool, impact)
-    return True
 
 
 def definition_digest(tool: str, function: Callable[..., Any], signature: inspect.Signature) -> str:
@@ -177,52 +107,6 @@ def _refuse_shape(function: Callable[..., Any]) -> None:
     if parameters and parameters[0].name in ("self", "cls") and "." in function.__qualname__:
         raise TypeError(
             f"{name} is an unbound method; guard the bound method: guard.tool(x.{name})"
-        )
-
-
-def _check_against_policy(
-    enforcer: Enforcer, tool: str, impact: Impact | None, definition: str
-) -> None:
-    known = enforcer.core.policy.tools.get(tool)
-    if known is None:
-        raise ConfigError(f"the policy has no tool {tool!r}: declare it in a [[tool]] table")
-    if known.hosted:
-        raise ConfigError(
-            f"the policy says that tool {tool!r} runs at the provider: take 'hosted' out of its"
-            " [[tool]] table, or give the function another name"
-        )
-    if known.http:
-        raise ConfigError(
-            f"the policy says that tool {tool!r} stands for requests: take 'http' out of its"
-            " [[tool]] table, or give the function another name"
-        )
-    _check_impact(enforcer, tool, impact)
-    if known.definition is not None and known.definition != definition:
-        raise ConfigError(
-            f"the definition of tool {tool!r} is not the one that the policy pins;"
-            f" review it and pin {definition!r}"
-        )
-
-
-def _check_time(policy: Policy, tool: str, *, asynchronous: bool) -> None:
-    """Refuse to promise that a function ends in time that nothing can end.
-
-    Raises:
-        ConfigError: the policy gives a time to a function that is not asynchronous.
-    """
-    spec = policy.tools.get(tool)
-    if spec is not None and spec.within is not None and not asynchronous:
-        raise ConfigError(
-            f"the policy says 'within' of tool {tool!r}, but nothing can end a function that is"
-            " not 'async': make it one, or take 'within' out of its [[tool]] table"
-        )
-
-
-def _check_impact(enforcer: Enforcer, tool: str, impact: Impact | None) -> None:
-    known = enforcer.core.policy.tools[tool].impact
-    if impact is not None and impact is not known:
-        raise ConfigError(
-            f"tool {tool!r} is {known.value!r} in the policy and {impact.value!r} here"
         )
 
 
@@ -311,44 +195,13 @@ class _Tool:
 
     def _run(self, call: Call) -> Response:
         bound = self._bound(call)
-        return self._finished(self._function(*bound.args, **bound.kwargs))
+        return finished(self._tool, self._function(*bound.args, **bound.kwargs))
 
     async def _run_async(self, call: Call) -> Response:
         bound = self._bound(call)
         within = self._enforcer.core.policy.tools[self._tool].within
-        if within is None:
-            return self._finished(await self._function(*bound.args, **bound.kwargs))
-        limit = asyncio.timeout(within.total_seconds())
-        try:
-            async with limit:
-                result = await self._function(*bound.args, **bound.kwargs)
-        except TimeoutError:
-            if not limit.expired():
-                raise
-        else:
-            return self._finished(result)
-        raise TookTooLong(
-            f"tool {self._tool!r} took longer than the policy gives it, and was cancelled",
-            call_id=call.id,
-            dispatched=True,
-            remedy="see 'within' of its [[tool]] table; look up what it did before trying again",
-        )
-
-    def _finished(self, result: Any) -> Response:
-        """Return the result of a tool that has done its work.
-
-        Raises:
-            GuardFailure: the result is work that would run later, outside the guard.
-        """
-        if not inspect.isawaitable(result) and not isinstance(result, Iterator | AsyncIterator):
-            return Response(content=result)
-        if inspect.iscoroutine(result) or inspect.isgenerator(result):
-            result.close()
-        raise GuardFailure(
-            f"tool {self._tool!r} returned an iterator or work that runs later, which is not guarded; return a list",
-            part="dispatch",
-            dispatched=True,
-        )
+        work = self._function(*bound.args, **bound.kwargs)
+        return finished(self._tool, await in_time(work, within, self._tool, call.id))
 
 
 def _dress(

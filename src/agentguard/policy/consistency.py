@@ -223,7 +223,7 @@ def _deciders(document: PolicyDocument) -> Iterator[Flaw]:
 
 
 def _surfaces(document: PolicyDocument) -> Iterator[Flaw]:
-    for name in sorted(document.required_surfaces - SURFACES):
+    for name in sorted(document.coverage.require - SURFACES):
         expected = ", ".join(map(repr, sorted(SURFACES)))
         yield Flaw(("coverage", "require"), f"{name!r} is not one of {expected}", name)
 

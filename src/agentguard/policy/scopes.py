@@ -83,6 +83,19 @@ def keys_of_scope(scope: TaskScope) -> tuple[str, ...]:
     return _counted(scope).keys
 
 
+def reachable(
+    scopes: tuple[TaskScope, ...], tools: frozenset[str], policy: Policy
+) -> frozenset[str]:
+    """Return those of the tools of which some call could keep within every scope."""
+    left = (
+        name
+        for name in tools
+        if (tool := policy.tools.get(name)) is not None
+        and all(_is_free(scope, tool) or _is_reachable(scope, tool) for scope in scopes)
+    )
+    return frozenset(left)
+
+
 def roots_within(scopes: Iterable[TaskScope], tool: str) -> frozenset[str]:
     """Return the folders that scopes compare a tool's arguments with."""
     covers = [(scope.tools or {}).get(tool) for scope in scopes]
@@ -217,17 +230,10 @@ def _runs_there(
 def _offering(
     scopes: tuple[TaskScope, ...], decision: Decision, without: frozenset[str], policy: Policy
 ) -> Decision:
-    def narrowed(offer: OfferOnly) -> OfferOnly:
-        left = (
-            name
-            for name in offer.tools
-            if (tool := policy.tools.get(name)) is not None
-            and all(_is_free(scope, tool) or _is_reachable(scope, tool) for scope in scopes)
-        )
-        return OfferOnly(tools=frozenset(left))
-
     duties: tuple[Obligation, ...] = tuple(
-        narrowed(each) if isinstance(each, OfferOnly) else each
+        OfferOnly(tools=reachable(scopes, each.tools, policy))
+        if isinstance(each, OfferOnly)
+        else each
         for each in decision.obligations
         if not isinstance(each, WithoutTools)
     )

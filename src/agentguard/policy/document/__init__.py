@@ -27,6 +27,7 @@ from agentguard.policy.document.egress import (
 from agentguard.policy.document.flow import FlowSpec, ProvenanceSpec
 from agentguard.policy.document.providers import ProviderSpec
 from agentguard.policy.document.rules import ArgumentSpec, DeciderSpec, RuleSpec
+from agentguard.policy.document.surrounding import CoverageSpec, Strictness
 from agentguard.policy.document.tools import (
     HostedDenial,
     Idempotency,
@@ -69,6 +70,7 @@ __all__ = [
     "ArgumentSpec",
     "BudgetSpec",
     "ClassSource",
+    "CoverageSpec",
     "DeciderSpec",
     "DestinationSpec",
     "DetectionSpec",
@@ -95,6 +97,7 @@ __all__ = [
     "RuleSpec",
     "Scope",
     "SecretStoreSpec",
+    "Strictness",
     "TermsSpec",
     "Tier",
     "ToolSpec",

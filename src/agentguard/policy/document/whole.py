@@ -49,6 +49,7 @@ from agentguard.policy.document.forms import (
 )
 from agentguard.policy.document.providers import ProviderSpec
 from agentguard.policy.document.rules import DeciderSpec, RuleSpec
+from agentguard.policy.document.surrounding import CoverageSpec, coverage_form
 from agentguard.policy.document.tools import (
     HostedDenial,
     LimitSpec,
@@ -63,9 +64,9 @@ from agentguard.vocabulary import ApprovalProfile, DataClass
 class PolicyDocument:
     """The policy tables of a file; ``classes`` holds the built-in classes as well.
 
-    ``hosted_denial`` says what becomes of hosted tools that are not allowed, ``required_surfaces``
-    which client libraries must be guarded for the guard to start, ``detection`` how data is looked
-    for, ``labels`` what labels from outside mean, ``provenance`` how origins are found out, ``egress``
+    ``hosted_denial`` says what becomes of hosted tools that are not allowed, ``coverage``
+    what must be true of the program around the guard, ``detection`` how data is looked for,
+    ``labels`` what labels from outside mean, ``provenance`` how origins are found out, ``egress``
     what data needs of a provider and ``loops`` when calls are a loop, None for no such table.
     """
 
@@ -80,7 +81,7 @@ class PolicyDocument:
     destinations: tuple[DestinationSpec, ...] = ()
     providers: tuple[ProviderSpec, ...] = ()
     hosted_denial: HostedDenial = HostedDenial.REFUSE
-    required_surfaces: frozenset[str] = frozenset()
+    coverage: CoverageSpec = field(default_factory=CoverageSpec)
     detection: DetectionSpec = field(default_factory=DetectionSpec)
     labels: LabelsSpec = field(default_factory=LabelsSpec)
     environments: tuple[str, ...] = ()
@@ -115,7 +116,7 @@ class PolicyDocument:
                     "destinations": destinations_form(self.destinations),
                     "providers": {each.id: provider_form(each) for each in self.providers},
                     "hosted_tools": {"denied": self.hosted_denial.value},
-                    "coverage": {"require": names_form(self.required_surfaces)},
+                    "coverage": coverage_form(self.coverage),
                     "detection": detection_form(self.detection),
                     "labels": labels_form(self.labels),
                     "environments": names_form(self.environments),

@@ -33,6 +33,7 @@ from agentguard.policy.document.forms import (
     source_form,
     tool_form,
 )
+from agentguard.policy.document.surrounding import coverage_form
 from agentguard.review.difference.budget_tables import (
     BUDGET_TABLES,
     budget_growth,
@@ -77,6 +78,7 @@ _MORE_IS_WIDER = {
     ("provider", "extra_fields"),
     ("provider", "headers"),
     ("provider", "evidence"),
+    ("coverage", "known_observers"),
     ("approval", "approvers"),
     ("approval", "decide_within"),
     ("approval", "execute_within"),
@@ -135,7 +137,7 @@ def _tables(document: PolicyDocument) -> dict[str, Mapping[str, Frozen]]:
     alone: dict[str, Mapping[str, Frozen]] = {
         "environments": {"": {"names": names_form(document.environments)}},
         "hosted_tools": {"": {"denied": document.hosted_denial.value}},
-        "coverage": {"": {"require": names_form(document.required_surfaces)}},
+        "coverage": {"": coverage_form(document.coverage)},
         "detection": {"": detection_form(document.detection)},
         "labels": {"": labels_form(document.labels)},
         "at": {"": destinations},
@@ -225,6 +227,8 @@ _LADDERS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("class", "in_results"): ("label", "redact", "block"),
     ("class", "in_definitions"): ("label", "redact", "block"),
     ("hosted_tools", "denied"): _DENIALS,
+    ("coverage", "partial"): ("warn", "refuse"),
+    ("coverage", "observers"): ("warn", "refuse"),
     ("flow", "then"): ("approve", "deny"),
     ("flow", "remember"): ("source", "value", "nothing"),
     ("provenance", "user_messages"): ("all", "first", "told"),

@@ -1,0 +1,33 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""How is a tool guarded, whatever it comes from?
+
+What the integrations of functions and of frameworks share; what is special about one stands in its
+integration.
+
+declared   is the tool the one that the policy speaks of?
+known      which living tools pass a guard?
+described  a tool of which a name, a text and a schema are known, as frameworks have them
+wrapping   what an integration is given to guard an object with
+"""
+
+from agentguard.tools.declared import check_declared, check_impact, check_time
+from agentguard.tools.described import DescribedTool, Description, arguments_of
+from agentguard.tools.known import Known, guarded_tools, known_as, note_guarded, require_hooks
+from agentguard.tools.wrapping import HasEnforcer, Wrapping
+
+__all__ = [
+    "DescribedTool",
+    "Description",
+    "HasEnforcer",
+    "Known",
+    "Wrapping",
+    "arguments_of",
+    "check_declared",
+    "check_impact",
+    "check_time",
+    "guarded_tools",
+    "known_as",
+    "note_guarded",
+    "require_hooks",
+]
