@@ -68,10 +68,7 @@ class BrokenTokens:
     @functools.cached_property
     def _beginnings(self) -> tuple[Occurrences[bytes], int]:
         """What finds beginnings, and how many of its words are written forwards."""
-        forwards = dict.fromkeys(form for word in self._keywords for form in _written(word))
-        backwards = dict.fromkeys(word[::-1] for word in self._keywords)
-        words = [*forwards, *(word for word in backwards if word not in forwards)]
-        return automaton(map(str.encode, words)), len(forwards)
+        return _searching(self._keywords)
 
     def spotted(self, text: str) -> Spotted:
         """Return what is found in a text."""
@@ -143,6 +140,15 @@ class BrokenTokens:
                 yield _finding(finding, last - finding.end, last - finding.start)
 
 
+@functools.lru_cache(maxsize=4)
+def _searching(keywords: tuple[str, ...]) -> tuple[Occurrences[bytes], int]:
+    """Compile the beginnings once for all that look for the same; none of them is a secret."""
+    forwards = dict.fromkeys(form for word in keywords for form in _written(word))
+    backwards = dict.fromkeys(word[::-1] for word in keywords)
+    words = [*forwards, *(word for word in backwards if word not in forwards)]
+    return automaton(map(str.encode, words)), len(forwards)
+
+
 def _is_told_by_its_beginning(rule: Rule) -> bool:
     """Say whether tokens of a rule begin with its keywords, and nothing else begins so."""
     return (
@@ -154,6 +160,7 @@ def _is_told_by_its_beginning(rule: Rule) -> bool:
     )
 
 
+@functools.cache
 def _is_distinctive(word: str) -> bool:
     # Addresses begin like one another, and their signs stand in no group.
     if not word.isascii() or not any(map(str.isalnum, word)):

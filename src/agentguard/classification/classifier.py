@@ -10,6 +10,7 @@ INVARIANT: an error in a detector leaves here and refuses the call; nothing is c
 (tests/classification/test_classifier.py).
 """
 
+import functools
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -234,12 +235,8 @@ def build_classifier(
     known = [part for value in known for part in with_parts(value)]
     listed = _listed(each for each in own if not each.any_case)
     any_case = _listed(each for each in own if each.any_case)
-    unwanted = {name for name in NAMED_ONLY if name not in named}
-    documented = [
-        row.rule()
-        for row in (*TOKEN_FORMATS, *PERSONAL_FORMATS)
-        if profile.includes(row.profile) and row.data_class not in unwanted
-    ]
+    unwanted = frozenset(name for name in NAMED_ONLY if name not in named)
+    documented = _documented(profile, unwanted)
     together = RuleSet((*documented, *borrowed_rules(), *_own_rules(own), *brought))
     return Classifier(
         # A list may be long, and encoded forms are what secrets travel in.
@@ -248,11 +245,29 @@ def build_classifier(
             KnownValues(listed, encoded=False),
             KnownValues(any_case, any_case=True),
         ),
-        detectors=(together, ContextualDetector(profile), PersonalNumbers(profile), *detectors),
+        detectors=(together, *_built_in(profile), *detectors),
         broken=BrokenTokens(documented, together),
         reach=_reach(own, brought, (*known, *listed, *any_case), profile),
         readers=readers,
     )
+
+
+# What depends on the product alone is made once, so that a second guard, or a new version of a
+# policy, compiles none of it again.
+@functools.lru_cache(maxsize=8)
+def _documented(profile: Profile, unwanted: frozenset[str]) -> tuple[Rule, ...]:
+    """Return the rules of the documented formats that a profile looks for."""
+    return tuple(
+        row.rule()
+        for row in (*TOKEN_FORMATS, *PERSONAL_FORMATS)
+        if profile.includes(row.profile) and row.data_class not in unwanted
+    )
+
+
+@functools.cache
+def _built_in(profile: Profile) -> tuple[Detector, ...]:
+    """Return the detectors of a profile that search without keywords of formats."""
+    return ContextualDetector(profile), PersonalNumbers(profile)
 
 
 def _listed(own: Iterable[OwnClass]) -> list[KnownValue]:
@@ -287,8 +302,12 @@ def _own_rules(own: Iterable[OwnClass]) -> Iterator[Rule]:
     for own_class in own:
         for index, pattern in enumerate(own_class.patterns):
             try:
-                compiled = linear(pattern)
+                yield _own_rule(own_class.name, pattern)
             except ValueError as error:
                 place = f"pattern {index} of class {own_class.name!r}"
                 raise ValueError(f"{place} cannot be used: {error}") from None
-            yield Rule(name=own_class.name, data_class=own_class.name, pattern=compiled)
+
+
+@functools.lru_cache(maxsize=64)
+def _own_rule(name: str, pattern: str) -> Rule:
+    return Rule(name=name, data_class=name, pattern=linear(pattern))

@@ -6,7 +6,7 @@ A long keyword is looked for by its beginning, in every mixture of cases, and co
 where that stands.
 """
 
-from collections.abc import Iterator
+import functools
 from itertools import product
 
 # Five letters make 32 entries.
@@ -15,11 +15,11 @@ _MOST_LETTERS = 5
 Written = tuple[bytes, str | None]
 
 
-def written(keyword: str, *, any_case: bool) -> Iterator[Written]:
-    """Yield each way in which a keyword may stand, and the keyword where only its start does."""
+@functools.lru_cache(maxsize=4096)
+def written(keyword: str, *, any_case: bool) -> tuple[Written, ...]:
+    """Return each way in which a keyword may stand, and the keyword where only its start does."""
     if not any_case:
-        yield keyword.encode("utf-8"), None
-        return
+        return ((keyword.encode("utf-8"), None),)
     beginning, letters = "", 0
     for character in keyword:
         letters += character.lower() != character.upper()
@@ -28,8 +28,8 @@ def written(keyword: str, *, any_case: bool) -> Iterator[Written]:
         beginning += character
     rest = keyword.lower() if beginning != keyword else None
     both = ({character.lower(), character.upper()} for character in beginning)
-    for spelling in sorted({"".join(mixture) for mixture in product(*both)}):
-        yield spelling.encode("utf-8"), rest
+    spellings = sorted({"".join(mixture) for mixture in product(*both)})
+    return tuple((spelling.encode("utf-8"), rest) for spelling in spellings)
 
 
 def stands(keyword: str, data: bytes, start: int) -> bool:

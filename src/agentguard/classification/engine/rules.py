@@ -14,7 +14,7 @@ INVARIANT: every engine finds the same (tests/classification/test_engine_equival
 
 import functools
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from agentguard.classification.engine.alarms import Alarms
@@ -137,11 +137,34 @@ class _Group:
     numbers: frozenset[int]
 
 
+# A group that looks where a word stands: how far before and after, and what it compares there.
+_Owner = tuple[int, int, int, str | None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tables:
+    """Where rules look.
+
+    Attributes:
+        groups: rules that look behind words.
+        ungated: those that look everywhere.
+        places: of each rule's number the place of its group.
+        owners: of each word the groups that look where it stands.
+        find_words: finds the words.
+    """
+
+    groups: tuple[_Group, ...]
+    ungated: _Group | None
+    places: Mapping[int, int]
+    owners: tuple[tuple[_Owner, ...], ...]
+    find_words: Occurrences[bytes]
+
+
 class RuleSet:
     """Finds the matches of many rules; threads may share it."""
 
     name = "rules"
-    __slots__ = ("_alarms", "_engine", "_find_words", "_groups", "_owners", "_places", "_ungated")
+    __slots__ = ("_alarms", "_engine", "_tables")
 
     def __init__(self, rules: Iterable[Rule], *, engine: Engine | None = None) -> None:
         """Sort the rules by where they look.
@@ -151,26 +174,7 @@ class RuleSet:
             engine: the one that is installed, unless a test names another.
         """
         self._engine = engine or installed()
-        grouped: dict[tuple[object, ...], list[_Member]] = {}
-        for number, rule in enumerate(rules):
-            pattern = _runnable(rule.pattern, rule.group, self._engine)
-            where = (rule.keywords, rule.any_case, rule.before, rule.width, rule.requires)
-            member = _Member(number=number, rule=rule, pattern=pattern)
-            grouped.setdefault(where if rule.keywords else (), []).append(member)
-        ungated = grouped.pop((), [])
-        self._ungated = _group(ungated, self._engine) if ungated else None
-        self._groups = tuple(_group(members, self._engine) for members in grouped.values())
-        # Of each word the groups that look where it stands: how far, and what they compare.
-        words: dict[bytes, list[tuple[int, int, int, str | None]]] = {}
-        for place, group in enumerate(self._groups):
-            rule = group.members[0].rule
-            for word, rest in dict.fromkeys(_words(rule)):
-                words.setdefault(word, []).append((place, rule.before, rule.width, rest))
-        self._places = {
-            number: place for place, group in enumerate(self._groups) for number in group.numbers
-        }
-        self._owners = tuple(map(tuple, words.values()))
-        self._find_words = _searching(tuple(words), self._engine)
+        self._tables = _tables(tuple(rules), self._engine)
         self._alarms: Alarms | None = None
         if self._engine is Engine.FAST:
             self.accelerate()
@@ -200,26 +204,27 @@ class RuleSet:
             self._engine = Engine.FAST
 
     def _members(self) -> list[_Member]:
-        groups = (*self._groups, *((self._ungated,) if self._ungated else ()))
+        ungated = self._tables.ungated
+        groups = (*self._tables.groups, *((ungated,) if ungated else ()))
         members = [member for group in groups for member in group.members]
         return sorted(members, key=lambda member: member.number)
 
     def detect(self, text: str) -> list[Finding]:
         """Return the findings in *text*, unsorted."""
         data = text.encode("utf-8")
-        size = len(data)
+        size, tables = len(data), self._tables
         wanted: Collection[int] | None = None
         if self._alarms is not None:
             wanted = self._alarms.raised(data)
             if not wanted:
                 return []
         found: list[_Place] = []
-        if self._ungated is not None and size:
-            _search(self._ungated, data, [(0, size)], wanted, found)
-        hits = self._find_words(data)
+        if tables.ungated is not None and size:
+            _search(tables.ungated, data, [(0, size)], wanted, found)
+        hits = tables.find_words(data)
         if hits:
             for place, windows in self._windows(hits, data, wanted).items():
-                _search(self._groups[place], data, windows, wanted, found)
+                _search(tables.groups[place], data, windows, wanted, found)
         return _findings(found, data, ascii_only=size == len(text)) if found else []
 
     def _windows(
@@ -227,8 +232,8 @@ class RuleSet:
     ) -> dict[int, _Windows]:
         """Return where each group looks, without those of which no rule is wanted."""
         windows: dict[int, _Windows] = {}
-        owners, size = self._owners, len(data)
-        places = None if wanted is None else {self._places.get(number) for number in wanted}
+        owners, size = self._tables.owners, len(data)
+        places = None if wanted is None else {self._tables.places.get(each) for each in wanted}
         for word, begin, _ in hits:
             for place, before, width, keyword in owners[word]:
                 if places is not None and place not in places:
@@ -248,9 +253,34 @@ class RuleSet:
         return windows
 
 
+@functools.lru_cache(maxsize=8)
+def _tables(rules: tuple[Rule, ...], engine: Engine) -> _Tables:
+    """Sort rules once for all sets with the same; nothing of a rule is a secret."""
+    grouped: dict[tuple[object, ...], list[_Member]] = {}
+    for number, rule in enumerate(rules):
+        pattern = _runnable(rule.pattern, rule.group, engine)
+        where = (rule.keywords, rule.any_case, rule.before, rule.width, rule.requires)
+        member = _Member(number=number, rule=rule, pattern=pattern)
+        grouped.setdefault(where if rule.keywords else (), []).append(member)
+    ungated = grouped.pop((), [])
+    groups = tuple(_group(members, engine) for members in grouped.values())
+    words: dict[bytes, list[_Owner]] = {}
+    for place, group in enumerate(groups):
+        rule = group.members[0].rule
+        for word, rest in dict.fromkeys(_words(rule)):
+            words.setdefault(word, []).append((place, rule.before, rule.width, rest))
+    return _Tables(
+        groups=groups,
+        ungated=_group(ungated, engine) if ungated else None,
+        places={number: place for place, group in enumerate(groups) for number in group.numbers},
+        owners=tuple(map(tuple, words.values())),
+        find_words=_searching(tuple(words), engine),
+    )
+
+
 @functools.lru_cache(maxsize=4)
 def _searching(words: tuple[bytes, ...], engine: Engine) -> Occurrences[bytes]:
-    """Compile words once for all sets with the same; no word of a rule is a secret."""
+    """Compile words once for all sets with the same."""
     return automaton(words, engine=engine)
 
 

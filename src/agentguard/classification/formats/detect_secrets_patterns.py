@@ -117,14 +117,16 @@ def borrowed_rules() -> Iterator[Rule]:
     for secret_type in sorted(mapping):
         if secret_type not in NOT_BORROWED:
             patterns = getattr(mapping[secret_type], "denylist", ())
-            yield from _rules(secret_type, patterns)
+            yield from _rules(secret_type, tuple(patterns))
 
 
-def _rules(secret_type: str, patterns: Iterable[re.Pattern[str]]) -> Iterator[Rule]:
+@functools.lru_cache(maxsize=64)
+def _rules(secret_type: str, patterns: tuple[re.Pattern[str], ...]) -> tuple[Rule, ...]:
+    """Return a plugin's rules, the same ones for the same plugin."""
     borrowed = _TABLE.get(secret_type, _Borrowed())
     requires = _run(borrowed.shortest_run) if borrowed.shortest_run else None
-    for pattern in patterns:
-        yield Rule(
+    return tuple(
+        Rule(
             name=f"detect_secrets:{secret_type}",
             data_class=borrowed.data_class,
             pattern=_over_bytes(pattern),
@@ -137,6 +139,8 @@ def _rules(secret_type: str, patterns: Iterable[re.Pattern[str]]) -> Iterator[Ru
             requires=requires,
             confirm=_confirm(borrowed.data_class),
         )
+        for pattern in patterns
+    )
 
 
 @functools.cache
