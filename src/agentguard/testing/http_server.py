@@ -67,6 +67,8 @@ class LoopbackServer(ThreadingHTTPServer):
     def stop(self) -> None:
         """Close every connection and wait for every thread."""
         self.stopping.set()
+        # What waits for a connection wakes at once; where it does not, it looks again soon.
+        _shut(self.socket)
         self.shutdown()
         self._accepting.join(_JOIN_SECONDS)
         with self._lock:

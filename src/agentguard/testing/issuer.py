@@ -6,7 +6,9 @@ Signs whatever it is told to, and serves its public keys on a loopback address. 
 ``tokens``. It is for tests alone: it asks nobody who they are.
 """
 
+import contextlib
 import json
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -115,6 +117,9 @@ class LoopbackIssuer:
         return self
 
     def __exit__(self, *_: object) -> None:
+        # Where it does not wake what waits for a connection, that looks again soon.
+        with contextlib.suppress(OSError):
+            self._server.socket.shutdown(socket.SHUT_RDWR)
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
