@@ -5,9 +5,11 @@
 import multiprocessing
 import os
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -156,20 +158,45 @@ def test_a_worker_of_multiprocessing_closes_its_stream(
     assert (found.closed_seq, found.last_seq) == (11, 11)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="calls the C library's own fork")
-def test_a_child_forked_past_pythons_hooks_is_refused(journal: Journal, entry: Entry) -> None:
-    """A child made by C code may not append, and does not hang on its parent's locks."""
-    import ctypes
+# In a process of its own, with the writer alone beside it, at rest: after such a fork a lock of the
+# interpreter that some other thread held stays held for ever, which pytest-xdist's threads make
+# likely.
+_FORKED_BY_C = """
+import ctypes, os, sys, time
+from datetime import UTC, datetime
+from agentguard.stores import Journal, SqliteStore, StoreFailure
+from agentguard.vocabulary import AuditEntry, EntryType
 
-    journal.append(entry("a"), durable=True)
-    pid = ctypes.PyDLL(None).fork()
-    if pid == 0:
-        code = 1
-        try:
-            journal.append(entry("b"), durable=True)
-        except StoreFailure:
-            code = 0
-        finally:
-            os._exit(code)
-    _wait(pid)
-    assert journal.append(entry("c"), durable=True) is not None
+sys.setswitchinterval(1000)
+
+def now():
+    return datetime.now(UTC)
+
+def append(journal, call_id):
+    entry = AuditEntry(type=EntryType.REFUSED, at=now(), call_id=call_id, target="refund")
+    return journal.append(entry, durable=True)
+
+journal = Journal(SqliteStore(sys.argv[1]), now)
+append(journal, "a")
+time.sleep(0.2)
+pid = ctypes.PyDLL(None).fork()
+if pid == 0:
+    code = 1
+    try:
+        append(journal, "b")
+    except StoreFailure:
+        code = 0
+    finally:
+        os._exit(code)
+refused = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+goes_on = append(journal, "c") is not None
+journal.close()
+sys.exit(0 if refused and goes_on else 1)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="calls the C library's own fork")
+def test_a_child_forked_past_pythons_hooks_is_refused(place: Path) -> None:
+    """A child made by C code may not append, and does not hang on its parent's locks."""
+    command = [sys.executable, "-c", _FORKED_BY_C, str(place)]
+    assert subprocess.run(command, timeout=60, check=False).returncode == 0
