@@ -8,12 +8,14 @@ integration.
 declared   is the tool the one that the policy speaks of?
 known      which living tools pass a guard?
 described  a tool of which a name, a text and a schema are known, as frameworks have them
+telling    which refusals is a model told of?
 wrapping   what an integration is given to guard an object with
 """
 
 from agentguard.tools.declared import check_declared, check_impact, check_time
 from agentguard.tools.described import DescribedTool, Description, arguments_of
 from agentguard.tools.known import Known, guarded_tools, known_as, note_guarded, require_hooks
+from agentguard.tools.telling import told_to_model
 from agentguard.tools.wrapping import HasEnforcer, Wrapping
 
 __all__ = [
@@ -30,4 +32,5 @@ __all__ = [
     "known_as",
     "note_guarded",
     "require_hooks",
+    "told_to_model",
 ]
