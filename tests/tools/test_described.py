@@ -132,7 +132,7 @@ def test_a_tool_that_the_policy_does_not_know_is_refused(guard: Guard) -> None:
     """An undeclared tool, and one without an argument that rules demand, cannot be guarded."""
     with pytest.raises(ConfigError, match="no tool 'write'"):
         described(guard, tool="write")
-    with pytest.raises(ConfigError, match="args.path"):
+    with pytest.raises(ConfigError, match=r"args\.path"):
         described(guard, schema={"type": "object", "properties": {}, "additionalProperties": False})
 
 
