@@ -1,0 +1,68 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""How are the parts of LangChain guarded?
+
+models      chat models and models of text, of which the provider's client is known
+clients     the clients that such a model holds, and has yet to make
+unknown     models of which it is not
+embeddings  what turns texts into vectors
+retrievers  what finds documents, which is a tool of the policy
+tools       tools and toolkits
+observers   callbacks, tracers and caches, which see what the guard would hide
+"""
+
+from typing import Any
+
+from langchain_core.embeddings import Embeddings
+from langchain_core.language_models import BaseLanguageModel
+from langchain_core.retrievers import BaseRetriever
+from langchain_core.runnables import Runnable, RunnableBinding
+from langchain_core.tools import BaseTool, BaseToolkit
+
+from agentguard.tools import Wrapping
+
+
+def guarded(target: Any, wrapping: Wrapping) -> Any:
+    """Return a part of LangChain under the guard.
+
+    Args:
+        target: a model, embeddings, a retriever, a tool or a toolkit, or one of these bound to
+            arguments. Models and embeddings are guarded in place.
+        wrapping: what to guard it with.
+
+    Raises:
+        TypeError: it is something else, such as a chain, whose parts have to be guarded.
+        ConfigError: the policy does not know it, or cannot have it guarded in full.
+    """
+    if isinstance(target, BaseLanguageModel):
+        from agentguard.integrations.langchain.models import guarded_model
+
+        return guarded_model(target, wrapping)
+    if isinstance(target, Embeddings):
+        from agentguard.integrations.langchain.embeddings import guarded_embeddings
+
+        return guarded_embeddings(target, wrapping)
+    if isinstance(target, RunnableBinding) and isinstance(target.bound, BaseLanguageModel):
+        guarded(target.bound, wrapping)
+        return target
+    if wrapping.carried is not None:
+        raise TypeError("identity= goes with a model; tools and retrievers follow the running code")
+    if isinstance(target, BaseRetriever):
+        from agentguard.integrations.langchain.retrievers import guarded_retriever
+
+        return guarded_retriever(target, wrapping)
+    if isinstance(target, BaseTool | BaseToolkit):
+        from agentguard.integrations.langchain.tools import guarded_tool
+
+        return guarded_tool(target, wrapping)
+    raise TypeError(_why_not(target))
+
+
+def _why_not(target: object) -> str:
+    name = type(target).__name__
+    if isinstance(target, Runnable):
+        return (
+            f"objects of type {name} cannot be guarded as a whole: hand the models, tools and"
+            " retrievers in them to guard.wrap, and make the chain of those"
+        )
+    return f"objects of type {name} cannot be guarded"
