@@ -30,6 +30,7 @@ from agentguard.pipeline import Core
 from agentguard.policy import Glob, Path, Policy, is_glob, key_of
 from agentguard.redaction import PlacedClasses
 from agentguard.stores import (
+    DefinitionStore,
     FactsKeeper,
     Journal,
     KeyRing,
@@ -274,6 +275,7 @@ def assemble(
         ledger=ledger,
         rates=rates_counter(settings),
         stops=stops,
+        definitions=DefinitionStore(store.path),
     )
     enforcer = Enforcer(core=made.core, identities=identities, backing=backing, new_call_id=new_id)
     return Parts(

@@ -59,6 +59,7 @@ class Enforcer:
         self._telemetry = backing.telemetry
         self._new_call_id = new_call_id
         self._performer = Performer(core, backing)
+        self.definitions = backing.definitions
 
     @property
     def stream(self) -> str:

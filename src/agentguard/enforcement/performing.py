@@ -48,6 +48,7 @@ from agentguard.pipeline import (
 from agentguard.session import Talk
 from agentguard.stores import (
     ChangeLost,
+    DefinitionStore,
     FactsKeeper,
     LazyLedger,
     LedgerStore,
@@ -111,6 +112,7 @@ class Backing:
         ledger: keeps what is held and used up of budgets.
         rates: counts how often calls are made.
         stops: reads what operators stopped; without it every call counts as stopped.
+        definitions: keeps what servers say of their tools; without it none of them is trusted.
     """
 
     journal: Journal
@@ -122,6 +124,7 @@ class Backing:
     ledger: LazyLedger | None = None
     rates: Rates | None = None
     stops: Stops | None = None
+    definitions: DefinitionStore | None = None
 
 
 class Performer:

@@ -10,6 +10,7 @@ And where do the values of vaults live, when they are kept? In a file of their o
 server: ``VaultKeeper`` says what is kept, ``KeyRing`` seals it, a ``VaultStore`` holds it.
 """
 
+from agentguard.stores.definitions import DefinitionStore, KeptDefinition, SeenDefinition
 from agentguard.stores.facts import FactsSelection, FactsStore, RecordedCall, SealedFacts
 from agentguard.stores.facts_sealing import FactsKeeper
 from agentguard.stores.failures import ChangeLost, LimitPassed, StillLogged, StoreFailure
@@ -31,12 +32,14 @@ __all__ = [
     "ChangeLost",
     "ClassAge",
     "Collision",
+    "DefinitionStore",
     "FactsKeeper",
     "FactsSelection",
     "FactsStore",
     "Head",
     "Journal",
     "Kept",
+    "KeptDefinition",
     "KeyRing",
     "LazyLedger",
     "LedgerStore",
@@ -48,6 +51,7 @@ __all__ = [
     "RecordedCall",
     "SealedFacts",
     "SealedRow",
+    "SeenDefinition",
     "Selection",
     "Shelf",
     "SqliteLedger",

@@ -104,6 +104,19 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX decided_call_by_person ON decided_call (person)",
         "CREATE INDEX decided_call_by_age ON decided_call (at)",
     ),
+    (
+        # What servers say of their tools, as canonical JSON: trusted, and as it was seen since.
+        """CREATE TABLE tool_definition (
+            tool TEXT PRIMARY KEY,
+            trusted TEXT NOT NULL,
+            trusted_content BLOB NOT NULL,
+            trusted_at TEXT NOT NULL,
+            trusted_by TEXT NOT NULL,
+            seen TEXT,
+            seen_content BLOB,
+            seen_at TEXT
+        ) WITHOUT ROWID""",
+    ),
 )
 
 CURRENT = len(MIGRATIONS)

@@ -8,6 +8,7 @@ integration.
 declared   is the tool the one that the policy speaks of?
 known      which living tools pass a guard?
 described  a tool of which a name, a text and a schema are known, as frameworks have them
+pinning    which tools of a server may be used, by what it says of them today?
 telling    which refusals is a model told of?
 wrapping   what an integration is given to guard an object with
 """
@@ -15,6 +16,7 @@ wrapping   what an integration is given to guard an object with
 from agentguard.tools.declared import check_declared, check_impact, check_time
 from agentguard.tools.described import DescribedTool, Description, arguments_of
 from agentguard.tools.known import Known, guarded_tools, known_as, note_guarded, require_hooks
+from agentguard.tools.pinning import ServedTools, content_of
 from agentguard.tools.telling import told_to_model
 from agentguard.tools.wrapping import HasEnforcer, Wrapping
 
@@ -23,11 +25,13 @@ __all__ = [
     "Description",
     "HasEnforcer",
     "Known",
+    "ServedTools",
     "Wrapping",
     "arguments_of",
     "check_declared",
     "check_impact",
     "check_time",
+    "content_of",
     "guarded_tools",
     "known_as",
     "note_guarded",

@@ -24,6 +24,7 @@ from agentguard.canonical import (
     digest,
     freeze,
     is_object,
+    texts_in,
     thaw,
 )
 from agentguard.enforcement import Crossing, Enforcer, Hook, ResourceHooks, hooks_for
@@ -116,9 +117,7 @@ class DescribedTool:
 
         self._hooks = fitting(policy)
         #: The description as a model may read it.
-        self.text = definition_checked(
-            enforcer.core, self.tool, (description.text, json.dumps(description.schema))
-        )
+        self.text = definition_checked(enforcer.core, self.tool, _told(description))
         note_guarded(self, Known(holder=weakref.ref(enforcer), tool=self.tool, hooks_in=fitting))
 
     def is_offered(self, carried: Caller | None = None) -> bool:
@@ -191,6 +190,13 @@ class DescribedTool:
             received=frozen,
             resolved=frozen,
         )
+
+
+def _told(description: Description) -> tuple[str, str]:
+    """Return the text of a tool, and all else that a model is told of it."""
+    beside = freeze([description.schema, description.told])
+    # As texts, since JSON writes control characters as escapes, which hides them.
+    return description.text, "\n".join(texts_in(beside))
 
 
 def arguments_of(text: str, tool: str) -> Mapping[str, Frozen]:

@@ -28,6 +28,7 @@ class EntryType(StrEnum):
     POLICY_REFUSED = "policy.refused"
     GUARD_STOPPED = "guard.stopped"
     GUARD_RESUMED = "guard.resumed"
+    DEFINITION_APPROVED = "definition.approved"
 
 
 class Outcome(StrEnum):

@@ -1,0 +1,191 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which tools of a server may be used, by what the server says of them today?
+
+The first definition that is seen of a tool is trusted, and kept in the guard's store. A tool whose
+definition is another one later is hidden and refused until a person approves that one. A definition
+that the policy pins itself needs no store.
+
+INVARIANT: a tool is used only while its definition is the trusted one, in every process that
+shares the store (tests/tools/test_pinning.py).
+"""
+
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import NoReturn
+
+from agentguard.canonical import NotCanonical
+from agentguard.enforcement import Crossing, Enforcer
+from agentguard.enforcement.threads import in_thread
+from agentguard.errors import ConfigError, DeniedByPolicy, GuardFailure
+from agentguard.pipeline import Core, Response
+from agentguard.stores import KeptDefinition, SeenDefinition, StoreFailure
+from agentguard.tools.described import DescribedTool, Description
+from agentguard.vocabulary import Boundary, Call, Caller
+
+_LOG = logging.getLogger("agentguard")
+
+_UNKNOWN = "no tool of this name is declared in the policy and listed by its server"
+_CHANGED = (
+    "the definition of tool {tool!r} is not the one that is trusted: see"
+    " 'agentguard definitions show {tool}'"
+)
+_UNFIT = (
+    "the definition of tool {tool!r} may not be used: it does not fit what the policy says of the"
+    " tool, or holds what may not be in a definition"
+)
+_TWICE = "a server lists tool {tool!r} twice"
+
+
+class ServedTools:
+    """The tools of one server, under a guard."""
+
+    def __init__(self, enforcer: Enforcer, surface: str, *, asynchronous: bool = True) -> None:
+        """Know no tool yet.
+
+        Args:
+            enforcer: takes their calls through the guard.
+            surface: what they come from, such as ``mcp``.
+            asynchronous: whether they are run by ``call_async`` alone.
+        """
+        self._enforcer = enforcer
+        self._surface = surface
+        self._asynchronous = asynchronous
+        self._core: Core | None = None
+        self._made: dict[str, tuple[str, DescribedTool]] = {}
+        self._problems: dict[str, str] = {}
+
+    def take(self, listed: Iterable[Description]) -> Mapping[str, DescribedTool]:
+        """Return the tools that may be used, of those that a server lists; it may block.
+
+        What is not among them is refused from now on, and the log says why, by the names of the
+        policy alone.
+
+        Args:
+            listed: what the server says of each tool, the names being those of the policy.
+
+        Raises:
+            GuardFailure: the store does not say which definitions are trusted.
+        """
+        known = self._enforcer.core.policy.tools
+        declared = [each for each in listed if each.tool in known]
+        counted = Counter(each.tool for each in declared)
+        for tool in (name for name, count in counted.items() if count > 1):
+            self._refuse(tool, _TWICE)
+        fitting = [each for each in declared if counted[each.tool] == 1 and self._fits(each)]
+        kept = self._kept([each for each in fitting if known[each.tool].definition is None])
+        taken: dict[str, DescribedTool] = {}
+        for each in fitting:
+            pin = kept.get(each.tool)
+            if pin is not None and pin.trusted != each.digest:
+                self._refuse(each.tool, _CHANGED)
+                continue
+            self._problems.pop(each.tool, None)
+            taken[each.tool] = self._made[each.tool][1]
+        return taken
+
+    async def take_async(self, listed: Iterable[Description]) -> Mapping[str, DescribedTool]:
+        """Do what ``take`` does, in a thread."""
+        return await in_thread(lambda: self.take(listed))
+
+    def get(self, tool: str) -> DescribedTool | None:
+        """Return a tool that was taken last time it was listed, None for any other."""
+        found = self._made.get(tool)
+        return None if found is None or self._core is not self._enforcer.core else found[1]
+
+    def refuse(self, tool: str, carried: Caller | None = None) -> NoReturn:
+        """Refuse a call of a tool that was not taken, and write it down.
+
+        Args:
+            tool: its name in the policy, if it has one.
+            carried: the caller that the call is bound to, if any.
+
+        Raises:
+            AgentGuardError: always.
+        """
+        problem = self._problem(tool)
+        self._enforcer.call(self._refusal(tool, carried, problem), _nothing)
+        raise DeniedByPolicy(problem)
+
+    async def refuse_async(self, tool: str, carried: Caller | None = None) -> NoReturn:
+        """Do what ``refuse`` does, in asynchronous code."""
+
+        async def nothing(call: Call) -> Response:
+            return _nothing(call)
+
+        problem = self._problem(tool)
+        await self._enforcer.call_async(self._refusal(tool, carried, problem), nothing)
+        raise DeniedByPolicy(problem)
+
+    def _problem(self, tool: str) -> str:
+        return self._problems.get(tool, _UNKNOWN).format(tool=tool)
+
+    def _refusal(self, tool: str, carried: Caller | None, problem: str) -> Crossing:
+        def describe(call_id: str) -> Call:
+            raise DeniedByPolicy(problem, call_id=call_id)
+
+        declared = tool in self._enforcer.core.policy.tools
+        return Crossing(
+            boundary=Boundary.TOOL,
+            surface=self._surface,
+            operation="execute_tool",
+            target=tool if declared else "undeclared",
+            carried=carried,
+            describe=describe,
+        )
+
+    def _fits(self, description: Description) -> bool:
+        """Make a tool of a description, as far as the policy lets it."""
+        core = self._enforcer.core
+        if self._core is not core:  # another policy came into force
+            self._made.clear()
+            self._core = core
+        made = self._made.get(description.tool)
+        try:
+            if made is None or made[0] != description.digest:
+                tool = DescribedTool(description, self._enforcer, asynchronous=self._asynchronous)
+                self._made[description.tool] = (description.digest, tool)
+        except (ConfigError, NotCanonical):
+            self._refuse(description.tool, _UNFIT)
+            return False
+        return True
+
+    def _refuse(self, tool: str, problem: str) -> None:
+        self._made.pop(tool, None)
+        if self._problems.get(tool) != problem:
+            self._problems[tool] = problem
+            _LOG.warning("%s", problem.format(tool=tool))
+
+    def _kept(self, unpinned: list[Description]) -> Mapping[str, KeptDefinition]:
+        if not unpinned:
+            return {}
+        store = self._enforcer.definitions
+        seen = [
+            SeenDefinition(tool=each.tool, digest=each.digest, content=content_of(each))
+            for each in unpinned
+        ]
+        try:
+            if store is not None:
+                return store.see(seen, self._enforcer.core.now())
+            problem = "nothing keeps which definitions of tools are trusted"
+        except StoreFailure as failure:
+            problem = str(failure)
+        for each in unpinned:
+            self._made.pop(each.tool, None)
+        raise GuardFailure(problem, part="store")
+
+
+def content_of(description: Description) -> bytes:
+    """Return a definition as JSON that people can compare with another one."""
+    told = {
+        "description": description.text,
+        "schema": description.schema,
+        "told": description.told,
+    }
+    return json.dumps(told, sort_keys=True, ensure_ascii=False, default=dict).encode("utf-8")
+
+
+def _nothing(call: Call) -> Response:
+    raise DeniedByPolicy("nothing is dispatched here", call_id=call.id)
