@@ -6,6 +6,7 @@ import gc
 import subprocess
 import sys
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -156,9 +157,15 @@ def test_looking_disturbs_no_other_thread(guard: Guard) -> None:
         except (AssertionError, SystemError) as error:
             broken.append(error)
 
-    interval = sys.getswitchinterval()
+    def give_way(*_: object) -> None:
+        time.sleep(0)
+
+    # What is called at a collection lets other threads go on, as finalizers do.
+    interval, threshold = sys.getswitchinterval(), gc.get_threshold()
     makers = [threading.Thread(target=make_tuples) for _ in range(3)]
     sys.setswitchinterval(1e-5)
+    gc.set_threshold(50)
+    gc.callbacks.append(give_way)
     try:
         for maker in makers:
             maker.start()
@@ -166,6 +173,8 @@ def test_looking_disturbs_no_other_thread(guard: Guard) -> None:
             found(guard)
     finally:
         done.set()
+        gc.callbacks.remove(give_way)
+        gc.set_threshold(*threshold)
         sys.setswitchinterval(interval)
         for maker in makers:
             maker.join()

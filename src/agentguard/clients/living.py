@@ -83,10 +83,10 @@ def _instances(kinds: dict[type, str]) -> list[Any]:
 
     Other objects that hold such a class are held for a moment, too: also a tuple that another
     thread is still making, which would fail there. So they are let go within one call that runs
-    no Python code, before another thread can go on.
+    no Python code, before another thread can go on, and no name holds what remembers them.
     """
-    holding, again = tee(chain.from_iterable(starmap(gc.get_referrers, (tuple(kinds),))))
-    return list(compress(holding, map(kinds.__contains__, map(type, again))))
+    both = [*tee(chain.from_iterable(starmap(gc.get_referrers, (tuple(kinds),))))]
+    return list(compress(both.pop(), map(kinds.__contains__, map(type, both.pop()))))
 
 
 def class_name(kind: type, sdk: str) -> str | None:
