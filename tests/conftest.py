@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What do all tests share: a machine without a network, a clean environment, a first policy."""
 
+import gc
 import ipaddress
 import os
 import shutil
@@ -34,6 +35,12 @@ def on_this_machine(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def pytest_collection_finish() -> None:
+    """Keep what was collected out of searches for garbage: it stays, and many tests ask for one."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)
