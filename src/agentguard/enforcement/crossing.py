@@ -79,6 +79,7 @@ class Crossing:
             the dispatch in which that is needed.
         hooks: what the host says about the objects of the call, where its tool has any.
         plan: for a call that proposes a plan, reads its steps; see ``pipeline.Attempt``.
+        only_asks: see ``pipeline.Attempt``.
     """
 
     boundary: Boundary
@@ -92,3 +93,4 @@ class Crossing:
     observing: Callable[[Callable[[Any], Any]], None] | None = None
     hooks: ResourceHooks | None = None
     plan: Callable[[Mapping[str, Frozen], Policy], tuple[PlanStep, ...]] | None = None
+    only_asks: bool = False

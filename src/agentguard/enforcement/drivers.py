@@ -14,6 +14,7 @@ loop (tests/attacks/test_concurrency.py).
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
+from dataclasses import replace
 from typing import Any
 
 from agentguard.enforcement.consultation import Consulted
@@ -190,6 +191,19 @@ class Enforcer:
             except StopIteration as finished:
                 return finished.value
 
+    async def ask_async(self, crossing: Crossing) -> None:
+        """Ask people about a call, where they must agree, and do not make it.
+
+        For a framework that pauses before it makes a call. It is decided anew when it is made.
+
+        Raises:
+            ApprovalPending: people have not answered yet.
+            CallRefused: the call would be refused, an expired or rejected approval included.
+            GuardFailure: a part of the guard failed.
+        """
+        if self.core.policy.profiles:
+            await self.call_async(replace(crossing, only_asks=True), _made_later)
+
     def _attempt(self, crossing: Crossing) -> Attempt:
         caller, objection = None, None
         try:
@@ -209,6 +223,7 @@ class Enforcer:
             checks_access=crossing.hooks is not None and crossing.hooks.access is not None,
             inside_tool=_inside_tool.get(),
             plan=crossing.plan,
+            only_asks=crossing.only_asks,
         )
 
     def _flow(self, attempt: Attempt, span: GuardSpan) -> Flow[Any]:
@@ -243,6 +258,10 @@ class Enforcer:
             with _inside(attempt):
                 response = await dispatch(step.call)
             return response, _lasting(operation, response)
+
+
+async def _made_later(call: Call) -> Response:
+    raise TypeError(f"{call.target!r} was only asked about")
 
 
 def _hooks(crossing: Crossing) -> ResourceHooks:

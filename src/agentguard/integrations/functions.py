@@ -82,7 +82,15 @@ def guard_function(
     _dress(wrapper, function, signature)
     described = definition_checked(enforcer.core, tool, (function.__doc__ or "", str(signature)))
     wrapper.__doc__ = described if function.__doc__ else None
-    note_guarded(wrapper, Known(holder=weakref.ref(enforcer), tool=tool, hooks_in=fitting))
+    note_guarded(
+        wrapper,
+        Known(
+            holder=weakref.ref(enforcer),
+            tool=tool,
+            hooks_in=fitting,
+            crossing=guarded.crossing,
+        ),
+    )
     return cast("F", wrapper)
 
 
@@ -142,6 +150,10 @@ class _Tool:
             return await self._enforcer.call_async(self._crossing(args, kwargs), self._run_async)
 
         return wrapper
+
+    def crossing(self, arguments: Mapping[str, Any]) -> Crossing:
+        """Describe a call with arguments by name."""
+        return self._crossing((), arguments)
 
     def _crossing(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Crossing:
         return Crossing(

@@ -60,6 +60,8 @@ def refuse_if_looping(
     if not circle.reached:
         return
     progress.reason = Reason.LOOP
+    if progress.attempt.only_asks:
+        raise _refusal(circle, caller, stops=False)
     stops = rounds.refused() >= spec.refusals
     if stops:
         progress.notes["loop"] = f"{circle.loop.value} stopped"
@@ -104,6 +106,8 @@ def note_result(progress: Progress, result: object, session: Session, *, approve
 def note_failure(progress: Progress, error: Exception) -> None:
     """Remember that a call of a tool failed, or was refused for what it is."""
     call, session = progress.call, progress.session
+    if progress.attempt.only_asks:
+        return
     if progress.core.policy.document.loops is None or session is None:
         return
     if isinstance(call, ToolCall) and (progress.dispatched or isinstance(error, _REFUSED)):

@@ -4,9 +4,12 @@
 
 ``_steps`` is the only place where the order is written, ``_permitted`` that of its step 3. A stream
 is the same flow with two more steps, one that pulls an event and one that releases what was
-checked, between 7 and 9.
+checked, between 7 and 9. A flow that only asks ends after 5, for a host that must know whether
+people have to agree before it makes the call; what refuses it is told and not written down, since
+the call itself will be refused.
 
 INVARIANT: whatever raises in 1 to 6 leaves nothing dispatched (tests/attacks/test_steps.py).
+INVARIANT: what only asks dispatches, takes and claims nothing (tests/enforcement/test_asking.py).
 INVARIANT: whatever raises in 8 or 9 withholds the result and says ``dispatched`` (same file).
 INVARIANT: an error of a part is replaced, not chained, since its text may hold payload.
 """
@@ -16,6 +19,7 @@ from typing import Any
 from agentguard.errors import (
     AddressRefused,
     AgentGuardError,
+    ApprovalPending,
     CallRefused,
     GuardFailure,
     IdentityRequired,
@@ -82,7 +86,8 @@ def guarded_call(attempt: Attempt, core: Core, trace: Trace) -> Flow[Any]:
         raise
     except BaseException as error:  # noqa: BLE001 - cancellation must be written down, too
         ending = _ending(error, progress)
-    ending = yield from ended_badly(progress, ending)
+    if not attempt.only_asks or isinstance(ending, ApprovalPending):
+        ending = yield from ended_badly(progress, ending)
     raise ending
 
 
@@ -108,6 +113,8 @@ def _steps(progress: Progress) -> Flow[Any]:
     # 5 must a person agree?
     progress.stage = Stage.CONSENT
     claim = yield from consent(progress, caller, call, shown)
+    if progress.attempt.only_asks:
+        return None  # nothing was claimed, taken or written: the call itself decides all anew
     if progress.waited:
         yield from _permitted_still(progress, caller, call, facts, session)
     read_plan(progress, call, claim)

@@ -107,6 +107,7 @@ class Attempt:
         checks_access: whether the host has a predicate on the objects of the call.
         inside_tool: whether the code of a guarded tool makes the call.
         plan: for a call that proposes a plan, reads its steps from the arguments.
+        only_asks: whether people are asked about the call, and it is not made; see ``order``.
     """
 
     id: str
@@ -120,6 +121,7 @@ class Attempt:
     checks_access: bool = False
     inside_tool: bool = False
     plan: Callable[[Mapping[str, Frozen], Policy], tuple[PlanStep, ...]] | None = None
+    only_asks: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,14 @@ wrapping   what an integration is given to guard an object with
 
 from agentguard.tools.declared import check_declared, check_impact, check_time
 from agentguard.tools.described import DescribedTool, Description, arguments_of
-from agentguard.tools.known import Known, guarded_tools, known_as, note_guarded, require_hooks
+from agentguard.tools.known import (
+    Known,
+    ask_about,
+    guarded_tools,
+    known_as,
+    note_guarded,
+    require_hooks,
+)
 from agentguard.tools.pinning import ServedTools, content_of
 from agentguard.tools.telling import told_to_model
 from agentguard.tools.wrapping import HasEnforcer, Wrapping
@@ -28,6 +35,7 @@ __all__ = [
     "ServedTools",
     "Wrapping",
     "arguments_of",
+    "ask_about",
     "check_declared",
     "check_impact",
     "check_time",

@@ -155,6 +155,15 @@ class DescribedTool:
 
         return await self._enforcer.call_async(self._crossing(arguments, carried), dispatch)
 
+    async def ask_async(self, arguments: object, *, carried: Caller | None = None) -> None:
+        """Ask people about a call, where they must agree, and do not make it.
+
+        Raises:
+            ApprovalPending: they have not answered yet.
+            CallRefused: the call would be refused.
+        """
+        await self._enforcer.ask_async(self._crossing(arguments, carried))
+
     def _crossing(self, arguments: object, carried: Caller | None) -> Crossing:
         return Crossing(
             boundary=Boundary.TOOL,

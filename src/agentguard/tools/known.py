@@ -8,10 +8,11 @@ INVARIANT: a tool counts as guarded by its identity, never by a mark that can be
 
 import weakref
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from agentguard.enforcement import Enforcer, ResourceHooks
+from agentguard.enforcement import Crossing, Enforcer, ResourceHooks
 from agentguard.errors import ConfigError
 from agentguard.policy import Policy
 from agentguard.tools.declared import check_impact
@@ -26,11 +27,13 @@ class Known:
         holder: the guard's enforcer.
         tool: its name in the policy.
         hooks_in: gives its hooks under a policy; raises a ConfigError where they do not fit.
+        crossing: describes a call of it with arguments by name.
     """
 
     holder: "weakref.ref[Enforcer]"
     tool: str
     hooks_in: Callable[[Policy], ResourceHooks | None]
+    crossing: Callable[[Mapping[str, Any]], Crossing] | None = None
 
 
 # Known by identity: an attribute would be copied along by functools.wraps to a bare function.
@@ -66,6 +69,18 @@ def known_as(
         raise ConfigError(f"the function is guarded as tool {known.tool!r} already")
     check_impact(enforcer.core.policy, known.tool, impact)
     return known.tool
+
+
+async def ask_about(guarded: object, enforcer: Enforcer, arguments: Mapping[str, Any]) -> None:
+    """Ask people about a call of a tool that passes a guard, where they must agree.
+
+    Raises:
+        ApprovalPending: they have not answered yet.
+        CallRefused: the call would be refused.
+    """
+    found = _GUARDED.get(id(guarded))
+    if found is not None and found[0]() is guarded and found[1].crossing is not None:
+        await enforcer.ask_async(found[1].crossing(arguments))
 
 
 def guarded_tools(enforcer: Enforcer) -> Counter[str]:
