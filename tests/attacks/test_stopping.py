@@ -16,7 +16,7 @@ import pytest
 
 from agentguard import Guard, Stopped
 from agentguard.cli import main
-from agentguard.stores.stopping import FRESH_SECONDS
+from agentguard.stores import stopping
 from agentguard.testing import LoopbackProvider
 from agentguard.vocabulary import AuditEntry, EntryType, Outcome, Reason
 
@@ -57,9 +57,15 @@ def is_stopped(call: Callable[[], object]) -> bool:
     return False
 
 
+@pytest.fixture(autouse=True)
+def asked_sooner(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep an answer for less than half a second, so that every test waits for less."""
+    monkeypatch.setattr(stopping, "FRESH_SECONDS", 0.05)
+
+
 def wait() -> None:
     """Wait as long as an answer is kept."""
-    time.sleep(FRESH_SECONDS + 0.05)
+    time.sleep(stopping.FRESH_SECONDS + 0.05)
 
 
 def test_what_another_process_stops_is_refused_here(

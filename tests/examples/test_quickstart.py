@@ -6,8 +6,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -36,10 +36,28 @@ def run(*arguments: str, folder: Path, **environment: str) -> str:
     return done.stdout
 
 
+class Ran(NamedTuple):
+    """What a run without arguments showed, whom it connected to, and what it left behind."""
+
+    screen: str
+    connections: int
+    left: list[Path]
+
+
 @pytest.fixture(scope="module")
-def screen(tmp_path_factory: pytest.TempPathFactory) -> str:
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    """A run without arguments, where the environment has a key of the paid provider."""
+    folder = tmp_path_factory.mktemp("reader")
+    with LoopbackProvider(echo) as paid:
+        environment = {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": paid.base_url}
+        screen = run(folder=folder, TMPDIR=str(folder), **environment)
+        return Ran(screen, paid.connections, list(folder.iterdir()))
+
+
+@pytest.fixture
+def screen(ran: Ran) -> str:
     """What a run without arguments shows."""
-    return run(folder=tmp_path_factory.mktemp("reader"))
+    return ran.screen
 
 
 def part(screen: str, title: str) -> str:
@@ -122,31 +140,21 @@ def test_spans_and_log_hold_no_value(screen: str) -> None:
     assert [value for value in VALUES if value in written] == []
 
 
-@pytest.fixture
-def paid() -> Iterator[LoopbackProvider]:
-    """What stands for the paid provider, so that a test sees whether it is called."""
-    with LoopbackProvider(echo) as provider:
-        yield provider
-
-
-def test_a_key_in_the_environment_chooses_nothing(tmp_path: Path, paid: LoopbackProvider) -> None:
+def test_a_key_in_the_environment_chooses_nothing(ran: Ran) -> None:
     """With a key and an address of the paid provider set, a plain run never connects to it."""
-    run(folder=tmp_path, OPENAI_API_KEY="sk-test", OPENAI_BASE_URL=paid.base_url)
-    assert paid.connections == 0
+    assert ran.connections == 0
 
 
-def test_the_paid_provider_is_called_when_it_is_asked_for(
-    tmp_path: Path, paid: LoopbackProvider
-) -> None:
+def test_the_paid_provider_is_called_when_it_is_asked_for(tmp_path: Path) -> None:
     """Only --provider openai calls the paid provider, and it receives placeholders as well."""
-    environment = {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": paid.base_url}
-    run("--provider", "openai", folder=tmp_path, **environment)
-    assert len(paid.journal) == 1
+    with LoopbackProvider(echo) as paid:
+        environment = {"OPENAI_API_KEY": "sk-test", "OPENAI_BASE_URL": paid.base_url}
+        run("--provider", "openai", folder=tmp_path, **environment)
+        assert len(paid.journal) == 1
     received = paid.received_bytes().decode()
     assert [value for value in VALUES if value in received] == []
 
 
-def test_a_run_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_run_leaves_nothing_behind(ran: Ran) -> None:
     """Policy, key and store of a run lie in a folder of their own that is removed."""
-    run(folder=tmp_path, TMPDIR=str(tmp_path))
-    assert list(tmp_path.iterdir()) == []
+    assert ran.left == []

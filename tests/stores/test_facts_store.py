@@ -215,8 +215,11 @@ def test_nothing_lies_in_clear(journal: Journal, keep: Keep, place: Path) -> Non
     assert CANARY.encode() not in files_of(place)
 
 
-def test_what_lingers_in_the_log_is_told(keep: Keep, facts: FactsStore, place: Path) -> None:
+def test_what_lingers_in_the_log_is_told(
+    keep: Keep, facts: FactsStore, place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """While somebody reads, the sealed bytes stay in the log: that is said, with the count."""
+    monkeypatch.setattr("agentguard.stores.connections.RETRY_SECONDS", 0.1)
     keep(decided(0))
     with closing(sqlite3.connect(place)) as reader:
         reader.execute("BEGIN")
