@@ -84,6 +84,7 @@ class Ground:
         self._policy = folder / "agentguard.toml"
         self._policy.write_text(policy_text(public), encoding="utf-8")
         self.guard = self._new_guard()
+        self._store = SqliteStore(folder / "agentguard.db")
 
     @property
     def base_url(self) -> str:
@@ -135,12 +136,11 @@ class Ground:
         )
         profile = self.guard.enforcer.core.policy.profiles[PROFILE]
         after = with_vote(request, vote, profile, self._now())
-        with self._store() as store:
-            journal = Journal(store, now)
-            entry = AuditEntry(type=EntryType.APPROVAL_VOTED, at=self._now())
-            change = ApprovalChange(before=request, after=after, vote=vote)
-            journal.append(entry, durable=True, change=change)
-            journal.close()
+        journal = Journal(self._store, now)
+        entry = AuditEntry(type=EntryType.APPROVAL_VOTED, at=self._now())
+        change = ApprovalChange(before=request, after=after, vote=vote)
+        journal.append(entry, durable=True, change=change)
+        journal.close()
 
     def request(self, request_id: str) -> ApprovalRequest:
         """Return a request for approval as it stands in the store.
@@ -148,8 +148,7 @@ class Ground:
         Raises:
             AssertionError: there is none.
         """
-        with self._store() as store:
-            found = store.approval(request_id)
+        found = self._store.approval(request_id)
         if found is None:
             raise AssertionError("the run waits for an approval that the guard never asked for")
         return found
@@ -164,8 +163,7 @@ class Ground:
         Raises:
             AssertionError: the log does not verify.
         """
-        for guard in self._guards:
-            guard.close()
+        self.close()
         reader = SqliteReader(self.folder / "agentguard.db")
         found = verify(reader.logs())
         if found.integrity.ranges or found.completeness.ranges:
@@ -174,9 +172,10 @@ class Ground:
         return [e for e in entries if e.type is EntryType.INTENT and e.boundary is Boundary.TOOL]
 
     def close(self) -> None:
-        """Close the guards."""
+        """Close the guards and the approver's store."""
         for guard in self._guards:
             guard.close()
+        self._store.close()
 
     def _note(self, tool: str, **arguments: Any) -> None:
         self.effects.append(Effect(tool, arguments))
@@ -189,14 +188,6 @@ class Ground:
         guard.enforcer.core = replace(guard.enforcer.core, now=self._now)
         self._guards.append(guard)
         return guard
-
-    @contextmanager
-    def _store(self) -> Iterator[SqliteStore]:
-        store = SqliteStore(self.folder / "agentguard.db")
-        try:
-            yield store
-        finally:
-            store.close()
 
 
 @contextmanager

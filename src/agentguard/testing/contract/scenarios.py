@@ -96,7 +96,7 @@ class IntegrationContract:
         raise NotImplementedError
 
     def pytest_generate_tests(self, metafunc: Any) -> None:
-        """Run each scenario in each mode; what streams nothing, in those that do not stream."""
+        """Run each scenario in each mode, or in each that does not stream, where that says all."""
         if "mode" in metafunc.fixturenames:
             metafunc.parametrize("mode", self.modes)
         if "whole_mode" in metafunc.fixturenames:
@@ -195,23 +195,23 @@ class IntegrationContract:
                 self.resume(ground, again, mode)
             _require(_effects(ground) == [("refund", REFUND)], "it runs when it is approved")
 
-    def test_a_rejected_call_does_not_run(self, tmp_path: Path, mode: str) -> None:
+    def test_a_rejected_call_does_not_run(self, tmp_path: Path, whole_mode: str) -> None:
         """A call that a person rejected does not run, and the model or the program is told so."""
         with self._ground(tmp_path, "a_rejected_call_does_not_run") as ground:
-            ran = self._pause(ground, mode)
+            ran = self._pause(ground, whole_mode)
             ground.vote(ran.pending[0], approve=False)
             with ground.acting():
-                error = _error_of(lambda: self.resume(ground, ran, mode))
+                error = _error_of(lambda: self.resume(ground, ran, whole_mode))
             _require(not ground.effects, "nothing ran")
             _told_or_raised(ground, error, ApprovalRejected, "a person rejected this call")
 
-    def test_a_question_expires(self, tmp_path: Path, mode: str) -> None:
+    def test_a_question_expires(self, tmp_path: Path, whole_mode: str) -> None:
         """A call that nobody answered in time does not run."""
-        self._expires(tmp_path, mode, "a_question_expires", approved=False)
+        self._expires(tmp_path, whole_mode, "a_question_expires", approved=False)
 
-    def test_an_approval_expires(self, tmp_path: Path, mode: str) -> None:
+    def test_an_approval_expires(self, tmp_path: Path, whole_mode: str) -> None:
         """A call that was approved, but is resumed too late, does not run."""
-        self._expires(tmp_path, mode, "an_approval_expires", approved=True)
+        self._expires(tmp_path, whole_mode, "an_approval_expires", approved=True)
 
     def test_resuming_twice_runs_once(self, tmp_path: Path, mode: str) -> None:
         """A run that is resumed again after its call ran does not run the call again."""
@@ -238,25 +238,25 @@ class IntegrationContract:
                 _error_of(lambda: self.resume(ground, ran, mode))
             _require(len(ground.effects) == 1, "the first process does not run it again")
 
-    def test_an_approval_covers_no_other_arguments(self, tmp_path: Path, mode: str) -> None:
+    def test_an_approval_covers_no_other_arguments(self, tmp_path: Path, whole_mode: str) -> None:
         """An approved call lets no call with other arguments run."""
         with self._ground(tmp_path, "an_approval_covers_no_other_arguments") as ground:
-            ran = self._pause(ground, mode)
+            ran = self._pause(ground, whole_mode)
             ground.vote(ran.pending[0])
             ground.script(asks_for("refund", order="ORD-0001", amount=900), says("all done"))
             with ground.acting():
-                other = self.run(ground, "more, please", mode)
+                other = self.run(ground, "more, please", whole_mode)
             _require(not ground.effects, "nothing ran")
             _require(bool(other.pending), "the other call waits")
             _require(other.pending != ran.pending, "for an approval of its own")
 
-    def test_nobody_else_uses_an_approval(self, tmp_path: Path, mode: str) -> None:
+    def test_nobody_else_uses_an_approval(self, tmp_path: Path, whole_mode: str) -> None:
         """A run that is resumed for somebody else does not run the call."""
         with self._ground(tmp_path, "nobody_else_uses_an_approval") as ground:
-            ran = self._pause(ground, mode)
+            ran = self._pause(ground, whole_mode)
             ground.vote(ran.pending[0])
             with ground.acting(BOB):
-                _error_of(lambda: self.resume(ground, ran, mode))
+                _error_of(lambda: self.resume(ground, ran, whole_mode))
             _require(not ground.effects, "nothing ran")
 
     def test_without_an_identity_nothing_happens(self, tmp_path: Path, mode: str) -> None:
@@ -279,33 +279,33 @@ class IntegrationContract:
 
     def test_a_tool_alone_is_guarded(self, tmp_path: Path, whole_mode: str) -> None:
         """A tool that is called without an agent runs where a rule allows it, or raises."""
-        mode = whole_mode
         with self._ground(tmp_path, "a_tool_alone_is_guarded") as ground:
             allowed, denied = {"order": "ORD-0001"}, {"order": "everything"}
-            _refused(_error_of(lambda: self.call(ground, "lookup", allowed, mode)), CallRefused)
+            _refused(
+                _error_of(lambda: self.call(ground, "lookup", allowed, whole_mode)), CallRefused
+            )
             with ground.acting(), ThreadPoolExecutor(1) as pool:
-                lost = pool.submit(self.call, ground, "lookup", allowed, mode)
+                lost = pool.submit(self.call, ground, "lookup", allowed, whole_mode)
                 _refused(_error_of(lost.result), IdentityRequired)
             with ground.acting():
-                error = _error_of(lambda: self.call(ground, "lookup", denied, mode))
+                error = _error_of(lambda: self.call(ground, "lookup", denied, whole_mode))
                 _refused(error, DeniedByPolicy)
-                error = _error_of(lambda: self.call(ground, "wipe", {"account": "A"}, mode))
+                error = _error_of(lambda: self.call(ground, "wipe", {"account": "A"}, whole_mode))
                 _refused(error, CallRefused)
                 _require(not ground.effects, "nothing ran")
-                self.call(ground, "lookup", allowed, mode)
+                self.call(ground, "lookup", allowed, whole_mode)
             _require(len(ground.effects) == 1, "what is allowed ran")
 
     def test_a_tool_alone_waits_for_a_person(self, tmp_path: Path, whole_mode: str) -> None:
         """A tool that is called without an agent waits for an approval, and runs once after it."""
-        mode = whole_mode
         with self._ground(tmp_path, "a_tool_alone_waits_for_a_person") as ground:
             with ground.acting():
-                error = _error_of(lambda: self.call(ground, "refund", dict(REFUND), mode))
+                error = _error_of(lambda: self.call(ground, "refund", dict(REFUND), whole_mode))
             waits = _refused(error, ApprovalPending)
             _require(not ground.effects, "nothing ran")
             ground.vote(waits.request_id)
             with ground.acting():
-                self.call(ground, "refund", dict(REFUND), mode)
+                self.call(ground, "refund", dict(REFUND), whole_mode)
             _require(_effects(ground) == [("refund", REFUND)], "it ran once")
 
     def _pause(self, ground: Ground, mode: str) -> Ran:
