@@ -1,0 +1,195 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which messages may a client send to an MCP server, and what may stand in them?
+
+A method that is not listed here is not sent. What brings in content or sends it out, beside the
+server's tools, is a call of a tool that the policy declares by the name that stands here: with a
+name of the server, ``SERVER_read_resource``.
+
+INVARIANT: nothing but what is listed is sent beside the arguments of a call that was decided
+(tests/attacks/frameworks/test_mcp_messages.py).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from mcp.types import (
+    CLIENT_CAPABILITIES_META_KEY,
+    CLIENT_INFO_META_KEY,
+    LOG_LEVEL_META_KEY,
+    PROTOCOL_VERSION_META_KEY,
+)
+
+from agentguard.errors import UnguardedPath
+
+_TEXT = {"type": "string"}
+_TEXTS = {"type": "object", "additionalProperties": _TEXT}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """A method that is a call of a tool of the policy.
+
+    Attributes:
+        tool: the tool's name, without that of the server.
+        text: what it does.
+        arguments: the JSON Schemas of its arguments, which are parameters of the method.
+        required: those that must be there.
+    """
+
+    tool: str
+    text: str
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+    required: tuple[str, ...] = ()
+
+    @property
+    def schema(self) -> Mapping[str, Any]:
+        """The JSON Schema of the arguments."""
+        return {
+            "type": "object",
+            "properties": dict(self.arguments),
+            "required": list(self.required),
+            "additionalProperties": False,
+        }
+
+
+ASKED: Mapping[str, Asked] = {
+    "resources/list": Asked(tool="list_resources", text="List what can be read."),
+    "resources/templates/list": Asked(
+        tool="list_resource_templates", text="List forms of addresses of what can be read."
+    ),
+    "resources/read": Asked(
+        tool="read_resource",
+        text="Read a resource.",
+        arguments={"uri": _TEXT},
+        required=("uri",),
+    ),
+    "resources/subscribe": Asked(
+        tool="subscribe_resource",
+        text="Be told when a resource changes.",
+        arguments={"uri": _TEXT},
+        required=("uri",),
+    ),
+    "resources/unsubscribe": Asked(
+        tool="unsubscribe_resource",
+        text="Be told no more when a resource changes.",
+        arguments={"uri": _TEXT},
+        required=("uri",),
+    ),
+    "prompts/list": Asked(tool="list_prompts", text="List prompts."),
+    "prompts/get": Asked(
+        tool="get_prompt",
+        text="Get a prompt.",
+        arguments={"name": _TEXT, "arguments": _TEXTS},
+        required=("name",),
+    ),
+    "completion/complete": Asked(
+        tool="complete",
+        text="Get completions of an argument.",
+        arguments={"ref": _TEXTS, "argument": _TEXTS, "context": {"type": "object"}},
+        required=("ref", "argument"),
+    ),
+}
+"""The methods that are calls of tools of the policy."""
+
+PAGED = frozenset({"tools/list", "resources/list", "resources/templates/list", "prompts/list"})
+"""The methods whose answers come in pages."""
+
+# What may be sent beside: methods with the parameters that may stand in them.
+_PLAIN: Mapping[str, tuple[str, ...]] = {
+    "initialize": ("protocolVersion", "capabilities", "clientInfo"),
+    "ping": (),
+    "server/discover": (),
+    "logging/setLevel": ("level",),
+    "notifications/initialized": (),
+    "notifications/roots/list_changed": (),
+}
+_META = (
+    PROTOCOL_VERSION_META_KEY,
+    CLIENT_INFO_META_KEY,
+    CLIENT_CAPABILITIES_META_KEY,
+    LOG_LEVEL_META_KEY,
+)
+_LEVELS = frozenset(
+    {"debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"}
+)
+_CLIENT = ("name", "version", "title")
+_CAPABILITIES = ("sampling", "elicitation", "roots")
+
+
+def unguarded(method: str) -> UnguardedPath:
+    """Return the refusal of a method."""
+    return UnguardedPath(
+        f"the MCP method {method!r} is not guarded, so it is not sent",
+        remedy="docs/mcp.md lists the methods that are",
+    )
+
+
+def plain_params(method: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what may stand in a message that holds no content.
+
+    Args:
+        method: what it asks or tells.
+        params: its parameters, ``_meta`` among them.
+
+    Raises:
+        UnguardedPath: there is no such message, or something in it is not listed.
+    """
+    names = _PLAIN.get(method)
+    if names is None:
+        raise unguarded(method)
+    found = {name: value for name, value in params.items() if name != "_meta"}
+    only(method, found, names)
+    if "level" in found and found["level"] not in _LEVELS:
+        raise unguarded(method)
+    if "clientInfo" in found:
+        found["clientInfo"] = _kept(found["clientInfo"], _CLIENT)
+    if "capabilities" in found:
+        found["capabilities"] = _kept(found["capabilities"], _CAPABILITIES)
+    return found
+
+
+def only(method: str, params: Mapping[str, Any], names: tuple[str, ...]) -> None:
+    """Refuse a parameter that is not listed.
+
+    Raises:
+        UnguardedPath: there is one; its name is not told, since the caller chose it.
+    """
+    if not params.keys() <= set(names):
+        raise UnguardedPath(
+            f"a parameter of the MCP method {method!r} is not guarded, so it is not sent",
+            remedy="docs/mcp.md lists the parameters that are",
+        )
+
+
+def meta_of(method: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is sent beside the parameters: what the protocol itself asks for.
+
+    Raises:
+        UnguardedPath: something else stands there.
+    """
+    meta = params.get("_meta")
+    if meta is None:
+        return {}
+    if not isinstance(meta, Mapping):
+        raise unguarded(method)
+    found = {name: value for name, value in meta.items() if name != "progressToken"}
+    if not found.keys() <= set(_META):
+        raise UnguardedPath(
+            f"'_meta' of the MCP method {method!r} is not guarded, so it is not sent",
+            remedy="pass what the tool needs as an argument",
+        )
+    if found.get(LOG_LEVEL_META_KEY, "info") not in _LEVELS:
+        raise unguarded(method)
+    if CLIENT_INFO_META_KEY in found:
+        found[CLIENT_INFO_META_KEY] = _kept(found[CLIENT_INFO_META_KEY], _CLIENT)
+    if CLIENT_CAPABILITIES_META_KEY in found:
+        kept = _kept(found[CLIENT_CAPABILITIES_META_KEY], _CAPABILITIES)
+        found[CLIENT_CAPABILITIES_META_KEY] = kept
+    return {"_meta": found}
+
+
+def _kept(value: object, names: tuple[str, ...]) -> dict[str, Any]:
+    given = value if isinstance(value, Mapping) else {}
+    return {name: given[name] for name in names if name in given}
