@@ -11,6 +11,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,30 @@ from agentguard.testing.sdk_surface import LOCAL, WRAPPERS, Method, arguments, c
 from agentguard.testing.sdk_sweep import Sweep, sweep
 from agentguard.vocabulary import Kind, Reference
 
-OPENAI = ("OpenAI", "AsyncOpenAI", "AzureOpenAI", "AsyncAzureOpenAI")
-EACH_CLIENT = pytest.mark.parametrize("kind", [*OPENAI, "Anthropic", "AsyncAnthropic"])
-EACH_WRAPPER = pytest.mark.parametrize("wrapper", WRAPPERS, ids=["plain", *WRAPPERS[1:]])
+AZURE = ("AzureOpenAI", "AsyncAzureOpenAI")
+KINDS = ("OpenAI", "AsyncOpenAI", *AZURE, "Anthropic", "AsyncAnthropic")
+PLAIN, RAW, STREAMING = WRAPPERS
+# Each kind of client is swept plain, and each SDK through both wrappers.
+EACH_TIME = {
+    *((kind, PLAIN) for kind in KINDS),
+    *(("OpenAI", RAW), ("AsyncOpenAI", STREAMING)),
+    *(("Anthropic", STREAMING), ("AsyncAnthropic", RAW)),
+}
+EACH_WAY = pytest.mark.parametrize(
+    ("kind", "wrapper"),
+    [
+        pytest.param(
+            *way,
+            marks=() if way in EACH_TIME else pytest.mark.nightly,
+            id=f"{way[0]}-{way[1] or 'plain'}",
+        )
+        for way in product(KINDS, WRAPPERS)
+    ],
+)
+EACH_CLIENT = pytest.mark.parametrize(
+    "kind",
+    [pytest.param(kind, marks=pytest.mark.nightly if kind in AZURE else ()) for kind in KINDS],
+)
 
 # Two methods only make an object that sends when it is run.
 SILENT = LOCAL | {"beta.environments.work.worker", "beta.sessions.events.tool_runner"}
@@ -158,8 +180,7 @@ def all_refused(swept: Sweep, provider: LoopbackProvider) -> bool:
     return bool(swept.refused)
 
 
-@EACH_CLIENT
-@EACH_WRAPPER
+@EACH_WAY
 def test_no_method_is_hidden_from_the_sweep(
     kind: str, wrapper: str, wide_guard: Guard, provider: LoopbackProvider
 ) -> None:
@@ -170,8 +191,7 @@ def test_no_method_is_hidden_from_the_sweep(
     assert names[0] == names[1]
 
 
-@EACH_CLIENT
-@EACH_WRAPPER
+@EACH_WAY
 def test_no_method_reaches_the_provider_without_an_identity(
     kind: str, wrapper: str, wide_guard: Guard, provider: LoopbackProvider
 ) -> None:
@@ -181,8 +201,7 @@ def test_no_method_reaches_the_provider_without_an_identity(
     assert all_refused(swept, provider)
 
 
-@EACH_CLIENT
-@EACH_WRAPPER
+@EACH_WAY
 def test_no_method_reaches_a_provider_that_no_rule_allows(
     kind: str, wrapper: str, ruleless_guard: Guard, provider: LoopbackProvider
 ) -> None:
@@ -193,8 +212,7 @@ def test_no_method_reaches_a_provider_that_no_rule_allows(
     assert all_refused(swept, provider)
 
 
-@EACH_CLIENT
-@EACH_WRAPPER
+@EACH_WAY
 def test_every_method_that_is_allowed_works_and_sends_placeholders(
     kind: str, wrapper: str, wide_guard: Guard, provider: LoopbackProvider
 ) -> None:

@@ -100,15 +100,25 @@ def assert_nothing_found(room: Any) -> None:
     assert not set().union(*counted) & {"credential", "api_key", "private_key", "jwt"}
 
 
-WAYS = {"whole": 0, "in pieces": 7}
-WRITTEN: dict[str, Callable[[str], str]] = {
-    "plain": lambda text: text,
-    "in JSON": lambda text: json.dumps({"file": "notes", "text": text}),
-}
+def plain(text: str) -> str:
+    """Return a text as it is."""
+    return text
 
 
-@pytest.mark.parametrize("written", WRITTEN.values(), ids=WRITTEN)
-@pytest.mark.parametrize("cut", WAYS.values(), ids=WAYS)
+def in_json(text: str) -> str:
+    """Return a text inside a JSON text."""
+    return json.dumps({"file": "notes", "text": text})
+
+
+@pytest.mark.parametrize(
+    ("cut", "written"),
+    [
+        pytest.param(0, in_json, id="whole-in_json"),
+        pytest.param(7, plain, id="in_pieces-plain"),
+        pytest.param(0, plain, id="whole-plain", marks=pytest.mark.nightly),
+        pytest.param(7, in_json, id="in_pieces-in_json", marks=pytest.mark.nightly),
+    ],
+)
 def test_ordinary_answers_come_through_unchanged(
     cut: int, written: Callable[[str], str], room: Any, either: Any, api: str
 ) -> None:
