@@ -153,6 +153,12 @@ class Ground:
             raise AssertionError("the run waits for an approval that the guard never asked for")
         return found
 
+    def waiting(self, tool: str) -> tuple[ApprovalRequest, ...]:
+        """Return the requests of the acting session for a tool that have not ended for good."""
+        caller = self.guard.enforcer.identities.presented(None)
+        key = "" if caller is None else caller.session_key
+        return self._store.open_approvals(key, tool)
+
     def move_clock(self, by: timedelta) -> None:
         """Let time pass for every guard of this ground."""
         self._later += by
