@@ -35,9 +35,7 @@ def guarded(target: Any, wrapping: Wrapping) -> Any:
         ConfigError: the policy does not know it, or cannot have it guarded in full.
     """
     if isinstance(target, BaseLanguageModel):
-        from agentguard.integrations.langchain.models import guarded_model
-
-        return guarded_model(target, wrapping)
+        return _model(target, wrapping)
     if isinstance(target, Embeddings):
         from agentguard.integrations.langchain.embeddings import guarded_embeddings
 
@@ -56,6 +54,19 @@ def guarded(target: Any, wrapping: Wrapping) -> Any:
 
         return guarded_tool(target, wrapping)
     raise TypeError(_why_not(target))
+
+
+def _model(model: BaseLanguageModel[Any], wrapping: Wrapping) -> Any:
+    from agentguard.integrations.langchain.clients import slots_of
+
+    slots = slots_of(type(model))
+    if slots is None:
+        from agentguard.integrations.langchain.unknown import guarded_in_part
+
+        return guarded_in_part(model, wrapping)
+    from agentguard.integrations.langchain.models import guarded_model
+
+    return guarded_model(model, slots, wrapping)
 
 
 def _why_not(target: object) -> str:

@@ -34,21 +34,20 @@ from agentguard.tools import Wrapping
 WRAPPING = "__agentguard_wrapping__"
 
 
-def guarded_model(model: BaseLanguageModel[Any], wrapping: Wrapping) -> Any:
+def guarded_model(model: BaseLanguageModel[Any], slots: Slots, wrapping: Wrapping) -> Any:
     """Guard a chat model, or a model of text, in place and return it.
 
+    Args:
+        model: the model, of a class that is known.
+        slots: where it keeps its clients.
+        wrapping: what to guard it with.
+
     Raises:
-        ConfigError: another guard has it, or its provider's client is not known and the policy
-            refuses such models.
+        ConfigError: another guard has it.
         TypeError: a client in it is of a class that the guard does not know.
     """
     if is_guarded(model, wrapping):
         return model
-    slots = slots_of(type(model))
-    if slots is None:
-        from agentguard.integrations.langchain.unknown import guarded_in_part
-
-        return guarded_in_part(model, wrapping)
     guard_clients(model, slots, wrapping)
     return swapped(model, wrapping, slots, run_members(type(model), wrapping))
 

@@ -34,7 +34,7 @@ from agentguard.integrations.langchain.clients import (
     guard_clients,
     inherited_slots,
 )
-from agentguard.integrations.langchain.models import run_members, swapped
+from agentguard.integrations.langchain.models import is_guarded, run_members, swapped
 from agentguard.operations import Operation
 from agentguard.pipeline import Response
 from agentguard.policy import Strictness
@@ -57,6 +57,8 @@ def guarded_in_part(model: BaseLanguageModel[Any], wrapping: Wrapping) -> Any:
         ConfigError: the policy refuses such models.
         TypeError: it is no model of a kind that is known.
     """
+    if is_guarded(model, wrapping):
+        return model
     kind = type(model)
     if not isinstance(model, BaseChatModel | BaseLLM):
         raise TypeError(f"objects of type {kind.__name__} cannot be guarded")
