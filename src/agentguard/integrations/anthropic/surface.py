@@ -39,12 +39,16 @@ _HELPER = (
 )
 _ID = re.compile("[A-Za-z0-9_-]{1,128}")
 
+# A framework says its name and release; whatever else it would say is a header of its own.
+_FRAMEWORKS = r"pydantic-ai/[0-9]{1,3}(?:\.[0-9]{1,4}){1,3}"
+
 HELPER_HEADERS: dict[str, re.Pattern[str] | None] = {
     "accept": re.compile(r"application/(?:json|binary)|text/event-stream"),
     "anthropic-beta": re.compile(f"{_FLAG}(?:,{_FLAG}){{0,31}}"),
     "anthropic-user-profile-id": _ID,
     "anthropic-worker-id": _ID,
     "anthropic-workspace-id": _ID,
+    "user-agent": re.compile(_FRAMEWORKS),
     "content-type": re.compile("application/json|multipart/form-data"),
     "x-stainless-helper": re.compile(f"(?:{_HELPER})(?:, ?(?:{_HELPER})){{0,15}}"),
     "x-stainless-helper-method": re.compile("stream"),

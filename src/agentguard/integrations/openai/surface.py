@@ -36,9 +36,13 @@ _CONTENT_TYPE = r"application/(?:json|sdp)|multipart/form-data"
 _HELPERS = r"(?:beta\.)?chat\.completions\.(?:parse|stream)"
 _RUNS = r"threads\.(?:create_and_run_stream|runs\.(?:create_and|submit_tool_outputs)_stream)"
 
+# A framework says its name and release; whatever else it would say is a header of its own.
+FRAMEWORKS = r"(?:pydantic-ai/|Agents/Python )[0-9]{1,3}(?:\.[0-9]{1,4}){1,3}"
+
 HELPER_HEADERS: dict[str, re.Pattern[str] | None] = {
     "accept": re.compile(_ACCEPT),
     "content-type": re.compile(_CONTENT_TYPE),
+    "user-agent": re.compile(FRAMEWORKS),
     "openai-beta": re.compile(f"{_BETA}(?:,{_BETA})*"),
     "x-stainless-custom-event-handler": re.compile("true|false"),
     "x-stainless-custom-poll-interval": re.compile("[0-9]{1,9}"),
