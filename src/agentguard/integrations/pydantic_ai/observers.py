@@ -1,0 +1,75 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""Which traces of pydantic-ai would hold prompts and results as they were before they were hidden?
+
+The framework's own instrumentation records content unless it is told not to. For what is guarded
+it is told so; where it was set up by hand within a run, the run is refused, or warned about, as
+``[coverage]`` of the policy says. Hooks and handlers of events are code of the program, which sees
+what the program sees; they are not looked at.
+
+INVARIANT: a guarded run that is not refused leaves no prompt in a span unless the policy names
+the instrumentation (tests/attacks/frameworks/test_pydantic_ai_agents.py).
+"""
+
+import copy
+import logging
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from pydantic_ai import RunContext
+from pydantic_ai.capabilities import Instrumentation
+from pydantic_ai.models.instrumented import InstrumentationSettings
+
+from agentguard.enforcement import Enforcer
+from agentguard.errors import UnguardedPath
+from agentguard.policy import Glob, Strictness
+
+_LOG = logging.getLogger("agentguard")
+_TOLD: "WeakKeyDictionary[Enforcer, set[str]]" = WeakKeyDictionary()
+
+
+def without_content(
+    settings: InstrumentationSettings, enforcer: Enforcer
+) -> InstrumentationSettings:
+    """Return settings of the instrumentation under which no content is recorded.
+
+    What the policy names in ``known_observers`` is left as it is.
+    """
+    if not settings.include_content or _is_known(type(settings), enforcer):
+        return settings
+    kept = copy.copy(settings)
+    kept.include_content = False
+    kept.include_binary_content = False
+    return kept
+
+
+def check_tracing(ctx: RunContext[Any], enforcer: Enforcer) -> None:
+    """Refuse a run of which content would be recorded.
+
+    Raises:
+        UnguardedPath: content would be recorded, and the policy does not let it be.
+    """
+    if not ctx.trace_include_content:
+        return
+    if any(_is_known(kind, enforcer) for kind in (Instrumentation, InstrumentationSettings)):
+        return
+    if enforcer.core.policy.document.coverage.observers is Strictness.REFUSE:
+        raise UnguardedPath(
+            "the instrumentation of the run would record prompts and results as they are, so the"
+            " run is refused",
+            remedy="set include_content=False on it, or name"
+            f" {_name(Instrumentation)} in known_observers of [coverage]",
+        )
+    told = _TOLD.setdefault(enforcer, set())
+    if _name(Instrumentation) not in told:
+        told.add(_name(Instrumentation))
+        _LOG.warning("%s records prompts and results as they are", _name(Instrumentation))
+
+
+def _is_known(kind: type, enforcer: Enforcer) -> bool:
+    known = enforcer.core.policy.document.coverage.known_observers
+    return any(Glob(pattern).matches(_name(kind)) for pattern in known)
+
+
+def _name(kind: type) -> str:
+    return f"{kind.__module__}.{kind.__qualname__}"
