@@ -19,7 +19,7 @@ from typing import NoReturn
 from agentguard.canonical import NotCanonical
 from agentguard.enforcement import Crossing, Enforcer
 from agentguard.enforcement.threads import in_thread
-from agentguard.errors import ConfigError, DeniedByPolicy, GuardFailure
+from agentguard.errors import CallRefused, ConfigError, DeniedByPolicy, GuardFailure
 from agentguard.pipeline import Core, Response
 from agentguard.stores import KeptDefinition, SeenDefinition, StoreFailure
 from agentguard.tools.described import DescribedTool, Description
@@ -105,26 +105,35 @@ class ServedTools:
         Raises:
             AgentGuardError: always.
         """
-        problem = self._problem(tool)
-        self._enforcer.call(self._refusal(tool, carried, problem), _nothing)
-        raise DeniedByPolicy(problem)
+        why = DeniedByPolicy(self._problem(tool))
+        self._enforcer.call(self._refusal(tool, carried, why), _nothing)
+        raise why
 
-    async def refuse_async(self, tool: str, carried: Caller | None = None) -> NoReturn:
-        """Do what ``refuse`` does, in asynchronous code."""
+    async def refuse_async(
+        self, tool: str, carried: Caller | None = None, refusal: CallRefused | None = None
+    ) -> NoReturn:
+        """Do what ``refuse`` does, in asynchronous code.
+
+        Args:
+            tool: its name in the policy, if it has one.
+            carried: the caller that the call is bound to, if any.
+            refusal: why, where it is not for the tool's definition.
+        """
 
         async def nothing(call: Call) -> Response:
             return _nothing(call)
 
-        problem = self._problem(tool)
-        await self._enforcer.call_async(self._refusal(tool, carried, problem), nothing)
-        raise DeniedByPolicy(problem)
+        why = refusal or DeniedByPolicy(self._problem(tool))
+        await self._enforcer.call_async(self._refusal(tool, carried, why), nothing)
+        raise why
 
     def _problem(self, tool: str) -> str:
         return self._problems.get(tool, _UNKNOWN).format(tool=tool)
 
-    def _refusal(self, tool: str, carried: Caller | None, problem: str) -> Crossing:
+    def _refusal(self, tool: str, carried: Caller | None, why: CallRefused) -> Crossing:
         def describe(call_id: str) -> Call:
-            raise DeniedByPolicy(problem, call_id=call_id)
+            why.call_id = call_id
+            raise why
 
         declared = tool in self._enforcer.core.policy.tools
         return Crossing(

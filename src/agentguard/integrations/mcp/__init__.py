@@ -2,9 +2,41 @@
 # SPDX-License-Identifier: Apache-2.0
 """How is what speaks the Model Context Protocol guarded?
 
-serving  a server that acts for whoever sent the request
+sessions     the session of a client, in place
+outbound     how does a message of a client come to its server?
+methods      which messages may a client send?
+results      what can be read of a server's answers?
+callbacks    what may answer a server that asks?
+definitions  what does a server say of its tools?
+spans        what do the SDK's spans say?
+serving      a server that acts for whoever sent the request
 """
 
-from agentguard.integrations.mcp.serving import CallerMiddleware, GuardTokenVerifier, VerifiedToken
+from typing import Any
 
-__all__ = ["CallerMiddleware", "GuardTokenVerifier", "VerifiedToken"]
+from mcp import Client, ClientSession, ClientSessionGroup
+
+from agentguard.integrations.mcp.serving import CallerMiddleware, GuardTokenVerifier, VerifiedToken
+from agentguard.integrations.mcp.sessions import guarded_client, guarded_session, refuse_group
+from agentguard.tools import Wrapping
+
+__all__ = ["CallerMiddleware", "GuardTokenVerifier", "VerifiedToken", "guarded"]
+
+
+def guarded(target: Any, wrapping: Wrapping) -> Any:
+    """Return a part of an MCP client under the guard; see ``guard.wrap``.
+
+    Raises:
+        TypeError: it is nothing that can be guarded.
+        ConfigError: another guard has it, or it does something that is not guarded.
+    """
+    if isinstance(target, ClientSession):
+        return guarded_session(target, wrapping)
+    if isinstance(target, Client):
+        return guarded_client(target, wrapping)
+    if isinstance(target, ClientSessionGroup):
+        refuse_group(target)
+    raise TypeError(
+        f"objects of type {type(target).__name__} cannot be guarded: guard an mcp.ClientSession or"
+        " an mcp.Client, see docs/mcp.md"
+    )

@@ -17,9 +17,11 @@ from typing import Any
 from mcp.types import (
     CLIENT_CAPABILITIES_META_KEY,
     CLIENT_INFO_META_KEY,
+    LATEST_PROTOCOL_VERSION,
     LOG_LEVEL_META_KEY,
     PROTOCOL_VERSION_META_KEY,
 )
+from mcp_types.version import KNOWN_PROTOCOL_VERSIONS
 
 from agentguard.errors import UnguardedPath
 
@@ -141,7 +143,9 @@ def plain_params(method: str, params: Mapping[str, Any]) -> dict[str, Any]:
         raise unguarded(method)
     found = {name: value for name, value in params.items() if name != "_meta"}
     only(method, found, names)
-    if "level" in found and found["level"] not in _LEVELS:
+    if found.get("level", "info") not in _LEVELS:
+        raise unguarded(method)
+    if found.get("protocolVersion", LATEST_PROTOCOL_VERSION) not in KNOWN_PROTOCOL_VERSIONS:
         raise unguarded(method)
     if "clientInfo" in found:
         found["clientInfo"] = _kept(found["clientInfo"], _CLIENT)
@@ -181,6 +185,9 @@ def meta_of(method: str, params: Mapping[str, Any]) -> dict[str, Any]:
             remedy="pass what the tool needs as an argument",
         )
     if found.get(LOG_LEVEL_META_KEY, "info") not in _LEVELS:
+        raise unguarded(method)
+    version = found.get(PROTOCOL_VERSION_META_KEY, LATEST_PROTOCOL_VERSION)
+    if version not in KNOWN_PROTOCOL_VERSIONS:
         raise unguarded(method)
     if CLIENT_INFO_META_KEY in found:
         found[CLIENT_INFO_META_KEY] = _kept(found[CLIENT_INFO_META_KEY], _CLIENT)

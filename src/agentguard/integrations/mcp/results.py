@@ -27,7 +27,7 @@ _LINK = ("type", "name", "title", "uri", "description", "mimeType", "size", "ann
 _CONTENTS = ("uri", "mimeType", "text")
 _LISTED = ("name", "title", "uri", "uriTemplate", "description", "mimeType", "size", "arguments")
 _COMPLETION = ("values", "total", "hasMore")
-_BESIDE = ("structuredContent", "isError", "description", "nextCursor")
+_BESIDE = ("structuredContent", "isError", "description")
 _BINARY = "binary"
 
 

@@ -1,0 +1,376 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""How does a message of a client come to its MCP server?
+
+A guarded dispatcher stands before the one of a session, through which every message goes. A call
+of a tool is taken through the guard; what holds no content is sent as far as it is listed; the rest
+is refused. What the server answers is returned as it was checked.
+
+INVARIANT: no attribute of a guarded session leads past this (tests/attacks/frameworks/
+test_mcp_paths.py), and no message of an unknown method is sent
+(tests/attacks/frameworks/test_mcp_messages.py).
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from mcp.shared.dispatcher import Dispatcher
+from mcp.shared.exceptions import MCPError
+from mcp.shared.inbound import (
+    MCP_METHOD_HEADER,
+    MCP_NAME_HEADER,
+    MCP_PROTOCOL_VERSION_HEADER,
+    encode_header_value,
+    mcp_param_headers,
+    x_mcp_header_map,
+)
+from mcp.types import (
+    CONNECTION_CLOSED,
+    METHOD_NOT_FOUND,
+    REQUEST_TIMEOUT,
+    UNSUPPORTED_PROTOCOL_VERSION,
+)
+from mcp_types.version import KNOWN_PROTOCOL_VERSIONS
+
+from agentguard.enforcement import Enforcer
+from agentguard.errors import (
+    AgentGuardError,
+    ConfigError,
+    DeniedByPolicy,
+    GuardFailure,
+    UnguardedPath,
+)
+from agentguard.integrations.mcp.definitions import (
+    SURFACE,
+    description_of,
+    name_in_policy,
+    shown,
+    tools_in,
+)
+from agentguard.integrations.mcp.methods import (
+    ASKED,
+    PAGED,
+    meta_of,
+    only,
+    plain_params,
+    unguarded,
+)
+from agentguard.integrations.mcp.results import Reading
+from agentguard.integrations.mcp.spans import unrecorded
+from agentguard.pipeline import definition_checked
+from agentguard.tools import DescribedTool, Description, ServedTools
+from agentguard.vocabulary import Caller
+
+_MOST_PAGES = 100
+_LOCAL = {CONNECTION_CLOSED: "the connection is closed", REQUEST_TIMEOUT: "the request timed out"}
+_HEADERS = {"tools/call": "name", "resources/read": "uri", "prompts/get": "name"}
+_ERROR = "__error__"
+
+Send = Callable[[str, Mapping[str, Any] | None, Any], Awaitable[dict[str, Any]]]
+
+# By a table, so that no attribute of a session leads to the bare dispatcher.
+_BARE: "WeakKeyDictionary[GuardedDispatcher, Dispatcher[Any]]" = WeakKeyDictionary()
+
+
+class GuardedDispatcher:
+    """The dispatcher of a session, with the guard before it."""
+
+    def __init__(
+        self,
+        bare: Dispatcher[Any],
+        enforcer: Enforcer,
+        *,
+        server: str | None,
+        carried: Caller | None,
+    ) -> None:
+        """Stand before a dispatcher.
+
+        Args:
+            bare: sends and receives messages.
+            enforcer: takes calls through the guard.
+            server: the server's name in the policy, if it has one.
+            carried: the caller that the session is bound to, if any.
+        """
+        self.enforcer = enforcer
+        self.server = server
+        self.carried = carried
+        self._served = ServedTools(enforcer, SURFACE)
+        self._own = {name_in_policy(each.tool, server) for each in ASKED.values()}
+        self._listed: dict[str, Mapping[str, Any]] = {}
+        self._cursors: dict[str, str] = {}
+        self._stale = True
+        _BARE[self] = bare
+
+    def tools_changed(self) -> None:
+        """Note that the server's tools are to be listed again before the next call."""
+        self._stale = True
+
+    async def run(self, *arguments: Any, **options: Any) -> None:
+        """Receive messages; what answers them is guarded in the session."""
+        await _BARE[self].run(*arguments, **options)
+
+    async def notify(self, method: str, params: Mapping[str, Any] | None, opts: Any = None) -> None:
+        """Send a notification.
+
+        Raises:
+            UnguardedPath: it is none that may be sent.
+        """
+        try:
+            if not method.startswith("notifications/"):
+                raise unguarded(method)
+            given = params or {}
+            sent = plain_params(method, given) | meta_of(method, given)
+        except UnguardedPath as refusal:
+            await self._served.refuse_async("", self.carried, refusal)
+        with unrecorded():
+            await _BARE[self].notify(method, sent or None, _options(method, opts, {}))
+
+    async def send_raw_request(
+        self, method: str, params: Mapping[str, Any] | None, opts: Any = None
+    ) -> dict[str, Any]:
+        """Send a request and return its answer, as far as it may be shown.
+
+        Raises:
+            AgentGuardError: it may not be sent, or its answer may not be shown.
+            MCPError: the server answered with an error, or did not answer.
+        """
+        if method == "subscriptions/listen":  # its own task sends it, and must not end the session
+            raise MCPError(code=METHOD_NOT_FOUND, message=str(unguarded(method)))
+        try:
+            return await self._sent(method, params or {}, opts)
+        except UnguardedPath as found:
+            refusal = found
+        await self._served.refuse_async("", self.carried, refusal)
+
+    async def _sent(self, method: str, given: Mapping[str, Any], opts: Any) -> dict[str, Any]:
+        if method == "tools/call":
+            return await self._call(given, opts)
+        if method == "tools/list":
+            return await self._list(given, opts)
+        if method in ASKED:
+            return await self._ask(method, given, opts)
+        if method.startswith("notifications/"):
+            raise unguarded(method)
+        sent = plain_params(method, given) | meta_of(method, given)
+        return self._greeting(await self._send_plainly(method, sent, opts))
+
+    async def _call(self, params: Mapping[str, Any], opts: Any) -> dict[str, Any]:
+        only("tools/call", params, ("name", "arguments", "_meta"))
+        meta = meta_of("tools/call", params)
+        name = str(params.get("name"))
+        if name in self.enforcer.core.policy.tools and (
+            self._stale or self._served.get(name) is None
+        ):
+            await self._relist(meta, opts)
+        tool, listed = self._served.get(name), self._listed.get(name)
+        if tool is None or listed is None:
+            await self._served.refuse_async(name, self.carried)
+
+        def sent(decided: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
+            headers = mcp_param_headers(x_mcp_header_map(listed["inputSchema"]), decided)
+            return {"name": listed["name"], "arguments": decided, **meta}, headers
+
+        return await self._take("tools/call", tool, params.get("arguments") or {}, sent, opts)
+
+    async def _ask(self, method: str, params: Mapping[str, Any], opts: Any) -> dict[str, Any]:
+        asked = ASKED[method]
+        only(method, params, (*asked.arguments, "_meta", *(("cursor",) if method in PAGED else ())))
+        meta = meta_of(method, params) | self._page(method, params)
+        arguments = {name: params[name] for name in asked.arguments if name in params}
+        tool = self._tool_of(method)
+        return await self._take(
+            method, tool, arguments, lambda decided: ({**decided, **meta}, {}), opts
+        )
+
+    def _tool_of(self, method: str) -> DescribedTool:
+        asked = ASKED[method]
+        name = name_in_policy(asked.tool, self.server)
+        description = Description(tool=name, text=asked.text, schema=asked.schema, surface=SURFACE)
+        try:
+            return DescribedTool(description, self.enforcer, asynchronous=True)
+        except ConfigError:
+            pass
+        raise DeniedByPolicy(
+            f"the MCP method {method!r} is not permitted: the policy declares no tool for it that"
+            " fits",
+            remedy=f"it is a call of {asked.tool!r}, behind the name of the server; see docs/mcp.md",
+        )
+
+    async def _take(
+        self,
+        method: str,
+        tool: DescribedTool,
+        arguments: object,
+        sent: Callable[[dict[str, Any]], tuple[dict[str, Any], dict[str, str]]],
+        opts: Any,
+    ) -> dict[str, Any]:
+        """Take one call through the guard, and return the answer as it was checked."""
+        reading = Reading(self.enforcer.core.policy)
+        beside: dict[str, Any] = {}
+
+        async def run(decided: dict[str, Any]) -> Any:
+            params, headers = sent(decided)
+            try:
+                raw = await self._send(method, params, opts, headers)
+            except MCPError as error:
+                if error.error.code in _LOCAL:
+                    raise _told(error) from None
+                # What the server says of its error is content as well.
+                return {_ERROR: error.error.model_dump(mode="json", exclude_none=True)}
+            if raw.get("resultType", "complete") != "complete":
+                raise _more_asked(method)
+            beside.update(self._beside(method, raw))
+            return reading.read(raw)
+
+        checked = await tool.call_async(arguments, run, carried=self.carried)
+        if isinstance(checked, Mapping) and _ERROR in checked:
+            error = checked[_ERROR]
+            raise MCPError(code=error["code"], message=error["message"], data=error.get("data"))
+        return _whole(tool.tool, reading, checked) | beside
+
+    async def _list(self, params: Mapping[str, Any], opts: Any) -> dict[str, Any]:
+        only("tools/list", params, ("cursor", "_meta"))
+        sent = meta_of("tools/list", params) | self._page("tools/list", params)
+        raw = await self._send_plainly("tools/list", sent, opts)
+        taken = await self._taken(raw, keep="cursor" in sent)
+        may = self.enforcer.offered_tools(self.carried)
+        tools = [shown(self._listed[name], tool) for name, tool in taken.items() if name in may]
+        return {"tools": tools, **self._beside("tools/list", raw)}
+
+    async def _relist(self, meta: dict[str, Any], opts: Any) -> None:
+        """List all tools anew, so that a call is decided on what the server says now."""
+        options = {name: given for name, given in (opts or {}).items() if name != "on_progress"}
+        cursor: object = None
+        for page in range(_MOST_PAGES):
+            params = {**meta, **({} if cursor is None else {"cursor": cursor})}
+            raw = await self._send_plainly("tools/list", params, options)
+            await self._taken(raw, keep=page > 0)
+            cursor = raw.get("nextCursor")
+            if cursor is None:
+                break
+        self._stale = False
+
+    async def _taken(self, raw: Mapping[str, Any], *, keep: bool) -> Mapping[str, DescribedTool]:
+        described, listed = [], {}
+        for tool in tools_in(raw):
+            found = description_of(tool, self.server)
+            if found is not None and found.tool not in self._own:
+                described.append(found)
+                listed[found.tool] = tool
+        taken = await self._served.take_async(described)
+        kept = self._listed if keep else {}
+        self._listed = kept | {name: listed[name] for name in taken}
+        return taken
+
+    def _page(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the server's own cursor for one that was handed out."""
+        cursor = params.get("cursor")
+        if cursor is None:
+            return {}
+        if cursor not in self._cursors:
+            only(method, {"cursor": cursor}, ())
+        return {"cursor": self._cursors[cursor]}
+
+    def _beside(self, method: str, raw: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what the SDK needs of an answer beside its content."""
+        found: dict[str, Any] = {}
+        cursor = raw.get("nextCursor")
+        if isinstance(cursor, str) and method in PAGED:
+            handed = f"page-{len(self._cursors) + 1}"
+            self._cursors[handed] = cursor
+            found["nextCursor"] = handed
+        if "resultType" in raw:
+            found |= {"resultType": "complete"}
+        if "ttlMs" in raw:  # what was decided for one caller is kept for nobody
+            found |= {"ttlMs": 0, "cacheScope": "private"}
+        return found
+
+    async def _send(
+        self, method: str, params: dict[str, Any], opts: Any, headers: dict[str, str]
+    ) -> dict[str, Any]:
+        if method in _HEADERS:
+            headers = {MCP_NAME_HEADER: encode_header_value(params[_HEADERS[method]]), **headers}
+        with unrecorded():
+            return await _BARE[self].send_raw_request(
+                method, params or None, _options(method, opts, headers)
+            )
+
+    async def _send_plainly(self, method: str, params: dict[str, Any], opts: Any) -> dict[str, Any]:
+        """Send what holds no content, and tell of an error what kind it is, not what it says."""
+        try:
+            return await self._send(method, params, opts, {})
+        except MCPError as error:
+            told = _told(error)
+        raise told
+
+    def _greeting(self, raw: dict[str, Any]) -> dict[str, Any]:
+        """Return what a server says of itself, without instructions that may not be read."""
+        said = raw.get("instructions")
+        if said is None:
+            return raw
+        return {**raw, "instructions": instructions_checked(self.enforcer, self.server, said)}
+
+
+def instructions_checked(enforcer: Enforcer, server: str | None, said: object) -> str | None:
+    """Return what a server tells models of itself, None for what may not be read."""
+    if not isinstance(said, str):
+        return None
+    try:
+        return definition_checked(enforcer.core, name_in_policy("instructions", server), (said, ""))
+    except ConfigError:
+        return None
+
+
+def _told(error: MCPError) -> MCPError:
+    """Return an error without what the server says of it."""
+    code = error.error.code
+    data = error.error.data if code == UNSUPPORTED_PROTOCOL_VERSION else None
+    supported = data.get("supported") if isinstance(data, Mapping) else None
+    if isinstance(supported, list):
+        known = [each for each in supported if each in KNOWN_PROTOCOL_VERSIONS]
+        data = {"supported": known, "requested": known[0] if known else ""}
+    else:
+        data = None
+    return MCPError(code=code, message=_LOCAL.get(code, "the server refused it"), data=data)
+
+
+def _options(method: str, opts: Any, headers: dict[str, str]) -> Any:
+    """Return how a message is sent: nothing of it holds content."""
+    given = opts or {}
+    found = {name: given[name] for name in ("timeout", "cancel_on_abandon") if name in given}
+    version = given.get("headers", {}).get(MCP_PROTOCOL_VERSION_HEADER)
+    if version in KNOWN_PROTOCOL_VERSIONS:
+        found["headers"] = {
+            MCP_PROTOCOL_VERSION_HEADER: version,
+            MCP_METHOD_HEADER: method,
+            **headers,
+        }
+    progress = given.get("on_progress")
+    if progress is not None:
+
+        async def without_text(done: float, total: float | None, _: str | None) -> None:
+            await progress(done, total, None)
+
+        found["on_progress"] = without_text
+    return found
+
+
+def _whole(tool: str, reading: Reading, checked: Any) -> dict[str, Any]:
+    try:
+        return reading.put_together(checked)
+    except (LookupError, TypeError, ValueError):  # it may hold the text
+        pass
+    raise GuardFailure(
+        f"the answer of tool {tool!r} is withheld: what was checked has another shape",
+        part="redaction",
+        dispatched=True,
+    )
+
+
+def _more_asked(method: str) -> AgentGuardError:
+    return GuardFailure(
+        f"the server asks something before it answers {method!r}, which is not guarded",
+        part="dispatch",
+        dispatched=True,
+    )

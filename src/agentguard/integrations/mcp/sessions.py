@@ -1,0 +1,151 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""How is the session of an MCP client guarded?
+
+In place: a guarded dispatcher stands before its own, and guarded callbacks answer the server. A
+``Client`` makes its session when it is entered, which is guarded then. What would keep an answer
+for another caller, such as the cache of a client, is switched off.
+
+INVARIANT: whatever a guarded session, or the session of a guarded client, sends goes through the
+guarded dispatcher (tests/attacks/frameworks/test_mcp_paths.py).
+"""
+
+# ruff: noqa: SLF001 - the SDK has no public way to what a session sends by
+
+from contextlib import AsyncExitStack
+from typing import Any
+
+from mcp import Client, ClientSession, ClientSessionGroup
+from mcp.client import session as sdk
+
+from agentguard.enforcement import Enforcer
+from agentguard.errors import ConfigError
+from agentguard.integrations.mcp.callbacks import (
+    ANSWERS,
+    dropped,
+    guarded_callback,
+    may_answer,
+    telling,
+)
+from agentguard.integrations.mcp.outbound import GuardedDispatcher, instructions_checked
+from agentguard.tools import Wrapping
+
+# By these a session knows that nobody answers, and does not offer it to its server.
+_UNANSWERED = {
+    "_sampling_callback": sdk._default_sampling_callback,
+    "_elicitation_callback": sdk._default_elicitation_callback,
+    "_list_roots_callback": sdk._default_list_roots_callback,
+}
+_OWN = frozenset(vars(ClientSession)) - {"__doc__", "__module__", "__init__", "__annotations__"}
+
+
+def guarded_session(session: ClientSession, wrapping: Wrapping) -> ClientSession:
+    """Guard a session in place and return it.
+
+    Raises:
+        TypeError: its class changes how messages are sent.
+        ConfigError: another guard has it, or it has extensions.
+    """
+    before: Any = session._dispatcher
+    if isinstance(before, GuardedDispatcher):
+        _require_same(before.enforcer, before.server, wrapping)
+        return session
+    _require_plain(session)
+    guarded = GuardedDispatcher(
+        before, wrapping.enforcer, server=wrapping.server, carried=wrapping.carried
+    )
+    for attribute in ANSWERS:
+        setattr(session, attribute, _answering(session, attribute, wrapping))
+    attributes: Any = session
+    attributes._logging_callback = dropped
+    attributes._message_handler = telling(attributes._message_handler, guarded.tools_changed)
+    attributes._dispatcher = guarded
+    _check_greeting(attributes, wrapping)
+    return session
+
+
+def guarded_client(client: Client, wrapping: Wrapping) -> Client:
+    """Guard a client in place and return it; its session is guarded when it is made.
+
+    Raises:
+        TypeError: its class changes how its session is made.
+        ConfigError: another guard has it, or it has extensions.
+    """
+    attributes: Any = client
+    before = getattr(client, "__dict__", {}).get("_build_session")
+    if isinstance(before, _Building):
+        _require_same(before.wrapping.enforcer, before.wrapping.server, wrapping)
+        return client
+    if type(client) is not Client:
+        raise TypeError("a subclass of mcp.Client cannot be guarded; guard the client itself")
+    if client.extensions:
+        raise ConfigError("the extensions of an MCP client are not guarded: make it without")
+    attributes._response_cache = None  # what was answered to one caller, another may not see
+    attributes._build_session = _Building(client._build_session, wrapping)
+    if client._session is not None:
+        guarded_session(client._session, wrapping)
+    return client
+
+
+class _Building:
+    """Makes the session of a client, guarded."""
+
+    __slots__ = ("_build", "wrapping")
+
+    def __init__(self, build: Any, wrapping: Wrapping) -> None:
+        self._build = build
+        self.wrapping = wrapping
+
+    async def __call__(self, exit_stack: AsyncExitStack) -> ClientSession:
+        return guarded_session(await self._build(exit_stack), self.wrapping)
+
+
+def refuse_group(_: ClientSessionGroup) -> None:
+    """Refuse a group, which lists what its servers have before anybody can guard them.
+
+    Raises:
+        TypeError: always.
+    """
+    raise TypeError(
+        "a ClientSessionGroup cannot be guarded: guard each session, and add it to the group by"
+        " connect_with_session"
+    )
+
+
+def _require_same(enforcer: Enforcer, server: str | None, wrapping: Wrapping) -> None:
+    if enforcer is not wrapping.enforcer:
+        raise ConfigError("the MCP session is guarded by another guard already")
+    if server != wrapping.server:
+        raise ConfigError(f"the MCP session is guarded as server {server!r} already")
+
+
+def _require_plain(session: ClientSession) -> None:
+    kinds = type(session).__mro__
+    changed = [kind for kind in kinds[: kinds.index(ClientSession)] if vars(kind).keys() & _OWN]
+    if changed:
+        raise TypeError(
+            f"{type(session).__name__} changes how an MCP session sends its messages, so it cannot"
+            " be guarded: use mcp.ClientSession"
+        )
+    attributes: Any = session
+    if _OWN & vars(session).keys():
+        raise TypeError("the MCP session has methods of its own, so it cannot be guarded")
+    if attributes._extensions or attributes._result_claims or attributes._notification_bindings:
+        raise ConfigError("the extensions of an MCP session are not guarded: make it without")
+
+
+def _answering(session: ClientSession, attribute: str, wrapping: Wrapping) -> Any:
+    plain = getattr(session, attribute)
+    nothing = _UNANSWERED[attribute]
+    if plain is nothing or not may_answer(wrapping.enforcer, attribute, wrapping.server):
+        return nothing
+    return guarded_callback(plain, wrapping.enforcer, attribute, wrapping.server, wrapping.carried)
+
+
+def _check_greeting(session: Any, wrapping: Wrapping) -> None:
+    """Take out of what the server said of itself before what may not be read."""
+    for attribute in ("_initialize_result", "_discover_result"):
+        said = getattr(session, attribute)
+        if said is not None and said.instructions is not None:
+            shown = instructions_checked(wrapping.enforcer, wrapping.server, said.instructions)
+            setattr(session, attribute, said.model_copy(update={"instructions": shown}))
