@@ -7,11 +7,12 @@ clients     the clients that such a model holds, and has yet to make
 unknown     models of which it is not
 embeddings  what turns texts into vectors
 retrievers  what finds documents, which is a tool of the policy
-tools       tools and toolkits
+tools       tools and toolkits: tool_inputs, tool_running, tool_results
+middleware  what brings the guard into an agent; interrupting pauses it for approvals
 observers   callbacks, tracers and caches, which see what the guard would hide
 """
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from langchain_core.embeddings import Embeddings
 from langchain_core.language_models import BaseLanguageModel
@@ -20,6 +21,20 @@ from langchain_core.runnables import Runnable, RunnableBinding
 from langchain_core.tools import BaseTool, BaseToolkit
 
 from agentguard.tools import Wrapping
+
+if TYPE_CHECKING:
+    from agentguard.integrations.langchain.middleware import GuardMiddleware
+
+__all__ = ["GuardMiddleware", "guarded"]
+
+
+def __getattr__(name: str) -> Any:
+    # Agents need more of LangChain than models and tools do.
+    if name == "GuardMiddleware":
+        from agentguard.integrations.langchain.middleware import GuardMiddleware
+
+        return GuardMiddleware
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def guarded(target: Any, wrapping: Wrapping) -> Any:
