@@ -141,7 +141,7 @@ class GuardedDispatcher:
             return await self._sent(method, params or {}, opts)
         except UnguardedPath as found:
             refusal = found
-        await self._served.refuse_async("", self.carried, refusal)
+        return await self._served.refuse_async("", self.carried, refusal)
 
     async def _sent(self, method: str, given: Mapping[str, Any], opts: Any) -> dict[str, Any]:
         if method == "tools/call":
@@ -178,24 +178,29 @@ class GuardedDispatcher:
         only(method, params, (*asked.arguments, "_meta", *(("cursor",) if method in PAGED else ())))
         meta = meta_of(method, params) | self._page(method, params)
         arguments = {name: params[name] for name in asked.arguments if name in params}
-        tool = self._tool_of(method)
+        tool = await self._tool_of(method)
         return await self._take(
             method, tool, arguments, lambda decided: ({**decided, **meta}, {}), opts
         )
 
-    def _tool_of(self, method: str) -> DescribedTool:
+    async def _tool_of(self, method: str) -> DescribedTool:
+        """Return the tool that a method is a call of.
+
+        Raises:
+            DeniedByPolicy: the policy does not declare it, or not so that it fits.
+        """
         asked = ASKED[method]
         name = name_in_policy(asked.tool, self.server)
         description = Description(tool=name, text=asked.text, schema=asked.schema, surface=SURFACE)
         try:
             return DescribedTool(description, self.enforcer, asynchronous=True)
         except ConfigError:
-            pass
-        raise DeniedByPolicy(
-            f"the MCP method {method!r} is not permitted: the policy declares no tool for it that"
-            " fits",
-            remedy=f"it is a call of {asked.tool!r}, behind the name of the server; see docs/mcp.md",
-        )
+            refusal = DeniedByPolicy(
+                f"the MCP method {method!r} is not permitted: the policy declares no tool"
+                f" {name!r} that fits",
+                remedy="see docs/mcp.md",
+            )
+        return await self._served.refuse_async(name, self.carried, refusal)
 
     async def _take(
         self,
