@@ -61,6 +61,15 @@ class Named:
         self._session = session or _new_session()
         self._environment = environment
 
+    def check(self) -> None:
+        """Find out whether the policy knows those for whom this acts.
+
+        Raises:
+            IdentityRequired: it does not.
+        """
+        with ExitStack() as blocks:
+            self.bind(blocks)
+
     def bind(self, blocks: ExitStack) -> None:
         """Bind the running code; see ``Binding``."""
         enter(
