@@ -1,0 +1,150 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""What do the tests of LangChain share: a guard, a provider, an event loop, models of each kind."""
+
+import asyncio
+import contextvars
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any
+
+import pytest
+from langchain_anthropic import ChatAnthropic
+from langchain_core.language_models import BaseChatModel
+from langchain_openai import AzureChatOpenAI, ChatOpenAI
+
+from agentguard import Guard
+from agentguard.testing import LoopbackProvider, echo
+
+MAIL = "jane.doe@customers.example"
+
+POLICY = """
+version = 1
+name = "langchain"
+
+[deployment]
+store = "langchain.db"
+
+[[identity]]
+id = "agent:a"
+
+[[identity]]
+id = "agent:other"
+
+[[tool]]
+name = "handbook"
+impact = "read_only"
+
+[[class]]
+name = "email"
+action = "tokenise"
+
+[[provider]]
+id = "loopback"
+hosts = ["127.0.0.1:*"]
+
+[[provider]]
+id = "unheard"
+hosts = ["langchain-core.langchain.invalid", "test-langchain-unknown.langchain.invalid"]
+
+[[rule]]
+id = "ask"
+who = ["agent:a"]
+provider = ["loopback", "unheard"]
+model = ["gpt-*", "claude-*", "text-*", "fake*"]
+operation = ["inference", "POST /v1/messages/count_tokens"]
+then = "allow"
+
+[[rule]]
+id = "read"
+who = ["agent:a"]
+tool = "handbook"
+args.query = { length = [1, 200] }
+then = "allow"
+"""
+
+Drive = Callable[[Coroutine[Any, Any, Any]], Any]
+
+
+@pytest.fixture(scope="module")
+def lc_policy() -> str:
+    """The policy of these tests."""
+    return POLICY
+
+
+@pytest.fixture(scope="module")
+def lc_guard_of(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[[str], Guard]]:
+    """Give what makes a guard of the policy with more tables, one for each text."""
+    made: dict[str, Guard] = {}
+
+    def guard_of(more: str) -> Guard:
+        if more not in made:
+            path = tmp_path_factory.mktemp("langchain") / "agentguard.toml"
+            path.write_text(POLICY + more)
+            made[more] = Guard.from_file(path)
+        return made[more]
+
+    yield guard_of
+    for guard in made.values():
+        guard.close()
+
+
+@pytest.fixture(scope="module")
+def lc_guard(lc_guard_of: Callable[[str], Guard]) -> Guard:
+    """A guard of the policy as it is."""
+    return lc_guard_of("")
+
+
+@pytest.fixture(scope="module")
+def lc_provider() -> Iterator[LoopbackProvider]:
+    """A provider that repeats what the user said, for all tests of a module."""
+    with LoopbackProvider(echo) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def drive() -> Iterator[Drive]:
+    """Give what runs a coroutine in the one event loop of a module, with the test's context."""
+    # LangChain keeps one connection pool for each base URL, which belongs to one event loop.
+    with asyncio.Runner() as runner:
+        yield lambda work: runner.run(work, context=contextvars.copy_context())
+
+
+@pytest.fixture(scope="module")
+def lc_models(lc_provider: LoopbackProvider) -> Callable[[str], BaseChatModel]:
+    """Give what makes a plain model of a kind, before the provider."""
+    base = lc_provider.base_url
+    root = base.removesuffix("/v1")
+    kinds: dict[str, Callable[[], BaseChatModel]] = {
+        "chat": lambda: ChatOpenAI(
+            model="gpt-5",
+            api_key="not-a-key",  # type: ignore[arg-type]  # LangChain takes a text
+            base_url=base,
+            max_retries=0,
+        ),
+        "responses": lambda: ChatOpenAI(
+            model="gpt-5",
+            api_key="not-a-key",  # type: ignore[arg-type]  # as above
+            base_url=base,
+            max_retries=0,
+            use_responses_api=True,
+        ),
+        "azure": lambda: AzureChatOpenAI(
+            model="gpt-5",
+            azure_deployment="gpt-5",
+            azure_endpoint=root,
+            api_version="2024-10-21",
+            api_key="not-a-key",  # type: ignore[arg-type]  # as above
+            max_retries=0,
+        ),
+        "anthropic": lambda: ChatAnthropic(
+            model_name="claude-sonnet-5",
+            api_key="not-a-key",  # type: ignore[arg-type]  # as above
+            base_url=root,
+            max_retries=0,
+            timeout=None,
+            stop=None,
+        ),
+    }
+    return lambda kind: kinds[kind]()
