@@ -23,8 +23,8 @@ from agentguard.errors import AgentGuardError
 from agentguard.guard import Guard
 
 if TYPE_CHECKING:
+    from agentguard.integrations.mcp.fastmcp_callers import Binding
     from agentguard.integrations.mcp.gateway_backends import Backend
-    from agentguard.integrations.mcp.gateway_callers import Binding
     from agentguard.tools import Description
 
 T = TypeVar("T")
@@ -148,8 +148,8 @@ async def _serving(
     place: tuple[str, int] | None,
 ) -> bool:
     """Serve until the end; return whether there is nothing left that waits."""
+    from agentguard.integrations.mcp.fastmcp_callers import FromToken, GuardTokens, Named
     from agentguard.integrations.mcp.gateway import Gateway
-    from agentguard.integrations.mcp.gateway_callers import FromToken, GatewayTokens, Named
     from agentguard.integrations.mcp.gateway_serving import (
         served_on_http,
         served_on_stdio,
@@ -167,7 +167,7 @@ async def _serving(
         guard,
         [_backend(each, options) for each in servers],
         binding,
-        auth=GatewayTokens(guard) if options.tokens else None,
+        auth=GuardTokens(guard) if options.tokens else None,
     )
     if place is None:
         return await served_until_told(gateway, lambda: served_on_stdio(gateway))

@@ -15,7 +15,7 @@ from fastmcp.client import Client
 from agentguard import Guard
 from agentguard.integrations.mcp.gateway import Gateway
 from agentguard.integrations.mcp.gateway_backends import Backend
-from agentguard.integrations.mcp.gateway_callers import Binding, Named
+from agentguard.integrations.mcp.fastmcp_callers import Binding, Named
 
 POLICY = """
 version = 1

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agentguard.integrations.mcp.gateway import REQUEST_ID
+from agentguard.integrations.mcp.fastmcp_answers import REQUEST_ID
 
 MARK = r"\[\[EMAIL:[A-Z2-7]{8}\]\]"
 

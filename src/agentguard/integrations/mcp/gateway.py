@@ -13,9 +13,8 @@ INVARIANT: what a host is told of a refusal is its safe message, never its text
 """
 
 from base64 import b64decode
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import ExitStack
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import Any
 
 import mcp_types as types
 from fastmcp import FastMCP
@@ -23,37 +22,13 @@ from fastmcp.prompts import Message, Prompt, PromptResult
 from fastmcp.prompts.base import PromptArgument
 from fastmcp.resources import Resource, ResourceContent, ResourceResult, ResourceTemplate
 from fastmcp.server.auth import AuthProvider
-from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools import Tool, ToolResult
-from mcp.shared.exceptions import MCPError
 
-from agentguard.errors import AgentGuardError, ApprovalPending, IdentityRequired
+from agentguard.integrations.mcp.fastmcp_answers import Answering, Asked, result_shown
+from agentguard.integrations.mcp.fastmcp_callers import Binding
 from agentguard.integrations.mcp.gateway_backends import Backend
-from agentguard.integrations.mcp.gateway_callers import Binding
 from agentguard.integrations.mcp.gateway_gates import GET_PROMPT, READ_RESOURCE, Gate
-from agentguard.tools import HasEnforcer, told_to_model
-
-T = TypeVar("T")
-
-#: Where the id of an approval request stands in the ``_meta`` of the result that tells of it.
-REQUEST_ID = "agentguard/approval-request"
-
-UNKNOWN_METHOD = "the gateway does not pass this method on"
-NO_IDENTITY = "Authentication required"
-_MALFORMED = "the request is malformed"
-_COME_BACK = "Make exactly the same call again once a person has approved it."
-
-# What a host says to the gateway itself, and what tells nobody anything.
-_OWN = frozenset(
-    {
-        "initialize",
-        "server/discover",
-        "ping",
-        "logging/setLevel",
-        "notifications/initialized",
-        "notifications/cancelled",
-    }
-)
+from agentguard.tools import HasEnforcer
 
 
 class Gateway:
@@ -85,7 +60,7 @@ class Gateway:
         self.server: FastMCP[Any] = FastMCP(
             "agentguard",
             auth=auth,
-            middleware=[_Answering(self._gates, binding)],
+            middleware=[_Gates(self._gates, binding)],
             mask_error_details=True,
         )
 
@@ -108,47 +83,25 @@ class Gateway:
             await gate.backend.close()
 
 
-class _Answering(Middleware):
-    """Answers every message of a host."""
+class _Gates(Answering):
+    """Answers a host with what the gates give."""
 
     def __init__(self, gates: tuple[Gate, ...], binding: Binding) -> None:
+        super().__init__(
+            binding,
+            {
+                "tools/list": self._tools,
+                "tools/call": self._call,
+                "resources/list": self._resources,
+                "resources/templates/list": self._templates,
+                "resources/read": self._read,
+                "prompts/list": self._prompts,
+                "prompts/get": self._prompt,
+            },
+        )
         self._gates = gates
-        self._binding = binding
-        self._answers: dict[str, Callable[[Any], Awaitable[Any]]] = {
-            "tools/list": self._tools,
-            "tools/call": self._call,
-            "resources/list": self._resources,
-            "resources/templates/list": self._templates,
-            "resources/read": self._read,
-            "prompts/list": self._prompts,
-            "prompts/get": self._prompt,
-        }
 
-    async def __call__(self, context: MiddlewareContext[Any], call_next: CallNext[Any, Any]) -> Any:
-        method = context.method or ""
-        if method in _OWN:
-            return await call_next(context)
-        with ExitStack() as blocks:
-            problem = self._objection(blocks)
-            if problem is None:
-                answer = self._answers.get(method)
-                if answer is not None:
-                    return await _told(answer, context.message, of_tool=method == "tools/call")
-                problem = MCPError(code=types.METHOD_NOT_FOUND, message=UNKNOWN_METHOD)
-        if context.type == "notification":
-            return None
-        raise problem
-
-    def _objection(self, blocks: ExitStack) -> MCPError | None:
-        """Bind the message, or return why it is bound to nobody."""
-        try:
-            self._binding.bind(blocks)
-        except IdentityRequired:
-            blocks.close()
-            return MCPError(code=types.INVALID_REQUEST, message=NO_IDENTITY)
-        return None
-
-    async def _tools(self, _: Any) -> list[Tool]:
+    async def _tools(self, _: Asked) -> list[Tool]:
         listed = [(gate, each) for gate in self._gates for each in await gate.tools()]
         return [
             Tool(
@@ -163,16 +116,10 @@ class _Answering(Middleware):
             if sum(other.name == each.name for _, other in listed) == 1
         ]
 
-    async def _call(self, message: Any) -> ToolResult:
-        params = _of(types.CallToolRequestParams, message)
+    async def _call(self, asked: Asked) -> ToolResult:
+        params = asked.of(types.CallToolRequestParams)
         gate = await self._gate_of(params.name)
-        result = await gate.call(params.name, params.arguments or {})
-        structured = result.structured_content
-        return ToolResult(
-            content=result.content,
-            structured_content=structured if isinstance(structured, dict) else None,
-            is_error=result.is_error,
-        )
+        return result_shown(await gate.call(params.name, params.arguments or {}))
 
     async def _gate_of(self, tool: str) -> Gate:
         """Return the gate that has a tool.
@@ -185,7 +132,7 @@ class _Answering(Middleware):
             await self._gates[0].refuse(tool)
         return found[0]
 
-    async def _resources(self, _: Any) -> list[Resource]:
+    async def _resources(self, _: Asked) -> list[Resource]:
         return [
             Resource(
                 uri=each.uri,  # type: ignore[arg-type]  # read by pydantic
@@ -198,7 +145,7 @@ class _Answering(Middleware):
             for each in await gate.resources()
         ]
 
-    async def _templates(self, _: Any) -> list[ResourceTemplate]:
+    async def _templates(self, _: Asked) -> list[ResourceTemplate]:
         return [
             ResourceTemplate(
                 uri_template=each.uri_template,
@@ -212,8 +159,8 @@ class _Answering(Middleware):
             for each in await gate.templates()
         ]
 
-    async def _read(self, message: Any) -> ResourceResult:
-        uri = _of(types.ReadResourceRequestParams, message).uri
+    async def _read(self, asked: Asked) -> ResourceResult:
+        uri = asked.of(types.ReadResourceRequestParams).uri
         found = [gate for gate in self._gates if await gate.holds(uri)]
         gate = found[0] if len(found) == 1 else self._gates[0]
         if len(found) != 1 and len(self._gates) > 1:
@@ -231,7 +178,7 @@ class _Answering(Middleware):
             ]
         )
 
-    async def _prompts(self, _: Any) -> list[Prompt]:
+    async def _prompts(self, _: Asked) -> list[Prompt]:
         return [
             Prompt(
                 name=gate.named(each.name),
@@ -250,8 +197,8 @@ class _Answering(Middleware):
             for each in await gate.prompts()
         ]
 
-    async def _prompt(self, message: Any) -> PromptResult:
-        params = _of(types.GetPromptRequestParams, message)
+    async def _prompt(self, asked: Asked) -> PromptResult:
+        params = asked.of(types.GetPromptRequestParams)
         found = [
             (gate, each.name)
             for gate in self._gates
@@ -267,31 +214,3 @@ class _Answering(Middleware):
             messages=[Message(each.content, role=each.role) for each in result.messages],
             description=result.description,
         )
-
-
-async def _told(answer: Callable[[Any], Awaitable[Any]], message: Any, *, of_tool: bool) -> Any:
-    """Answer a request, and where it is refused, tell what a host may be told.
-
-    Raises:
-        MCPError: the host is told so, and not the model by the result of a tool.
-    """
-    try:
-        return await answer(message)
-    except ApprovalPending as pending:
-        told = f"{pending.safe_message}: request {pending.request_id}. {_COME_BACK}"
-        meta, code = {REQUEST_ID: pending.request_id}, types.INVALID_REQUEST
-        result = of_tool
-    except AgentGuardError as error:
-        said = told_to_model(error)
-        told, meta = said or error.safe_message, None
-        code = types.INTERNAL_ERROR if said is None else types.INVALID_REQUEST
-        result = of_tool and said is not None
-    if result:
-        return ToolResult(content=told, meta=meta, is_error=True)
-    raise MCPError(code=code, message=told, data=meta)
-
-
-def _of(kind: type[T], message: Any) -> T:
-    if not isinstance(message, kind):
-        raise MCPError(code=types.INVALID_PARAMS, message=_MALFORMED)
-    return message

@@ -128,7 +128,7 @@ class Ambient:
             raise IdentityRequired("nobody stands behind the message")
 
 
-class GatewayTokens(TokenVerifier):
+class GuardTokens(TokenVerifier):
     """What lets an HTTP request in: a token that the guard verified."""
 
     def __init__(self, guard: Gatekeeper) -> None:
