@@ -97,7 +97,7 @@ def test_a_guarded_function_is_asked_about_by_name(guard: Guard) -> None:
         ran.append(amount)
         return f"{order} {amount} {to}"
 
-    arguments = {"order": "ORD-00012345", "amount": 400, "to": TO}
+    arguments: dict[str, Any] = {"order": "ORD-00012345", "amount": 400, "to": TO}
     with (
         guard.identity("agent:support", on_behalf_of="user:alice", session="s"),
         pytest.raises(ApprovalPending) as asked,

@@ -1,0 +1,198 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""How does a run of a guarded agent begin, and what may come with it?
+
+The SDK's runner is asked to hand every run to this one, which prepares those of guarded agents and
+leaves all others alone: models and providers of the run's configuration are guarded, traces carry
+no content, memories that speak to the provider do so through guarded clients, and callbacks that
+would see prompts are refused as the policy says. A guarded agent takes part in no other run.
+
+INVARIANT: no content reaches an exporter of traces
+(tests/attacks/frameworks/test_openai_agents_traces.py).
+"""
+
+import dataclasses
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from agents import Agent, AgentHooks, Model, ModelProvider, RunConfig, RunHooks, RunState
+from agents.memory import OpenAIConversationsSession, OpenAIResponsesCompactionSession
+from agents.run import AgentRunner, get_default_agent_runner, set_default_agent_runner
+
+from agentguard.enforcement import Enforcer
+from agentguard.errors import ConfigError, UnguardedPath
+from agentguard.integrations.openai_agents.models import WrapClient, guard_model, guard_provider
+from agentguard.integrations.openai_agents.parts import part_of
+from agentguard.policy import Glob, Strictness
+
+_LOG = logging.getLogger("agentguard")
+_TOLD: "WeakKeyDictionary[Enforcer, set[str]]" = WeakKeyDictionary()
+_SILENT = (RunHooks, AgentHooks)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run of guarded agents.
+
+    Attributes:
+        enforcer: takes its calls through the guard.
+        model: the model of the run's configuration, None for those of the agents.
+        provider: gives models by name, guarded ones.
+    """
+
+    enforcer: Enforcer
+    model: str | Model | None
+    provider: ModelProvider
+
+
+_RUN: ContextVar[Run | None] = ContextVar("agentguard_agents_run", default=None)
+_WRAPS: "WeakKeyDictionary[Enforcer, WrapClient]" = WeakKeyDictionary()
+
+
+def current_run(enforcer: Enforcer) -> Run:
+    """Return the run in which the code runs.
+
+    Raises:
+        UnguardedPath: it is in no run that was prepared for this guard.
+    """
+    run = _RUN.get()
+    if run is None or run.enforcer is not enforcer:
+        raise UnguardedPath(
+            "this run was not begun by the guard's runner",
+            remedy="run the agent that guard.wrap returned with agents.Runner, and set no other"
+            " default runner after it",
+        )
+    return run
+
+
+class GuardingRunner(AgentRunner):
+    """Prepares the runs of guarded agents, and has the runner before it run them."""
+
+    def __init__(self, runner: AgentRunner) -> None:
+        """Stand before a runner."""
+        super().__init__()
+        self._runner = runner
+
+    async def run(self, starting_agent: Agent[Any], input: Any, **options: Any) -> Any:  # noqa: A002 - the SDK's name
+        """Run an agent."""
+        with _prepared(starting_agent, input, options) as prepared:
+            return await self._runner.run(starting_agent, input, **prepared)
+
+    def run_sync(self, starting_agent: Agent[Any], input: Any, **options: Any) -> Any:  # noqa: A002 - as above
+        """Run an agent from code without a loop."""
+        with _prepared(starting_agent, input, options) as prepared:
+            return self._runner.run_sync(starting_agent, input, **prepared)
+
+    def run_streamed(self, starting_agent: Agent[Any], input: Any, **options: Any) -> Any:  # noqa: A002 - as above
+        """Run an agent and give its events."""
+        with _prepared(starting_agent, input, options) as prepared:
+            return self._runner.run_streamed(starting_agent, input, **prepared)
+
+
+def stand_before_the_runner(enforcer: Enforcer, wrap_client: WrapClient) -> None:
+    """Have every run of the SDK come by here, and note how a guard guards clients."""
+    _WRAPS[enforcer] = wrap_client
+    runner = get_default_agent_runner()
+    if not isinstance(runner, GuardingRunner):
+        set_default_agent_runner(GuardingRunner(runner))
+
+
+@contextmanager
+def _prepared(agent: Agent[Any], begun: object, options: dict[str, Any]) -> Iterator[Any]:
+    part = part_of(agent)
+    enforcer = None if part is None else part.holder()
+    if enforcer is None:
+        if part is not None:
+            raise UnguardedPath("the guard of this agent is gone")
+        with _in_run(None):
+            yield options
+        return
+    _require_own_state(begun, enforcer)
+    config = _config(options.get("run_config"))
+    wrap_client = _WRAPS[enforcer]
+    require_known(options.get("hooks"), enforcer)
+    guard_memory(options.get("session"), wrap_client)
+    model = config.model
+    if isinstance(model, Model):
+        model = guard_model(model, enforcer, wrap_client)
+    provider = guard_provider(config.model_provider, enforcer, wrap_client)
+    quiet = dataclasses.replace(config, model=None, trace_include_sensitive_data=False)
+    with _in_run(Run(enforcer=enforcer, model=model, provider=provider)):
+        yield {**options, "run_config": quiet}
+
+
+@contextmanager
+def _in_run(run: Run | None) -> Iterator[None]:
+    token = _RUN.set(run)
+    try:
+        yield
+    finally:
+        _RUN.reset(token)
+
+
+def _config(given: object) -> RunConfig:
+    """Return the configuration of a run.
+
+    Raises:
+        ConfigError: it has a sandbox, in which tools run past the guard.
+    """
+    config = RunConfig(**given) if isinstance(given, dict) else given
+    if config is None:
+        return RunConfig()
+    if not isinstance(config, RunConfig):
+        raise ConfigError(f"{type(config).__name__} is no RunConfig")
+    if config.sandbox is not None:
+        raise ConfigError("tools of a sandbox run past the guard: leave sandbox= out of RunConfig")
+    return config
+
+
+def _require_own_state(begun: object, enforcer: Enforcer) -> None:
+    if not isinstance(begun, RunState):
+        return
+    current = begun._current_agent  # noqa: SLF001 - the agent that the run would go on with
+    if current is not None and part_of(current, enforcer) is None:
+        raise ConfigError(
+            "the state is one of an agent that is not guarded: make it with"
+            " RunState.from_json(guarded_agent, ...) or from the result of a guarded run"
+        )
+
+
+def require_known(hooks: object, enforcer: Enforcer) -> None:
+    """Refuse callbacks that would see prompts and results, unless the policy knows them.
+
+    Raises:
+        UnguardedPath: it does not.
+    """
+    kind = type(hooks)
+    if hooks is None or kind in _SILENT:
+        return
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    coverage = enforcer.core.policy.document.coverage
+    if any(Glob(pattern).matches(name) for pattern in coverage.known_observers):
+        return
+    if coverage.observers is Strictness.REFUSE:
+        raise UnguardedPath(
+            f"{name} would see prompts and results before anything in them is hidden",
+            remedy="take it off, or name its class in known_observers of [coverage];"
+            ' observers = "warn" lets every one of them see',
+        )
+    told = _TOLD.setdefault(enforcer, set())
+    if name not in told:
+        told.add(name)
+        _LOG.warning("%s sees prompts and results as they were before hiding", name)
+
+
+def guard_memory(session: object, wrap_client: Callable[[Any], Any]) -> None:
+    """Guard the client of a memory that keeps a conversation at the provider."""
+    if isinstance(session, OpenAIConversationsSession):
+        wrap_client(session._openai_client)  # noqa: SLF001 - the guard belongs there
+    if isinstance(session, OpenAIResponsesCompactionSession):
+        wrap_client(session.client)
+    below = getattr(session, "underlying_session", None)
+    if below is not None:
+        guard_memory(below, wrap_client)
