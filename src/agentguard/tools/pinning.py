@@ -42,17 +42,27 @@ _TWICE = "a server lists tool {tool!r} twice"
 class ServedTools:
     """The tools of one server, under a guard."""
 
-    def __init__(self, enforcer: Enforcer, surface: str, *, asynchronous: bool = True) -> None:
+    def __init__(
+        self,
+        enforcer: Enforcer,
+        surface: str,
+        *,
+        asynchronous: bool = True,
+        on_first_use: bool = True,
+    ) -> None:
         """Know no tool yet.
 
         Args:
             enforcer: takes their calls through the guard.
             surface: what they come from, such as ``mcp``.
             asynchronous: whether they are run by ``call_async`` alone.
+            on_first_use: whether the first definition that is seen is the trusted one; if not,
+                whatever the program itself says of its tools is trusted.
         """
         self._enforcer = enforcer
         self._surface = surface
         self._asynchronous = asynchronous
+        self._on_first_use = on_first_use
         self._core: Core | None = None
         self._made: dict[str, tuple[str, DescribedTool]] = {}
         self._problems: dict[str, str] = {}
@@ -75,7 +85,8 @@ class ServedTools:
         for tool in (name for name, count in counted.items() if count > 1):
             self._refuse(tool, _TWICE)
         fitting = [each for each in declared if counted[each.tool] == 1 and self._fits(each)]
-        kept = self._kept([each for each in fitting if known[each.tool].definition is None])
+        unpinned = [each for each in fitting if known[each.tool].definition is None]
+        kept = self._kept(unpinned if self._on_first_use else [])
         taken: dict[str, DescribedTool] = {}
         for each in fitting:
             pin = kept.get(each.tool)

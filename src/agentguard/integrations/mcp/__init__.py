@@ -9,6 +9,7 @@ results      what can be read of a server's answers?
 callbacks    what may answer a server that asks?
 definitions  what does a server say of its tools?
 spans        what do the SDK's spans say?
+handling     what may callers of a server of ours see and do?
 serving      a server that acts for whoever sent the request
 """
 
@@ -16,11 +17,18 @@ from typing import Any
 
 from mcp import Client, ClientSession, ClientSessionGroup
 
+from agentguard.integrations.mcp.handling import ServerGuard
 from agentguard.integrations.mcp.serving import CallerMiddleware, GuardTokenVerifier, VerifiedToken
 from agentguard.integrations.mcp.sessions import guarded_client, guarded_session, refuse_group
 from agentguard.tools import Wrapping
 
-__all__ = ["CallerMiddleware", "GuardTokenVerifier", "VerifiedToken", "guarded"]
+__all__ = [
+    "CallerMiddleware",
+    "GuardTokenVerifier",
+    "ServerGuard",
+    "VerifiedToken",
+    "guarded",
+]
 
 
 def guarded(target: Any, wrapping: Wrapping) -> Any:

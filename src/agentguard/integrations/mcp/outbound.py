@@ -34,13 +34,7 @@ from mcp.types import (
 from mcp_types.version import KNOWN_PROTOCOL_VERSIONS
 
 from agentguard.enforcement import Enforcer
-from agentguard.errors import (
-    AgentGuardError,
-    ConfigError,
-    DeniedByPolicy,
-    GuardFailure,
-    UnguardedPath,
-)
+from agentguard.errors import ConfigError, DeniedByPolicy, UnguardedPath
 from agentguard.integrations.mcp.definitions import (
     SURFACE,
     description_of,
@@ -56,7 +50,12 @@ from agentguard.integrations.mcp.methods import (
     plain_params,
     unguarded,
 )
-from agentguard.integrations.mcp.results import Reading
+from agentguard.integrations.mcp.results import (
+    Reading,
+    kept_for_nobody,
+    require_complete,
+    whole_answer,
+)
 from agentguard.integrations.mcp.spans import unrecorded
 from agentguard.pipeline import definition_checked
 from agentguard.tools import DescribedTool, Description, ServedTools
@@ -223,8 +222,7 @@ class GuardedDispatcher:
                     raise _told(error) from None
                 # What the server says of its error is content as well.
                 return {_ERROR: error.error.model_dump(mode="json", exclude_none=True)}
-            if raw.get("resultType", "complete") != "complete":
-                raise _more_asked(method)
+            require_complete(tool.tool, raw)
             beside.update(self._beside(method, raw))
             return reading.read(raw)
 
@@ -232,7 +230,7 @@ class GuardedDispatcher:
         if isinstance(checked, Mapping) and _ERROR in checked:
             error = checked[_ERROR]
             raise MCPError(code=error["code"], message=error["message"], data=error.get("data"))
-        return _whole(tool.tool, reading, checked) | beside
+        return whole_answer(tool.tool, reading, checked) | beside
 
     async def _list(self, params: Mapping[str, Any], opts: Any) -> dict[str, Any]:
         only("tools/list", params, ("cursor", "_meta"))
@@ -285,11 +283,7 @@ class GuardedDispatcher:
             handed = f"page-{len(self._cursors) + 1}"
             self._cursors[handed] = cursor
             found["nextCursor"] = handed
-        if "resultType" in raw:
-            found |= {"resultType": "complete"}
-        if "ttlMs" in raw:  # what was decided for one caller is kept for nobody
-            found |= {"ttlMs": 0, "cacheScope": "private"}
-        return found
+        return found | kept_for_nobody(raw)
 
     async def _send(
         self, method: str, params: dict[str, Any], opts: Any, headers: dict[str, str]
@@ -359,23 +353,3 @@ def _options(method: str, opts: Any, headers: dict[str, str]) -> Any:
 
         found["on_progress"] = without_text
     return found
-
-
-def _whole(tool: str, reading: Reading, checked: Any) -> dict[str, Any]:
-    try:
-        return reading.put_together(checked)
-    except (LookupError, TypeError, ValueError):  # it may hold the text
-        pass
-    raise GuardFailure(
-        f"the answer of tool {tool!r} is withheld: what was checked has another shape",
-        part="redaction",
-        dispatched=True,
-    )
-
-
-def _more_asked(method: str) -> AgentGuardError:
-    return GuardFailure(
-        f"the server asks something before it answers {method!r}, which is not guarded",
-        part="dispatch",
-        dispatched=True,
-    )

@@ -15,6 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from agentguard.errors import GuardFailure
 from agentguard.policy import Policy
 from agentguard.vocabulary import Action
 
@@ -124,6 +125,48 @@ _ITEMS: Mapping[str, Callable[[Reading, int, Mapping[str, Any]], dict[str, Any]]
     "resourceTemplates": Reading.listed,
     "prompts": Reading.listed,
 }
+
+
+def whole_answer(tool: str, reading: Reading, checked: Any) -> dict[str, Any]:
+    """Return a checked answer as the protocol has it.
+
+    Args:
+        tool: the tool's name in the policy.
+        reading: took the answer apart.
+        checked: what the guard made of it.
+
+    Raises:
+        GuardFailure: that has another shape than what was read.
+    """
+    try:
+        return reading.put_together(checked)
+    except (LookupError, TypeError, ValueError):  # it may hold the text
+        pass
+    raise GuardFailure(
+        f"the answer of tool {tool!r} is withheld: what was checked has another shape",
+        part="redaction",
+        dispatched=True,
+    )
+
+
+def require_complete(tool: str, raw: Mapping[str, Any]) -> None:
+    """Refuse an answer that asks for something first.
+
+    Raises:
+        GuardFailure: it does.
+    """
+    if raw.get("resultType", "complete") != "complete":
+        raise GuardFailure(
+            f"tool {tool!r} asks something before it answers, which is not guarded",
+            part="dispatch",
+            dispatched=True,
+        )
+
+
+def kept_for_nobody(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what says how an answer may be kept: what one caller gets, another may not see."""
+    kind = {"resultType": "complete"} if "resultType" in raw else {}
+    return kind | ({"ttlMs": 0, "cacheScope": "private"} if "ttlMs" in raw else {})
 
 
 def _picked(found: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
