@@ -41,6 +41,17 @@ def pytest_collection_finish() -> None:
     """Keep what was collected out of searches for garbage: it stays, and many tests ask for one."""
     gc.collect()
     gc.freeze()
+    # Everything is searched when a test asks for it, and seldom else.
+    gc.set_threshold(10_000, 20, 100)
+
+
+@pytest.fixture
+def nothing_frozen() -> Iterator[None]:
+    """Let the collector see all that there is."""
+    gc.unfreeze()
+    yield
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session", autouse=True)

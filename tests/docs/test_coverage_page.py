@@ -15,6 +15,7 @@ from agentguard.testing import LoopbackProvider
 PAGE = (Path(__file__).parents[2] / "docs" / "coverage.md").read_text(encoding="utf-8")
 
 
+@pytest.mark.usefixtures("nothing_frozen")
 def test_the_report_on_the_page_is_one_that_a_guard_prints(
     guard: Guard, provider: LoopbackProvider
 ) -> None:
