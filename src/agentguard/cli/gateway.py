@@ -24,7 +24,7 @@ from agentguard.guard import Guard
 
 if TYPE_CHECKING:
     from agentguard.integrations.mcp.fastmcp_callers import Binding
-    from agentguard.integrations.mcp.gateway_backends import Backend
+    from agentguard.integrations.mcp.gateway_backends import Target
     from agentguard.tools import Description
 
 T = TypeVar("T")
@@ -150,6 +150,7 @@ async def _serving(
     """Serve until the end; return whether there is nothing left that waits."""
     from agentguard.integrations.mcp.fastmcp_callers import FromToken, GuardTokens, Named
     from agentguard.integrations.mcp.gateway import Gateway
+    from agentguard.integrations.mcp.gateway_backends import Backend
     from agentguard.integrations.mcp.gateway_serving import (
         served_on_http,
         served_on_stdio,
@@ -164,8 +165,10 @@ async def _serving(
         binding = named = Named(guard, options.actor, on_behalf_of=options.person, **said)
         named.check()
     gateway = Gateway(
-        guard,
-        [_backend(each, options) for each in servers],
+        [
+            Backend(_target(each, options), guard.enforcer, name=each.name, timeout=options.timeout)
+            for each in servers
+        ],
         binding,
         auth=GuardTokens(guard) if options.tokens else None,
     )
@@ -177,30 +180,26 @@ async def _serving(
     )
 
 
-def _backend(server: Server, options: argparse.Namespace) -> "Backend":
-    from agentguard.integrations.mcp.gateway_backends import Backend
+def _target(server: Server, options: argparse.Namespace) -> "Target":
     from agentguard.integrations.mcp.gateway_serving import process, remote
 
     if server.url is not None:
-        target = remote(server.url, headers=server.headers)
-    else:
-        log = None if options.server_log is None else Path(options.server_log)
-        target = process(server.command, server.environment, log=log, folder=server.folder)
-    return Backend(target, name=server.name, timeout=options.timeout)
+        return remote(server.url, headers=server.headers)
+    log = None if options.server_log is None else Path(options.server_log)
+    return process(server.command, server.environment, log=log, folder=server.folder)
 
 
 def _print_policy(options: argparse.Namespace, servers: Sequence[Server]) -> int:
     from agentguard.integrations.mcp.gateway_proposals import as_json, as_policy, described
 
     async def asked() -> "list[Description]":
-        found: list[Description] = []
-        for each in servers:
-            backend = _backend(each, options)
-            try:
-                found += await described(backend)
-            finally:
-                await backend.close()
-        return found
+        return [
+            tool
+            for each in servers
+            for tool in await described(
+                _target(each, options), name=each.name, timeout=options.timeout
+            )
+        ]
 
     descriptions = _run(asked())
     if options.json:

@@ -13,9 +13,9 @@ from fastmcp import FastMCP
 from fastmcp.client import Client
 
 from agentguard import Guard
+from agentguard.integrations.mcp.fastmcp_callers import Binding, Named
 from agentguard.integrations.mcp.gateway import Gateway
 from agentguard.integrations.mcp.gateway_backends import Backend
-from agentguard.integrations.mcp.fastmcp_callers import Binding, Named
 
 POLICY = """
 version = 1
@@ -168,7 +168,8 @@ class Host:
 
     def gateway(self) -> Gateway:
         """Return a gateway before the shop."""
-        return Gateway(self.guard, [Backend(lambda: self.shop.server)], self.binding)
+        backend = Backend(lambda: self.shop.server, self.guard.enforcer)
+        return Gateway([backend], self.binding)
 
     def call(self, tool: str, **arguments: Any) -> Any:
         """Return the whole result of a call."""

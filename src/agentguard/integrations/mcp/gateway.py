@@ -3,49 +3,45 @@
 """How does a host reach MCP servers through a guard, whatever the host is written in?
 
 The gateway is an MCP server itself, made with fastmcp. It answers every request on its own, with
-what its gates give: what it does not know is refused, and nothing of a host's message but names
-and arguments goes on to a server.
+what the guarded sessions of its backends give: what it does not know is refused, and nothing of a
+host's message but names and arguments goes on to a server.
 
-INVARIANT: without an identity nothing is answered but the greeting
-(tests/attacks/frameworks/test_gateway_identities.py).
-INVARIANT: what a host is told of a refusal is its safe message, never its text
-(tests/frameworks/gateway/test_gateway_calls.py).
+INVARIANT: a host sees and gets nothing of a server that did not come out of a guarded call or a
+checked definition (tests/attacks/frameworks/test_gateway_bypasses.py).
 """
 
 from base64 import b64decode
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import mcp_types as types
 from fastmcp import FastMCP
+from fastmcp.client import Client
 from fastmcp.prompts import Message, Prompt, PromptResult
 from fastmcp.prompts.base import PromptArgument
 from fastmcp.resources import Resource, ResourceContent, ResourceResult, ResourceTemplate
 from fastmcp.server.auth import AuthProvider
 from fastmcp.tools import Tool, ToolResult
+from mcp.shared.exceptions import MCPError
 
+from agentguard.errors import DeniedByPolicy
 from agentguard.integrations.mcp.fastmcp_answers import Answering, Asked, result_shown
 from agentguard.integrations.mcp.fastmcp_callers import Binding
 from agentguard.integrations.mcp.gateway_backends import Backend
-from agentguard.integrations.mcp.gateway_gates import GET_PROMPT, READ_RESOURCE, Gate
-from agentguard.tools import HasEnforcer
+
+_PAGES = 100
+_NO_SUCH = "no server behind the gateway has it, or several have"
 
 
 class Gateway:
     """An MCP server before other MCP servers, which a policy stands in."""
 
     def __init__(
-        self,
-        guard: HasEnforcer,
-        backends: Sequence[Backend],
-        binding: Binding,
-        *,
-        auth: AuthProvider | None = None,
+        self, backends: Sequence[Backend], binding: Binding, *, auth: AuthProvider | None = None
     ) -> None:
         """Put a gateway together; nothing is opened yet.
 
         Args:
-            guard: decides everything.
             backends: the servers, each with a name of its own where there are several.
             binding: says for whom a message is.
             auth: what lets HTTP requests in.
@@ -56,11 +52,11 @@ class Gateway:
         names = {each.name for each in backends}
         if not backends or len(names) < len(backends) or (None in names and len(names) > 1):
             raise ValueError("name each of the servers behind the gateway, each by another name")
-        self._gates = tuple(Gate(each, guard.enforcer) for each in backends)
+        self._backends = tuple(backends)
         self.server: FastMCP[Any] = FastMCP(
             "agentguard",
             auth=auth,
-            middleware=[_Gates(self._gates, binding)],
+            middleware=[_Forwarding(self._backends, binding)],
             mask_error_details=True,
         )
 
@@ -70,23 +66,19 @@ class Gateway:
         Raises:
             MCPError: one cannot be reached; the message holds nothing of it.
         """
-        said: list[str] = []
-        for gate in self._gates:
-            greeting = await gate.backend.start()
-            text = gate.text(greeting.instructions if greeting is not None else None)
-            said += [] if text is None else [text]
-        self.server.instructions = "\n\n".join(said) or None
+        said = [await each.start() for each in self._backends]
+        self.server.instructions = "\n\n".join(filter(None, said)) or None
 
     async def close(self) -> None:
         """End the connections to the servers, and their processes."""
-        for gate in self._gates:
-            await gate.backend.close()
+        for each in self._backends:
+            await each.close()
 
 
-class _Gates(Answering):
-    """Answers a host with what the gates give."""
+class _Forwarding(Answering):
+    """Answers a host with what the guarded sessions give."""
 
-    def __init__(self, gates: tuple[Gate, ...], binding: Binding) -> None:
+    def __init__(self, backends: tuple[Backend, ...], binding: Binding) -> None:
         super().__init__(
             binding,
             {
@@ -99,10 +91,14 @@ class _Gates(Answering):
                 "prompts/get": self._prompt,
             },
         )
-        self._gates = gates
+        self._backends = backends
 
     async def _tools(self, _: Asked) -> list[Tool]:
-        listed = [(gate, each) for gate in self._gates for each in await gate.tools()]
+        found = [
+            each
+            for backend in self._backends
+            for each in await _all(backend, lambda client: client.list_tools_mcp, "tools")
+        ]
         return [
             Tool(
                 name=each.name,
@@ -112,37 +108,45 @@ class _Gates(Answering):
                 output_schema=each.output_schema,
                 annotations=each.annotations,
             )
-            for _, each in listed
-            if sum(other.name == each.name for _, other in listed) == 1
+            for each in found
+            if sum(other.name == each.name for other in found) == 1
         ]
 
     async def _call(self, asked: Asked) -> ToolResult:
         params = asked.of(types.CallToolRequestParams)
-        gate = await self._gate_of(params.name)
-        return result_shown(await gate.call(params.name, params.arguments or {}))
+        backend = await self._backend_of(params.name)
 
-    async def _gate_of(self, tool: str) -> Gate:
-        """Return the gate that has a tool.
+        async def called(client: Client[Any]) -> types.CallToolResult:
+            return await client.call_tool_mcp(params.name, params.arguments or {})
 
-        Raises:
-            AgentGuardError: none has it, or several have.
-        """
-        found = [gate for gate in self._gates if await gate.lists(tool)]
-        if len(found) != 1:
-            await self._gates[0].refuse(tool)
-        return found[0]
+        try:
+            return result_shown(await backend.ask(called))
+        except MCPError as error:  # the text was checked, or is ours
+            told = error.error.message
+        return ToolResult(content=told, is_error=True)
+
+    async def _backend_of(self, tool: str) -> Backend:
+        """Return the server that a call of a tool is for; its session decides whether it has it."""
+        found = [each for each in self._backends if each.knows(tool)] or [self._backends[0]]
+        if len(found) > 1:
+            lists = [
+                {listed.name for listed in await _all(each, lambda c: c.list_tools_mcp, "tools")}
+                for each in found
+            ]
+            found = [each for each, names in zip(found, lists, strict=True) if tool in names]
+        return _only(found)
 
     async def _resources(self, _: Asked) -> list[Resource]:
         return [
             Resource(
-                uri=each.uri,  # type: ignore[arg-type]  # read by pydantic
+                uri=each.uri,
                 name=each.name,
                 title=each.title,
                 description=each.description,
                 mime_type=each.mime_type or "text/plain",
             )
-            for gate in self._gates
-            for each in await gate.resources()
+            for backend in self._backends
+            for each in await _shown(backend, lambda c: c.list_resources_mcp, "resources")
         ]
 
     async def _templates(self, _: Asked) -> list[ResourceTemplate]:
@@ -155,17 +159,24 @@ class _Gates(Answering):
                 mime_type=each.mime_type or "text/plain",
                 parameters={},
             )
-            for gate in self._gates
-            for each in await gate.templates()
+            for backend in self._backends
+            for each in await _shown(
+                backend, lambda c: c.list_resource_templates_mcp, "resource_templates"
+            )
         ]
 
     async def _read(self, asked: Asked) -> ResourceResult:
         uri = asked.of(types.ReadResourceRequestParams).uri
-        found = [gate for gate in self._gates if await gate.holds(uri)]
-        gate = found[0] if len(found) == 1 else self._gates[0]
-        if len(found) != 1 and len(self._gates) > 1:
-            await gate.refuse(gate.named(READ_RESOURCE))
-        result = await gate.read(uri)
+        found = list(self._backends)
+        if len(found) > 1:
+            found = [
+                each
+                for each in found
+                for listed in await _shown(each, lambda c: c.list_resources_mcp, "resources")
+                if listed.uri == uri
+            ]
+        backend = _only(found)
+        result = await backend.ask(lambda client: client.read_resource_mcp(uri))
         return ResourceResult(
             contents=[
                 ResourceContent(
@@ -181,7 +192,7 @@ class _Gates(Answering):
     async def _prompts(self, _: Asked) -> list[Prompt]:
         return [
             Prompt(
-                name=gate.named(each.name),
+                name=backend.named(each.name),
                 title=each.title,
                 description=each.description,
                 arguments=[
@@ -193,24 +204,56 @@ class _Gates(Answering):
                     for argument in each.arguments or ()
                 ],
             )
-            for gate in self._gates
-            for each in await gate.prompts()
+            for backend in self._backends
+            for each in await _shown(backend, lambda c: c.list_prompts_mcp, "prompts")
         ]
 
     async def _prompt(self, asked: Asked) -> PromptResult:
         params = asked.of(types.GetPromptRequestParams)
-        found = [
-            (gate, each.name)
-            for gate in self._gates
-            for each in await gate.prompts()
-            if gate.named(each.name) == params.name
-        ]
-        if len(found) != 1:
-            gate = self._gates[0]
-            await gate.refuse(gate.named(GET_PROMPT))
-        gate, name = found[0]
-        result = await gate.prompt(name, params.arguments or {})
+        backend = _only([each for each in self._backends if each.knows(params.name)])
+        name = params.name if backend.name is None else params.name[len(backend.name) + 1 :]
+        result = await backend.ask(lambda client: client.get_prompt_mcp(name, params.arguments))
         return PromptResult(
             messages=[Message(each.content, role=each.role) for each in result.messages],
             description=result.description,
         )
+
+
+def _only(found: Sequence[Backend]) -> Backend:
+    if len(found) != 1:
+        raise DeniedByPolicy(_NO_SUCH)
+    return found[0]
+
+
+async def _all(
+    backend: Backend, way: Callable[[Client[Any]], Callable[..., Any]], what: str
+) -> list[Any]:
+    """Return the items of all pages of a list.
+
+    Raises:
+        AgentGuardError: it may not be listed.
+        MCPError: the server does not list it.
+    """
+
+    async def listed(client: Client[Any]) -> list[Any]:
+        found: list[Any] = []
+        cursor: str | None = None
+        for _ in range(_PAGES):
+            page = await way(client)(cursor=cursor)
+            found += getattr(page, what)
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+        return found
+
+    return await backend.ask(listed)
+
+
+async def _shown(
+    backend: Backend, way: Callable[[Client[Any]], Callable[..., Any]], what: str
+) -> list[Any]:
+    """Return the items of a list, none where it may not be listed or there is no such list."""
+    try:
+        return await _all(backend, way, what)
+    except (DeniedByPolicy, MCPError):
+        return []

@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """How does the gateway speak to one MCP server behind it?
 
-Nothing that the server starts on its own comes through: it is told of no capability of ours, its
-logs and progress are dropped, and what a host adds to a request beside the arguments stays here.
-It decides nothing, and checks no text.
+Over a guarded session, so that every message is decided and every answer checked. Nothing that the
+server starts on its own comes through: it is told of no capability of ours, its logs and its
+progress are dropped, and what a host adds to a request beside the arguments stays here. Where a
+connection is lost, the next request opens another.
 
 INVARIANT: what a server says when it fails is content to be checked, never the text of an error
 (tests/frameworks/gateway/test_gateway_backends.py).
@@ -12,22 +13,32 @@ INVARIANT: what a server says when it fails is content to be checked, never the 
 
 import asyncio
 import contextvars
-from collections.abc import Awaitable, Callable
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
 from importlib.metadata import version
 from typing import Any, TypeVar
 
 import mcp_types as types
 from fastmcp.client import Client
-from fastmcp.client.messages import MessageHandler
+from fastmcp.client.transports.base import ClientTransport
 from mcp.shared.exceptions import MCPError
 
+from agentguard.enforcement import Enforcer
+from agentguard.errors import AgentGuardError
+from agentguard.integrations.mcp.definitions import name_in_policy
+from agentguard.integrations.mcp.sessions import guarded_session
+from agentguard.tools import Wrapping
+
 T = TypeVar("T")
+
+Target = Callable[[], Any]
 
 TIMEOUT = 120.0  # seconds, for one request of a server
 _UNREACHED = "the server behind the gateway ended, or cannot be reached"
 _UNREADABLE = "the server behind the gateway gave an answer that is not read"
-_REFUSED = "the server behind the gateway refused the request"
-_PAGES = 1_000
+_PAGES = 100
+
+_LOG = logging.getLogger("agentguard")
 
 
 class BackendFailed(MCPError):
@@ -38,183 +49,186 @@ class BackendFailed(MCPError):
 
 
 class Backend:
-    """One server behind the gateway."""
+    """One server behind the gateway, as far as whoever acts may use it."""
 
-    def __init__(self, target: Any, *, name: str | None = None, timeout: float = TIMEOUT) -> None:
+    def __init__(
+        self,
+        target: Target,
+        enforcer: Enforcer,
+        *,
+        name: str | None = None,
+        timeout: float = TIMEOUT,
+    ) -> None:
         """Know where a server is; nothing is opened yet.
 
         Args:
             target: gives what fastmcp's ``Client`` connects to, anew for each connection.
+            enforcer: takes every use of the server through the guard.
             name: the server's name in the policy, None where its tools have no prefix.
             timeout: how long one request may take, in seconds.
         """
         self.name = name
         self._target = target
+        self._enforcer = enforcer
         self._timeout = timeout
         self._client: Client[Any] | None = None
         self._opening = asyncio.Lock()
-        self._changes = _Changes()
 
-    @property
-    def changed(self) -> bool:
-        """Whether what was listed last may not be so any more."""
-        return self._changes.seen
+    def named(self, name: str) -> str:
+        """Return the name in the policy of what the server calls by a name."""
+        return name_in_policy(name, self.name)
 
-    async def start(self) -> types.InitializeResult | types.DiscoverResult | None:
-        """Connect, and return what the server says of itself.
+    def knows(self, tool: str) -> bool:
+        """Say whether a name of the policy can be that of a tool of the server."""
+        return self.name is None or tool.startswith(f"{self.name}_")
+
+    async def start(self) -> str | None:
+        """Connect, and return the server's instructions, as far as they may be read.
 
         Raises:
             BackendFailed: it cannot be reached, or speaks something else.
         """
-        return await self._asked(_greeting)
+
+        async def greeting(client: Client[Any]) -> str | None:
+            said = client.session.initialize_result or client.session.discover_result
+            return None if said is None else said.instructions
+
+        return await self.ask(greeting)
 
     async def close(self) -> None:
         """End the connection, and the process where it is one."""
         client, self._client = self._client, None
-        if client is not None:
-            await _isolated(client.close())  # type: ignore[no-untyped-call]  # fastmcp's
+        await _closed(client)
 
-    async def tools(self) -> list[types.Tool]:
-        """Return the tools that the server lists now.
+    async def ask(self, ask: Callable[[Client[Any]], Awaitable[T]]) -> T:
+        """Ask the server something over its guarded session.
+
+        Args:
+            ask: sends a request by a client, and returns what it gives.
 
         Raises:
+            AgentGuardError: it may not be asked so, or the answer may not be shown.
             BackendFailed: there is no answer that can be read.
+            MCPError: the server refused it; the text was checked.
         """
-        self._changes.seen = False
-        try:
-            return await self._asked(lambda client: _all(client.list_tools_mcp, "tools"))
-        except BaseException:
-            self._changes.seen = True
-            raise
-
-    async def call(self, tool: str, arguments: dict[str, Any]) -> types.CallToolResult:
-        """Call a tool and return what it says, also where that is an error.
-
-        Raises:
-            BackendFailed: there is no answer that can be read.
-        """
-
-        async def called(client: Client[Any]) -> types.CallToolResult:
-            try:
-                return await client.call_tool_mcp(tool, arguments)
-            except MCPError as error:
-                said = types.TextContent(text=error.error.message)
-                return types.CallToolResult(content=[said], is_error=True)
-
-        return await self._asked(called)
-
-    async def resources(self) -> list[types.Resource]:
-        """Return the resources that the server lists now."""
-        return await self._asked(lambda client: _all(client.list_resources_mcp, "resources"))
-
-    async def templates(self) -> list[types.ResourceTemplate]:
-        """Return the templates of resources that the server lists now."""
-        return await self._asked(
-            lambda client: _all(client.list_resource_templates_mcp, "resource_templates")
-        )
-
-    async def prompts(self) -> list[types.Prompt]:
-        """Return the prompts that the server lists now."""
-        return await self._asked(lambda client: _all(client.list_prompts_mcp, "prompts"))
-
-    async def read(self, uri: str) -> types.ReadResourceResult:
-        """Read a resource.
-
-        Raises:
-            BackendFailed: there is no such resource, or no answer that can be read.
-        """
-        return await self._asked(lambda client: client.read_resource_mcp(uri))
-
-    async def prompt(self, name: str, arguments: dict[str, str]) -> types.GetPromptResult:
-        """Get a prompt.
-
-        Raises:
-            BackendFailed: there is no such prompt, or no answer that can be read.
-        """
-        return await self._asked(lambda client: client.get_prompt_mcp(name, arguments))
-
-    async def _asked(self, ask: Callable[[Client[Any]], Awaitable[T]]) -> T:
-        """Ask the server, over a new connection where the last one is gone."""
+        client = await self._connected()
         problem = _UNREADABLE
         try:
-            client = await self._connected()
             return await ask(client)
+        except AgentGuardError:
+            raise
         except MCPError as error:
-            problem = _UNREACHED if error.error.code == types.CONNECTION_CLOSED else _REFUSED
-            lost = error.error.code == types.CONNECTION_CLOSED
-        except Exception:  # noqa: BLE001 - whatever it is, its text may be the server's
-            lost, problem = True, _UNREACHED if self._client is None else _UNREADABLE
-        if lost:
-            await self.close()
+            if error.error.code != types.CONNECTION_CLOSED:
+                raise
+            problem = _UNREACHED
+        except Exception:  # noqa: BLE001, S110 - whatever it is, its text may be the server's
+            pass
+        await self.close()
         raise BackendFailed(problem)
 
     async def _connected(self) -> Client[Any]:
         async with self._opening:
             if self._client is None:
-                self._changes.seen = True
-                client = _Closed(
-                    self._target(),
-                    name="agentguard",
-                    client_info=types.Implementation(
-                        name="agentguard", version=version("agentguard")
-                    ),
-                    log_handler=_dropped,
-                    progress_handler=_dropped,
-                    message_handler=self._changes,
-                    timeout=self._timeout,
-                    init_timeout=self._timeout,
-                )
-                await _isolated(client.__aenter__())  # type: ignore[no-untyped-call]  # fastmcp's
-                self._client = client
+                self._client = await self._opened()
             return self._client
 
+    async def _opened(self) -> Client[Any]:
+        """Return a client with a guarded session.
 
-class _Closed(Client[Any]):
+        Raises:
+            ConfigError: the session cannot be guarded.
+            BackendFailed: there is none.
+        """
+        client = None
+        try:
+            client = await opened(self._target, self._timeout)
+            self._tell_undeclared(await listed(client))
+            guarded_session(client.session, self._wrapping())
+        except AgentGuardError:
+            await _closed(client)
+            raise
+        except Exception:  # noqa: BLE001, S110 - whatever it is, its text may be the server's
+            pass
+        else:
+            return client
+        await _closed(client)
+        raise BackendFailed(_UNREACHED)
+
+    def _wrapping(self) -> Wrapping:
+        def nothing(_: Any) -> Any:
+            raise TypeError("the gateway guards sessions alone")
+
+        return Wrapping(
+            enforcer=self._enforcer,
+            carried=None,
+            server=self.name,
+            wrap_client=nothing,
+            wrap=nothing,
+        )
+
+    def _tell_undeclared(self, tools: list[types.Tool]) -> None:
+        names = {self.named(each.name) for each in tools}
+        count = len(names - self._enforcer.core.policy.tools.keys())
+        if count:
+            _LOG.warning(
+                "the policy does not declare %d of the %d tools of a server, which are hidden: see"
+                " 'agentguard mcp-gateway --print-policy'",
+                count,
+                len(names),
+            )
+
+
+async def opened(target: Target, timeout: float = TIMEOUT) -> Client[Any]:  # noqa: ASYNC109 - of each request to come
+    """Return a client that is connected to a server, and offers it nothing."""
+    client = _Closed(
+        target(),
+        name="agentguard",
+        client_info=types.Implementation(name="agentguard", version=version("agentguard")),
+        log_handler=_dropped,
+        progress_handler=_dropped,
+        timeout=timeout,
+        init_timeout=timeout,
+    )
+    await _isolated(client.__aenter__())  # type: ignore[no-untyped-call]  # fastmcp's
+    return client
+
+
+async def listed(client: Client[Any]) -> list[types.Tool]:
+    """Return all tools that a server lists over a session that is not guarded yet.
+
+    Raises:
+        MCPError: it does not say, and does not say either that it has none.
+    """
+    found: list[types.Tool] = []
+    cursor: str | None = None
+    try:
+        for _ in range(_PAGES):
+            page = await client.list_tools_mcp(cursor=cursor)
+            found += page.tools
+            cursor = page.next_cursor
+            if cursor is None:
+                break
+    except MCPError as error:
+        if error.error.code != types.METHOD_NOT_FOUND:
+            raise
+    return found
+
+
+class _Closed(Client[ClientTransport]):
     """A client that offers its server nothing: no tasks either."""
 
     _auto_internal_extensions = False
-
-
-class _Changes(MessageHandler):
-    """Notes that a server says that it lists something else now."""
-
-    def __init__(self) -> None:
-        self.seen = True
-
-    async def on_tool_list_changed(
-        self,
-        message: types.ToolListChangedNotification,  # noqa: ARG002 - it says nothing more
-    ) -> None:
-        """Note it."""
-        self.seen = True
 
 
 async def _dropped(*_: Any) -> None:
     """Take what a server tells on its own, and do nothing with it."""
 
 
-async def _isolated(work: Any) -> Any:
+async def _closed(client: Client[Any] | None) -> None:
+    if client is not None:
+        await _isolated(client.close())  # type: ignore[no-untyped-call]  # fastmcp's
+
+
+async def _isolated(work: Coroutine[Any, Any, T]) -> T:
     """Await work outside the identity of whoever is served, which it would keep."""
     return await asyncio.create_task(work, context=contextvars.Context())
-
-
-async def _greeting(client: Client[Any]) -> types.InitializeResult | types.DiscoverResult | None:
-    return client.session.initialize_result or client.session.discover_result
-
-
-async def _all(ask: Callable[..., Awaitable[Any]], what: str) -> list[Any]:
-    """Return the items of all pages; a server without such things has none."""
-    found: list[Any] = []
-    cursor: str | None = None
-    try:
-        for _ in range(_PAGES):
-            page = await ask(cursor=cursor)
-            found += getattr(page, what)
-            cursor = page.next_cursor
-            if cursor is None:
-                return found
-    except MCPError as error:
-        if error.error.code != types.METHOD_NOT_FOUND:
-            raise
-        return []
-    raise BackendFailed(_UNREADABLE)

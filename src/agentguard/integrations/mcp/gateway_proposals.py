@@ -16,7 +16,7 @@ from typing import Any
 
 from agentguard.canonical import NotCanonical
 from agentguard.integrations.mcp.definitions import description_of
-from agentguard.integrations.mcp.gateway_backends import Backend
+from agentguard.integrations.mcp.gateway_backends import TIMEOUT, Target, listed, opened
 from agentguard.tools import Description
 
 _IMPACT = "irreversible"
@@ -28,14 +28,29 @@ _HINTS = (
 )
 
 
-async def described(backend: Backend) -> list[Description]:
+async def described(
+    target: Target,
+    *,
+    name: str | None = None,
+    timeout: float = TIMEOUT,  # noqa: ASYNC109 - of each request
+) -> list[Description]:
     """Return what a server says of its tools.
+
+    Args:
+        target: gives what fastmcp's ``Client`` connects to.
+        name: the server's name in the policy, if it has one.
+        timeout: how long one request may take, in seconds.
 
     Raises:
         MCPError: it gives no answer that can be read.
     """
-    listed = [each.model_dump(mode="json", by_alias=True) for each in await backend.tools()]
-    found = (description_of(_told(each), backend.name) for each in listed)
+    client = await opened(target, timeout)
+    try:
+        tools = await listed(client)
+    finally:
+        await client.close()  # type: ignore[no-untyped-call]  # fastmcp's
+    plain = (each.model_dump(mode="json", by_alias=True, exclude_none=True) for each in tools)
+    found = (description_of(each, name) for each in plain)
     return [each for each in found if each is not None]
 
 
@@ -110,7 +125,3 @@ def _quoted(text: str) -> str:
 
 def _line(text: str) -> str:
     return " ".join(text.split())
-
-
-def _told(tool: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in tool.items() if value is not None}
