@@ -10,6 +10,7 @@ import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from agentguard.vocabulary import AuditEntry
 INTERNET = (socket.AF_INET, socket.AF_INET6)
 FOREIGN_VARIABLES = ("AGENTGUARD_", "ANTHROPIC_", "OPENAI_")
 NOBODY = 65534
+ENDED = count(1)
 
 
 def on_this_machine(host: str) -> bool:
@@ -43,6 +45,13 @@ def pytest_collection_finish() -> None:
     gc.freeze()
     # Everything is searched when a test asks for it, and seldom else.
     gc.set_threshold(10_000, 20, 100)
+
+
+def pytest_runtest_logfinish() -> None:
+    """Keep out of them what pytest remembers of each test, too."""
+    if next(ENDED) % 200 == 0:
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.fixture
