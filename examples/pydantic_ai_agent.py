@@ -32,7 +32,7 @@ async def serve(ground: Ground) -> None:
             print("ran so far:", *(effect.tool for effect in ground.effects))
 
             async def resumed() -> Any:
-                yes = {call.tool_call_id: True for call in first.output.approvals}
+                yes: Any = {call.tool_call_id: True for call in first.output.approvals}
                 answers = DeferredToolResults(approvals=yes)
                 history = first.all_messages()
                 done = await agent.run(message_history=history, deferred_tool_results=answers)
