@@ -19,7 +19,7 @@ from agentguard.errors import CallRefused
 from agentguard.testing.sdk_surface import Method, arguments, methods
 
 # A poller waits for a state that no dummy answer has.
-_SECONDS_A_METHOD = 5.0
+_SECONDS_A_METHOD = 30.0
 
 
 @dataclass(slots=True)
