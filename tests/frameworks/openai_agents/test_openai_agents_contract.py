@@ -6,6 +6,7 @@ import asyncio
 import json
 from typing import Any, ClassVar
 
+import httpx2
 from agents import (
     Agent,
     FunctionTool,
@@ -16,7 +17,7 @@ from agents import (
     function_tool,
 )
 from agents.tool_context import ToolContext
-from openai import AsyncOpenAI
+from openai import AsyncOpenAI, DefaultAsyncHttpx2Client
 
 from agentguard import ApprovalPending
 from agentguard.integrations.openai_agents import approval_request
@@ -27,7 +28,9 @@ def agent_of(ground: Ground, mode: str) -> Agent[Any]:
     """Return a guarded agent; with async tools it speaks to the Responses API."""
     asynchronous = mode != "sync"
     model = OpenAIResponsesModel if asynchronous else OpenAIChatCompletionsModel
-    client = AsyncOpenAI(base_url=ground.base_url, api_key="not-a-key", max_retries=0)
+    kept = httpx2.Limits(max_keepalive_connections=0)
+    http = DefaultAsyncHttpx2Client(limits=kept)
+    client = AsyncOpenAI(base_url=ground.base_url, api_key="not-a-key", http_client=http)
     functions = ground.functions(asynchronous=asynchronous).values()
     tools: list[Any] = [function_tool(each) for each in functions]
     plain = Agent(name="Desk", tools=tools, model=model(ground.model, client))

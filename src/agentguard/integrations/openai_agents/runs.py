@@ -20,7 +20,8 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from agents import Agent, AgentHooks, Model, ModelProvider, RunConfig, RunHooks, RunState
+from agents import Agent, Model, ModelProvider, RunConfig, RunState
+from agents.lifecycle import AgentHooksBase, RunHooksBase
 from agents.memory import OpenAIConversationsSession, OpenAIResponsesCompactionSession
 from agents.run import AgentRunner, get_default_agent_runner, set_default_agent_runner
 
@@ -32,7 +33,7 @@ from agentguard.policy import Glob, Strictness
 
 _LOG = logging.getLogger("agentguard")
 _TOLD: "WeakKeyDictionary[Enforcer, set[str]]" = WeakKeyDictionary()
-_SILENT = (RunHooks, AgentHooks)
+_SILENT = (RunHooksBase, AgentHooksBase)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,213 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""Does a paused run of openai-agents let anything happen that people did not agree to?"""
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from agents import Agent, OpenAIChatCompletionsModel, Runner, RunState, function_tool
+from openai import AsyncOpenAI, DefaultAsyncHttpx2Client
+
+from agentguard import ApprovalPending, Guard
+from agentguard.integrations.openai_agents import approval_request
+from agentguard.testing.contract import Ground
+from agentguard.testing.contract.ground import asks_for, prepared, says
+
+REFUND = {"order": "ORD-0001", "amount": 400}
+
+
+@pytest.fixture
+def ground(tmp_path: Path) -> Iterator[Ground]:
+    """A guard, tools, and a model that asks for a refund that needs a person."""
+    with prepared(tmp_path) as made:
+        made.script(asks_for("refund", **REFUND), says("all done"))
+        yield made
+
+
+def agent_of(ground: Ground, **settings: Any) -> Agent[Any]:
+    """Return a guarded agent that can refund."""
+    http = DefaultAsyncHttpx2Client(limits=httpx2.Limits(max_keepalive_connections=0))
+    client = AsyncOpenAI(base_url=ground.base_url, api_key="not-a-key", http_client=http)
+    tool = function_tool(ground.functions(asynchronous=True)["refund"], **settings)
+    model = OpenAIChatCompletionsModel(ground.model, client)
+    return ground.guard.wrap(Agent(name="Desk", tools=[tool], model=model))
+
+
+def run(ground: Ground, agent: Agent[Any], given: Any) -> Any:
+    """Run an agent as the desk for alice."""
+    with ground.acting():
+        return asyncio.run(Runner.run(agent, given))
+
+
+def paused(ground: Ground, agent: Agent[Any]) -> RunState[Any]:
+    """Run an agent until it waits, and return its state."""
+    result = run(ground, agent, "my money back")
+    assert len(result.interruptions) == 1
+    assert result.final_output is None
+    assert ground.effects == []
+    state: RunState[Any] = result.to_state()
+    return state
+
+
+def request_of(ground: Ground, state: RunState[Any]) -> str:
+    """Return the approval request that a state waits for."""
+    with ground.acting():
+        found = asyncio.run(approval_request(state.get_interruptions()[0]))
+    assert found is not None
+    return found
+
+
+def said_yes(state: RunState[Any], **how: Any) -> RunState[Any]:
+    """Say the framework's own yes to everything that waits."""
+    for each in state.get_interruptions():
+        state.approve(each, **how)
+    return state
+
+
+@pytest.mark.parametrize("how", [{}, {"always_approve": True}])
+def test_the_frameworks_yes_is_no_approval(ground: Ground, how: dict[str, Any]) -> None:
+    """state.approve() without a signed answer ends the run as pending, and nothing runs."""
+    agent = agent_of(ground)
+    with pytest.raises(ApprovalPending):
+        run(ground, agent, said_yes(paused(ground, agent), **how))
+    assert ground.effects == []
+    assert len(ground.provider.journal) == 1
+
+
+def test_a_yes_that_was_put_into_a_state_is_no_approval(ground: Ground) -> None:
+    """Whoever can write the state can say yes in it, and nothing runs for it."""
+    agent = agent_of(ground)
+    forged = said_yes(paused(ground, agent)).to_json()
+    assert '"approved": ' in json.dumps(forged)
+    state = asyncio.run(RunState.from_json(agent, forged))
+    with pytest.raises(ApprovalPending):
+        run(ground, agent, state)
+    assert ground.effects == []
+
+
+def test_a_run_that_goes_on_without_a_yes_waits_again(ground: Ground) -> None:
+    """Resuming without the framework's yes pauses again, for the same request."""
+    agent = agent_of(ground)
+    state = paused(ground, agent)
+    first = request_of(ground, state)
+    again = run(ground, agent, state).to_state()
+    assert request_of(ground, again) == first
+    ground.vote(first)
+    assert run(ground, agent, said_yes(again)).final_output == "all done"
+    assert [each.arguments for each in ground.effects] == [REFUND]
+
+
+def test_a_yes_that_came_too_early_can_be_said_again(ground: Ground) -> None:
+    """The state whose yes came before the signed answer is taken up once that is there."""
+    agent = agent_of(ground)
+    state = paused(ground, agent)
+    request, kept = request_of(ground, state), state.to_json()
+    with pytest.raises(ApprovalPending) as caught:
+        run(ground, agent, said_yes(state))
+    assert caught.value.request_id == request
+    ground.vote(request)
+    taken = asyncio.run(RunState.from_json(agent, kept))
+    assert run(ground, agent, said_yes(taken)).final_output == "all done"
+    assert [each.arguments for each in ground.effects] == [REFUND]
+
+
+def test_arguments_that_were_edited_in_a_state_are_another_call(ground: Ground) -> None:
+    """An approval does not cover what somebody wrote into the state afterwards."""
+    agent = agent_of(ground)
+    state = paused(ground, agent)
+    ground.vote(request_of(ground, state))
+    edited = json.loads(json.dumps(state.to_json()).replace("400", "900"))
+    edited["context"]["tool_invocations"] = {}  # by which the framework itself would notice
+    taken = asyncio.run(RunState.from_json(agent, edited))
+    with pytest.raises(ApprovalPending):
+        run(ground, agent, said_yes(taken))
+    assert ground.effects == []
+
+
+def test_a_state_that_is_resumed_by_two_runs_once(ground: Ground) -> None:
+    """Two runs that go on from one state at once make the call once."""
+    agent = agent_of(ground)
+    state = paused(ground, agent)
+    ground.vote(request_of(ground, state))
+    kept = state.to_json()
+
+    async def both() -> list[Any]:
+        states = [said_yes(await RunState.from_json(agent, kept)) for _ in range(2)]
+        runs = [Runner.run(agent, each) for each in states]
+        return await asyncio.gather(*runs, return_exceptions=True)
+
+    with ground.acting():
+        asyncio.run(both())
+    assert len(ground.effects) == 1
+
+
+def test_the_frameworks_no_is_a_no(ground: Ground) -> None:
+    """state.reject() keeps a call from happening that people approved."""
+    agent = agent_of(ground)
+    state = paused(ground, agent)
+    ground.vote(request_of(ground, state))
+    state.reject(state.get_interruptions()[0])
+    assert run(ground, agent, state).final_output == "all done"
+    assert ground.effects == []
+
+
+def test_a_pause_that_the_program_wants_stays(ground: Ground) -> None:
+    """A tool that needs approval for the program pauses, though the policy asks nobody."""
+    agent = agent_of(ground, needs_approval=True)
+    ground.script(asks_for("refund", order="ORD-0001", amount=40), says("all done"))
+    state = paused(ground, agent)
+    with ground.acting():
+        assert asyncio.run(approval_request(state.get_interruptions()[0])) is None
+    assert run(ground, agent, said_yes(state)).final_output == "all done"
+    assert len(ground.effects) == 1
+
+
+def test_a_function_that_passes_the_guard_itself_is_asked_about_once(ground: Ground) -> None:
+    """A tool over a guarded function pauses for the request of that function, and runs once."""
+    function = ground.guard.tool(ground.functions(asynchronous=False)["refund"])
+    http = DefaultAsyncHttpx2Client(limits=httpx2.Limits(max_keepalive_connections=0))
+    client = AsyncOpenAI(base_url=ground.base_url, api_key="not-a-key", http_client=http)
+    model = OpenAIChatCompletionsModel(ground.model, client)
+    plain = Agent(name="Desk", tools=[function_tool(function)], model=model)
+    agent = ground.guard.wrap(plain)
+    state = paused(ground, agent)
+    ground.vote(request_of(ground, state))
+    assert run(ground, agent, said_yes(state)).final_output == "all done"
+    assert [each.arguments for each in ground.effects] == [REFUND]
+    assert [each.target for each in ground.intents()] == ["refund"]
+
+
+def test_a_pause_holds_the_arguments_as_the_model_wrote_them(ground: Ground) -> None:
+    """The state of a paused run holds placeholders, and no value that was turned back."""
+    path = ground.folder / "asked.toml"
+    text = (ground.folder / "agentguard.toml").read_text()
+    text = text.replace('args.text = { any = true }\nthen = "allow"', ASKED)
+    path.write_text(text)
+    with Guard.from_file(path) as guard:
+        ground.guard = guard
+        http = DefaultAsyncHttpx2Client(limits=httpx2.Limits(max_keepalive_connections=0))
+        client = AsyncOpenAI(base_url=ground.base_url, api_key="not-a-key", http_client=http)
+        tool = function_tool(ground.functions(asynchronous=True)["send_mail"])
+        model = OpenAIChatCompletionsModel(ground.model, client)
+        agent = guard.wrap(Agent(name="Desk", tools=[tool], model=model))
+        ground.script(lambda request: asks_for("send_mail", to=_mark(request), text="x")(request))
+        result = run(ground, agent, "write to jane.doe@customers.example")
+        items = json.dumps([each.raw_item.model_dump() for each in result.interruptions])
+        assert "[[EMAIL:" in items
+        assert "jane.doe" not in items
+
+
+ASKED = """args.text = { any = true }
+then = "approve"
+approval = "leads"
+"""
+
+
+def _mark(request: str) -> str:
+    start = request.index("[[EMAIL:")
+    return request[start : request.index("]]", start) + 2]
