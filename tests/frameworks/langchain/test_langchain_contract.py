@@ -33,7 +33,12 @@ class TestContract(IntegrationContract):
 
     def resume(self, ground: Ground, ran: Ran, mode: str) -> Ran:
         """Resume the thread from its checkpoint."""
-        return _go(ground, Command(resume={"approve": True}), mode, ran.state)
+        thread, interrupts = ran.state
+        yes = {"approve": True}
+        # LangGraph wants to be told which, where several wait.
+        several = len(interrupts) > 1
+        resume: Any = Command(resume=dict.fromkeys(interrupts, yes) if several else yes)
+        return _go(ground, resume, mode, thread)
 
     def call(self, ground: Ground, tool: str, arguments: dict[str, Any], mode: str) -> Any:
         """Invoke one tool."""
@@ -101,11 +106,11 @@ def _tools(ground: Ground, mode: str) -> list[Any]:
 
 def _ran(state: Any, said: list[Any] | None) -> Ran:
     thread = state.config["configurable"]["thread_id"]
-    if state.interrupts:
-        return Ran(
-            pending=tuple(each.value["request_id"] for each in state.interrupts), state=thread
-        )
+    waiting = [each.id for each in state.interrupts]
+    if waiting:
+        pending = tuple(each.value["request_id"] for each in state.interrupts)
+        return Ran(pending=pending, state=[thread, waiting])
     last = state.values["messages"][-1].text
     if said is not None:
         last = "".join(each.text for each in said if isinstance(each, AIMessageChunk))
-    return Ran(answer=last, state=thread)
+    return Ran(answer=last, state=[thread, waiting])

@@ -154,9 +154,12 @@ def _ended(messages: list[Any]) -> bool:
 
 
 def _asked(messages: list[Any]) -> dict[str, Any] | None:
-    """Return the call that the model asked for last and that has no result yet."""
-    for call in messages[-1].get("tool_calls") or ():
-        return {"id": call["id"], **call["function"]}
+    """Return the first call that the model asked for last and that has no result yet."""
+    answered = {each.get("tool_call_id") for each in messages}
+    said = [each for each in messages if each["role"] == "assistant"]
+    for call in said[-1].get("tool_calls") or () if said else ():
+        if call["id"] not in answered:
+            return {"id": call["id"], **call["function"]}
     return None
 
 

@@ -38,12 +38,13 @@ from agentguard.errors import (
     DeniedByPolicy,
     IdentityRequired,
 )
-from agentguard.testing.answers import Answer
+from agentguard.testing.answers import Answer, ToolRequest
 from agentguard.testing.contract.ground import (
     ADDRESS,
     SECRET,
     Ground,
     Ran,
+    Say,
     asks_for,
     prepared,
     says,
@@ -238,6 +239,45 @@ class IntegrationContract:
                 _error_of(lambda: self.resume(ground, ran, mode))
             _require(len(ground.effects) == 1, "the first process does not run it again")
 
+    def test_what_ran_beside_a_pause_runs_once(self, tmp_path: Path, mode: str) -> None:
+        """A call that was allowed beside one that waits does not run again when that is resumed."""
+        with self._ground(tmp_path, "what_ran_beside_a_pause_runs_once") as ground:
+            ground.script(
+                _asks_for_all(("lookup", {"order": "ORD-0001"}), ("refund", REFUND)),
+                says("all done"),
+            )
+            with ground.acting():
+                ran = self.run(ground, "my money back, please", mode)
+            _require(len(ran.pending) == 1, "one call waits")
+            ground.vote(ran.pending[0])
+            with ground.acting():
+                done = self.resume(ground, ran, mode)
+            _require(
+                sorted(name for name, _ in _effects(ground)) == ["lookup", "refund"], "once each"
+            )
+            _require(done.answer == "all done", "the run came to its end")
+
+    def test_two_calls_that_wait_run_once_each(self, tmp_path: Path, mode: str) -> None:
+        """Two calls that wait at once need an approval each, and each runs once."""
+        with self._ground(tmp_path, "two_calls_that_wait_run_once_each") as ground:
+            other = {"order": "ORD-0002", "amount": 500}
+            ground.script(_asks_for_all(("refund", REFUND), ("refund", other)), says("all done"))
+            with ground.acting():
+                ran = self.run(ground, "my money back, please", mode)
+            asked: set[str] = set()
+            # Some frameworks name all calls that wait, some one after the other.
+            while ran.pending and not asked.issuperset(ran.pending):
+                _require(len(ground.effects) <= len(asked), "nothing ran unasked")
+                for request_id in set(ran.pending) - asked:
+                    ground.vote(request_id)
+                asked.update(ran.pending)
+                with ground.acting():
+                    ran = self.resume(ground, ran, mode)
+            _require(len(asked) == len(ground.effects), "there was an approval for each")
+            amounts = sorted(each.arguments["amount"] for each in ground.effects)
+            _require(amounts == [REFUND["amount"], other["amount"]], "each ran once")
+            _require(ran.answer == "all done", "the run came to its end")
+
     def test_an_approval_covers_no_other_arguments(self, tmp_path: Path, whole_mode: str) -> None:
         """An approved call lets no call with other arguments run."""
         with self._ground(tmp_path, "an_approval_covers_no_other_arguments") as ground:
@@ -344,6 +384,11 @@ class IntegrationContract:
 
 
 REFUND: Mapping[str, Any] = MappingProxyType({"order": "ORD-0001", "amount": 400})
+
+
+def _asks_for_all(*calls: tuple[str, Mapping[str, Any]]) -> Say:
+    """Let the model ask for several tools at once."""
+    return lambda _: Answer(tool_calls=tuple(ToolRequest(*call) for call in calls))
 
 
 def _require(holds: object, claim: str) -> None:
