@@ -20,7 +20,7 @@ _INTEGRATIONS = MappingProxyType(
         "agents": "agentguard.integrations.openai_agents",
         "pydantic_ai": "agentguard.integrations.pydantic_ai",
         "mcp": "agentguard.integrations.mcp",
-        "fastmcp": "agentguard.integrations.mcp",
+        "fastmcp": "agentguard.integrations.mcp.fastmcp_servers",
     }
 )
 

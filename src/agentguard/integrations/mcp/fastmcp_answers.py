@@ -11,12 +11,15 @@ INVARIANT: what a host is told of a refusal is its safe message, never its text
 (tests/frameworks/gateway/test_gateway_calls.py).
 """
 
+from base64 import b64decode
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
 import mcp_types as types
+from fastmcp.prompts import Message, PromptResult
+from fastmcp.resources import ResourceContent, ResourceResult
 from fastmcp.server.middleware import CallNext, Middleware, MiddlewareContext
 from fastmcp.tools import ToolResult
 from mcp.shared.exceptions import MCPError
@@ -124,6 +127,27 @@ def result_shown(result: types.CallToolResult) -> ToolResult:
         content=result.content,
         structured_content=structured if isinstance(structured, dict) else None,
         is_error=result.is_error,
+    )
+
+
+def resource_shown(result: types.ReadResourceResult) -> ResourceResult:
+    """Return a checked resource as fastmcp takes it."""
+    return ResourceResult(
+        contents=[
+            ResourceContent(
+                each.text if isinstance(each, types.TextResourceContents) else b64decode(each.blob),
+                mime_type=each.mime_type,
+            )
+            for each in result.contents
+        ]
+    )
+
+
+def prompt_shown(result: types.GetPromptResult) -> PromptResult:
+    """Return a checked prompt as fastmcp takes it."""
+    return PromptResult(
+        messages=[Message(each.content, role=each.role) for each in result.messages],
+        description=result.description,
     )
 
 

@@ -10,22 +10,27 @@ INVARIANT: a host sees and gets nothing of a server that did not come out of a g
 checked definition (tests/attacks/frameworks/test_gateway_bypasses.py).
 """
 
-from base64 import b64decode
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import mcp_types as types
 from fastmcp import FastMCP
 from fastmcp.client import Client
-from fastmcp.prompts import Message, Prompt, PromptResult
+from fastmcp.prompts import Prompt, PromptResult
 from fastmcp.prompts.base import PromptArgument
-from fastmcp.resources import Resource, ResourceContent, ResourceResult, ResourceTemplate
+from fastmcp.resources import Resource, ResourceResult, ResourceTemplate
 from fastmcp.server.auth import AuthProvider
 from fastmcp.tools import Tool, ToolResult
 from mcp.shared.exceptions import MCPError
 
 from agentguard.errors import DeniedByPolicy
-from agentguard.integrations.mcp.fastmcp_answers import Answering, Asked, result_shown
+from agentguard.integrations.mcp.fastmcp_answers import (
+    Answering,
+    Asked,
+    prompt_shown,
+    resource_shown,
+    result_shown,
+)
 from agentguard.integrations.mcp.fastmcp_callers import Binding
 from agentguard.integrations.mcp.gateway_backends import Backend
 
@@ -177,17 +182,7 @@ class _Forwarding(Answering):
             ]
         backend = _only(found)
         result = await backend.ask(lambda client: client.read_resource_mcp(uri))
-        return ResourceResult(
-            contents=[
-                ResourceContent(
-                    each.text
-                    if isinstance(each, types.TextResourceContents)
-                    else b64decode(each.blob),
-                    mime_type=each.mime_type,
-                )
-                for each in result.contents
-            ]
-        )
+        return resource_shown(result)
 
     async def _prompts(self, _: Asked) -> list[Prompt]:
         return [
@@ -213,10 +208,7 @@ class _Forwarding(Answering):
         backend = _only([each for each in self._backends if each.knows(params.name)])
         name = params.name if backend.name is None else params.name[len(backend.name) + 1 :]
         result = await backend.ask(lambda client: client.get_prompt_mcp(name, params.arguments))
-        return PromptResult(
-            messages=[Message(each.content, role=each.role) for each in result.messages],
-            description=result.description,
-        )
+        return prompt_shown(result)
 
 
 def _only(found: Sequence[Backend]) -> Backend:
