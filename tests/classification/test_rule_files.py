@@ -187,7 +187,7 @@ def test_what_cannot_be_used_is_told(text: str, told: str) -> None:
         ("rules: [{id: a, pattern: xy, min_entropy: true}]", "'min_entropy'"),
         ("rules: [{id: [a], pattern: xy}]", "'id' must be text"),
         ("rules: [{id: a, pattern: xy, pattern_requirements: {min_digits: .inf}}]", "whole"),
-        ("[" * 5000, "no YAML with"),
+        ("[" * 1000, "no YAML with"),
         ("a: &a {k: v}\nrules: [*a]", "aliases"),
         (LAUGHS, "aliases"),
     ],
