@@ -139,14 +139,13 @@ class GuardMiddleware(AgentMiddleware[Any, Any, Any]):
     def _described_is_shown(self, tool: Mapping[str, Any], offered: frozenset[str]) -> bool:
         """Say whether a tool that the provider is told of as it stands may be shown.
 
-        What the policy does not know is left to the guard of the model's client.
+        One that runs at the provider, or that the policy does not know, is left to the guard of
+        the model's client, which decides it by its definition.
         """
-        policy = self._enforcer.core.policy
         function = tool.get("function")
         name = function.get("name") if isinstance(function, Mapping) else tool.get("name")
-        hosted = {kind: each.name for each in policy.document.tools for kind in each.hosted}
-        known = hosted.get(str(tool.get("type")), name)
-        return known not in policy.tools or known in offered
+        known = self._enforcer.core.policy.tools.get(name) if isinstance(name, str) else None
+        return known is None or bool(known.hosted) or known.name in offered
 
 
 def _answered(

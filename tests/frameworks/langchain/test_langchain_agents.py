@@ -1,0 +1,191 @@
+# SPDX-FileCopyrightText: The agentguard authors
+# SPDX-License-Identifier: Apache-2.0
+"""What does the middleware show a model, and where can it stand?"""
+
+import asyncio
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from langchain.agents.middleware import ModelRequest
+from langchain_core.tools import BaseTool, BaseToolkit, StructuredTool, ToolException, tool
+from langchain_openai import ChatOpenAI
+from langgraph.types import omit_payload
+
+from agentguard import ConfigError, Guard
+from agentguard.integrations.langchain import GuardMiddleware
+
+POLICY = """
+version = 1
+name = "agents"
+deployment.store = "agentguard.db"
+identity = [{ id = "agent:a" }, { id = "agent:b" }]
+provider = [{ id = "loopback", hosts = ["127.0.0.1:*"] }]
+
+[[tool]]
+name = "read"
+impact = "read_only"
+
+[[tool]]
+name = "write"
+impact = "irreversible"
+
+[[tool]]
+name = "search"
+impact = "read_only"
+hosted = ["web_search"]
+
+[[rule]]
+id = "reading"
+who = ["agent:a", "agent:b"]
+tool = "read"
+then = "allow"
+
+[[rule]]
+id = "writing"
+who = "agent:a"
+tool = "write"
+then = "allow"
+
+[[rule]]
+id = "searching"
+who = "agent:a"
+tool = "search"
+args.type = { const = "web_search" }
+then = "allow"
+"""
+DESCRIBED: list[Any] = [
+    {"type": "function", "function": {"name": "write", "parameters": {}}},
+    {"type": "function", "name": "write", "parameters": {}},
+    {"name": "write", "input_schema": {}},
+]
+AT_PROVIDER: list[Any] = [{"type": "web_search"}, {"type": "computer_use", "name": "search"}]
+
+
+def read() -> str:
+    """Read."""
+    return "read"
+
+
+def write() -> str:
+    """Write."""
+    return "written"
+
+
+@pytest.fixture(scope="module")
+def two(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guard]:
+    """A guard under which agent:b may do less than agent:a."""
+    path = tmp_path_factory.mktemp("two") / "agentguard.toml"
+    path.write_text(POLICY)
+    with Guard.from_file(path) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def request_for(two: Guard) -> ModelRequest[Any]:
+    """A request of a model with tools of every kind."""
+    model = two.wrap(ChatOpenAI(base_url="http://127.0.0.1:9", api_key="not-a-key"))  # type: ignore[arg-type]  # pydantic makes a secret of it
+    tools = [two.wrap(StructuredTool.from_function(each)) for each in (read, write)]
+    return ModelRequest(model=model, messages=[], tools=[*tools, *DESCRIBED, *AT_PROVIDER])
+
+
+def shown(guard: Guard, request: ModelRequest[Any], *, asynchronous: bool) -> list[Any]:
+    """Return the tools that the model is shown."""
+
+    async def awaited(narrowed: ModelRequest[Any]) -> Any:
+        return narrowed.tools
+
+    middleware = GuardMiddleware(guard)
+    if asynchronous:
+        found: list[Any] = asyncio.run(middleware.awrap_model_call(request, awaited))
+        return found
+    return middleware.wrap_model_call(request, lambda narrowed: narrowed.tools)
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_a_model_is_shown_what_whoever_acts_may_use(
+    two: Guard, request_for: ModelRequest[Any], *, asynchronous: bool
+) -> None:
+    """Tools of the program, and those that are described as they stand, are hidden alike."""
+    with two.identity("agent:a"):
+        assert shown(two, request_for, asynchronous=asynchronous) == request_for.tools
+    with two.identity("agent:b"):
+        left = shown(two, request_for, asynchronous=asynchronous)
+    # What runs at the provider is for the guard of the client, which reads its definition.
+    assert left == [request_for.tools[0], *AT_PROVIDER]
+    assert shown(two, request_for, asynchronous=asynchronous) == AT_PROVIDER
+
+
+def test_a_model_with_arguments_bound_is_under_the_guard(
+    two: Guard, request_for: ModelRequest[Any]
+) -> None:
+    """A guarded model that is bound to arguments is recognised."""
+    bound: Any = request_for.model.bind(temperature=0)
+    with two.identity("agent:a"):
+        assert shown(two, request_for.override(model=bound), asynchronous=False)
+
+
+def test_the_hooks_are_traced_without_content() -> None:
+    """The spans that LangChain makes of the middleware's hooks hold no message."""
+    policy = GuardMiddleware.trace_policy
+    assert (policy.process_inputs, policy.process_outputs) == (omit_payload, omit_payload)
+
+
+class Kit(BaseToolkit):
+    """Two tools."""
+
+    def get_tools(self) -> list[BaseTool]:
+        """Return them."""
+        return [StructuredTool.from_function(each) for each in (read, write)]
+
+
+def test_a_toolkit_gives_guarded_tools(two: Guard) -> None:
+    """The tools of a guarded toolkit pass the guard, and wrapping it again changes nothing."""
+    kit = two.wrap(Kit())
+    names = [each.name for each in kit.get_tools()]
+    assert names == ["read", "write"]
+    assert [two.wrap(each) for each in kit.get_tools()] == kit.get_tools()
+    assert two.wrap(kit) is kit
+    with two.identity("agent:a"):
+        assert [each.invoke({}) for each in kit.get_tools()] == ["read", "written"]
+
+
+def test_settings_of_a_tool_are_kept(two: Guard) -> None:
+    """What LangChain asks of a tool besides running it is the same of the guarded one."""
+    plain = StructuredTool.from_function(
+        read,
+        return_direct=True,
+        tags=["x"],
+        metadata={"y": 1},
+        extras={"cache_control": {"type": "ephemeral"}},
+    )
+    guarded: Any = two.wrap(plain)
+    for name in ("name", "description", "return_direct", "tags", "metadata", "extras", "args"):
+        assert getattr(guarded, name) == getattr(plain, name)
+    assert guarded.func.__name__ == "read"
+    assert guarded.coroutine is None
+
+
+def test_a_tool_handles_its_own_error_awaited(two: Guard) -> None:
+    """An awaited tool that answers for its own errors does so under the guard."""
+
+    @tool
+    async def read() -> str:
+        """Read."""
+        raise ToolException("not today")
+
+    read.handle_tool_error = lambda error: [f"sorry: {error}"]
+    guarded: Any = two.wrap(read)
+    called: Any = {"type": "tool_call", "name": "read", "id": "1", "args": {}}
+    with two.identity("agent:a"):
+        told = asyncio.run(guarded.ainvoke(called))
+    assert (told.content, told.status) == (["sorry: not today"], "error")
+
+
+def test_a_pinned_definition_must_be_the_tools(tmp_path: Any) -> None:
+    """A tool whose description is not the one that the policy pins is not wrapped."""
+    path = tmp_path / "agentguard.toml"
+    pinned = POLICY.replace('name = "read"\n', f'name = "read"\ndefinition = "sha256:{"0" * 64}"\n')
+    path.write_text(pinned)
+    with Guard.from_file(path) as guard, pytest.raises(ConfigError, match="pins"):
+        guard.wrap(StructuredTool.from_function(read))
