@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 from langchain_anthropic import ChatAnthropic
+from langchain_anthropic import _client_utils as anthropic_pools
 from langchain_core.language_models import BaseChatModel
 from langchain_openai import AzureChatOpenAI, ChatOpenAI
+from langchain_openai.chat_models import _client_utils as openai_pools
 
 from agentguard import Guard
 from agentguard.testing import LoopbackProvider, echo
@@ -38,13 +40,19 @@ impact = "read_only"
 name = "email"
 action = "tokenise"
 
+[[class]]
+name = "project"
+action = "redact"
+in_results = "redact"
+values = ["operation silver falcon"]
+
 [[provider]]
 id = "loopback"
 hosts = ["127.0.0.1:*"]
 
 [[provider]]
 id = "unheard"
-hosts = ["langchain-core.langchain.invalid", "test-langchain-unknown.langchain.invalid"]
+hosts = ["langchain-core.langchain.invalid"]
 
 [[rule]]
 id = "ask"
@@ -112,7 +120,36 @@ def drive() -> Iterator[Drive]:
 
 
 @pytest.fixture(scope="module")
-def lc_models(lc_provider: LoopbackProvider) -> Callable[[str], BaseChatModel]:
+def lc_closed(drive: Drive) -> Iterator[Callable[[Any], Any]]:
+    """Give what has the connections of a plain model closed when the module ends."""
+    pools: dict[int, Any] = {}
+
+    def noted(model: Any) -> Any:
+        for name in ("client", "async_client", "_client", "_async_client"):
+            held = getattr(model, name, None)
+            client = getattr(held, "_client", None)
+            # A resource holds the SDK's client, and that an HTTP client.
+            pool = getattr(client, "_client", client)
+            if pool is not None:
+                pools[id(pool)] = pool
+        return model
+
+    yield noted
+    for pool in pools.values():
+        if hasattr(pool, "aclose"):
+            drive(pool.aclose())
+        else:
+            pool.close()
+    for pooled in (openai_pools, anthropic_pools):
+        for name, member in vars(pooled).items():
+            if "client" in name and hasattr(member, "cache_clear"):
+                member.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def lc_models(
+    lc_provider: LoopbackProvider, lc_closed: Callable[[Any], Any]
+) -> Callable[[str], BaseChatModel]:
     """Give what makes a plain model of a kind, before the provider."""
     base = lc_provider.base_url
     root = base.removesuffix("/v1")
@@ -147,4 +184,4 @@ def lc_models(lc_provider: LoopbackProvider) -> Callable[[str], BaseChatModel]:
             stop=None,
         ),
     }
-    return lambda kind: kinds[kind]()
+    return lambda kind: lc_closed(kinds[kind]())
