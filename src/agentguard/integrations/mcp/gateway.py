@@ -23,7 +23,7 @@ from fastmcp.server.auth import AuthProvider
 from fastmcp.tools import Tool, ToolResult
 from mcp.shared.exceptions import MCPError
 
-from agentguard.errors import DeniedByPolicy
+from agentguard.errors import ConfigError, DeniedByPolicy
 from agentguard.integrations.mcp.fastmcp_answers import (
     Answering,
     Asked,
@@ -52,11 +52,13 @@ class Gateway:
             auth: what lets HTTP requests in.
 
         Raises:
-            ValueError: there is no server, or two have one name.
+            ConfigError: there is no server, or a tool could be that of two of them.
         """
-        names = {each.name for each in backends}
-        if not backends or len(names) < len(backends) or (None in names and len(names) > 1):
-            raise ValueError("name each of the servers behind the gateway, each by another name")
+        if not backends or not _apart([each.name for each in backends]):
+            raise ConfigError(
+                "name each of the servers behind the gateway, each by another name, and none by"
+                " that of another one with '_' and more behind it"
+            )
         self._backends = tuple(backends)
         self.server: FastMCP[Any] = FastMCP(
             "agentguard",
@@ -99,11 +101,6 @@ class _Forwarding(Answering):
         self._backends = backends
 
     async def _tools(self, _: Asked) -> list[Tool]:
-        found = [
-            each
-            for backend in self._backends
-            for each in await _all(backend, lambda client: client.list_tools_mcp, "tools")
-        ]
         return [
             Tool(
                 name=each.name,
@@ -113,13 +110,14 @@ class _Forwarding(Answering):
                 output_schema=each.output_schema,
                 annotations=each.annotations,
             )
-            for each in found
-            if sum(other.name == each.name for other in found) == 1
+            for backend in self._backends
+            for each in await _all(backend, lambda client: client.list_tools_mcp, "tools")
         ]
 
     async def _call(self, asked: Asked) -> ToolResult:
         params = asked.of(types.CallToolRequestParams)
-        backend = await self._backend_of(params.name)
+        # Its session decides whether it has the tool, and writes down that it has not.
+        backend = next((b for b in self._backends if b.knows(params.name)), self._backends[0])
 
         async def called(client: Client[Any]) -> types.CallToolResult:
             return await client.call_tool_mcp(params.name, params.arguments or {})
@@ -129,17 +127,6 @@ class _Forwarding(Answering):
         except MCPError as error:  # the text was checked, or is ours
             told = error.error.message
         return ToolResult(content=told, is_error=True)
-
-    async def _backend_of(self, tool: str) -> Backend:
-        """Return the server that a call of a tool is for; its session decides whether it has it."""
-        found = [each for each in self._backends if each.knows(tool)] or [self._backends[0]]
-        if len(found) > 1:
-            lists = [
-                {listed.name for listed in await _all(each, lambda c: c.list_tools_mcp, "tools")}
-                for each in found
-            ]
-            found = [each for each, names in zip(found, lists, strict=True) if tool in names]
-        return _only(found)
 
     async def _resources(self, _: Asked) -> list[Resource]:
         return [
@@ -209,6 +196,15 @@ class _Forwarding(Answering):
         name = params.name if backend.name is None else params.name[len(backend.name) + 1 :]
         result = await backend.ask(lambda client: client.get_prompt_mcp(name, params.arguments))
         return prompt_shown(result)
+
+
+def _apart(names: Sequence[str | None]) -> bool:
+    """Say whether no name of a tool, behind that of its server, can be that of another one's."""
+    if len(names) == 1:
+        return True
+    told = [f"{name}_" for name in names if name is not None]
+    clash = any(one is not other and other.startswith(one) for one in told for other in told)
+    return len(told) == len(names) and not clash
 
 
 def _only(found: Sequence[Backend]) -> Backend:
