@@ -10,7 +10,7 @@ from langchain_core.embeddings import DeterministicFakeEmbedding
 from langchain_core.vectorstores import InMemoryVectorStore
 from langchain_openai import OpenAIEmbeddings
 
-from agentguard import ConfigError, Guard, IdentityRequired
+from agentguard import ConfigError, ContentRefused, Guard, IdentityRequired
 from agentguard.testing import LoopbackProvider
 
 MAIL = "jane.doe@customers.example"
@@ -70,3 +70,15 @@ def test_embeddings_of_an_unknown_provider_are_refused(
     for guard in (lc_guard, warned):
         with pytest.raises(ConfigError, match="DeterministicFakeEmbedding cannot be guarded"):
             guard.wrap(DeterministicFakeEmbedding(size=4))
+
+
+def test_embeddings_that_would_send_numbers_for_texts_are_refused(
+    made: Any, lc_guard: Guard
+) -> None:
+    """Token ids say nothing to the guard, so the setting that sends them is refused by name."""
+    numbers = made.model_copy(update={"check_embedding_ctx_length": True})
+    with pytest.raises(ConfigError, match="check_embedding_ctx_length=False"):
+        lc_guard.wrap(numbers)
+    lc_guard.wrap(made)
+    with lc_guard.identity("agent:a"), pytest.raises(ContentRefused, match="token ids"):
+        made.client.create(model="text-embedding-3-small", input=[[1, 2, 3]])

@@ -21,7 +21,8 @@ def guarded_embeddings(embeddings: Embeddings, wrapping: Wrapping) -> Embeddings
     """Guard embeddings in place and return them.
 
     Raises:
-        ConfigError: another guard has them, or the client of their provider is not known.
+        ConfigError: another guard has them, the client of their provider is not known, or they
+            would send no texts.
     """
     if is_guarded(embeddings, wrapping):
         return embeddings
@@ -31,6 +32,11 @@ def guarded_embeddings(embeddings: Embeddings, wrapping: Wrapping) -> Embeddings
             f"embeddings of class {full_name(type(embeddings))} cannot be guarded, since their"
             " provider's client is not known: use OpenAIEmbeddings or AzureOpenAIEmbeddings, or"
             " guard a function that embeds as a tool"
+        )
+    if getattr(embeddings, "check_embedding_ctx_length", False):
+        raise ConfigError(
+            "the embeddings would send the numbers of tokens in the place of texts, which cannot be"
+            " inspected: set check_embedding_ctx_length=False, and cut long texts yourself"
         )
     guard_clients(embeddings, slots, wrapping)
     found: Embeddings = swapped(embeddings, wrapping, slots, {})
