@@ -7,6 +7,7 @@ the model is shown. Where a loop of one's own hands the model's call to the tool
 set it all the same.
 """
 
+import asyncio
 from collections.abc import Iterator
 from typing import Annotated, Any
 
@@ -23,7 +24,7 @@ from langgraph.store.memory import InMemoryStore
 from openai import OpenAI
 from pydantic import BaseModel, Field, ValidationError, field_validator
 
-from agentguard import DeniedByPolicy, Guard, UnguardedPath
+from agentguard import ContentRefused, DeniedByPolicy, Guard, UnguardedPath
 from agentguard.testing import LoopbackProvider
 
 POLICY = """
@@ -119,6 +120,54 @@ def test_a_model_sets_no_argument_of_the_program(letters: Guard) -> None:
     with letters.identity("agent:a"), pytest.raises(DeniedByPolicy, match=r"args\.account"):
         guarded.invoke(called(to="a", account="of-mallory"))
     assert GOT == []
+
+
+def test_a_call_without_an_id_sets_none_either(letters: Guard) -> None:
+    """A call as a model writes it is one, also where its provider gives calls no id."""
+    guarded: Any = letters.wrap(StructuredTool.from_function(write))
+    call = {**called(to="a", account="of-mallory"), "id": None}
+    with letters.identity("agent:a"):
+        with pytest.raises(ContentRefused):
+            guarded.invoke(call)
+        with pytest.raises(ContentRefused):
+            asyncio.run(guarded.ainvoke(call))
+    assert GOT == []
+
+
+def test_a_model_sets_no_state_where_the_graph_sets_none(letters: Guard) -> None:
+    """A tool that asks for the state where LangGraph does not look gets none from a model."""
+
+    class Hidden(BaseTool):
+        """A tool of which the schema does not name the state."""
+
+        name: str = "write"
+        description: str = "Writes."
+        args_schema: Any = To
+
+        def _run(self, to: str, state: Annotated[Any, InjectedState] = None) -> str:
+            GOT.append({"to": to, "state": state})
+            return "done"
+
+    guarded = letters.wrap(Hidden())
+    with letters.identity("agent:a"), pytest.raises(DeniedByPolicy):
+        in_graph(guarded, called(to="a", state="forged"))
+    assert GOT == []
+
+
+def test_a_model_does_not_choose_the_id_of_its_call(letters: Guard) -> None:
+    """A tool that asks for the call's id gets the real one."""
+
+    def told(to: str, call_id: Annotated[str, InjectedToolCallId] = "") -> str:
+        """Write a letter."""
+        GOT.append({"to": to, "call_id": call_id})
+        return "done"
+
+    schema = {"type": "object", "properties": {"to": {"type": "string"}}}
+    for options in ({}, {"args_schema": schema}):
+        plain = StructuredTool.from_function(told, name="write", **options)  # type: ignore[arg-type]  # a schema, or none
+        with letters.identity("agent:a"):
+            letters.wrap(plain).invoke(called(to="a", call_id="forged"))
+    assert GOT == [{"to": "a", "call_id": "call-1"}] * 2
 
 
 def test_the_program_sets_its_arguments(letters: Guard) -> None:

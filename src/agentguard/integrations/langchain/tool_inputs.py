@@ -7,12 +7,14 @@ and is handed on as it is. An argument that the program alone sets is none as lo
 makes the call; in a call as a model writes it, it is an argument like any other, so that no rule
 allows it.
 
-INVARIANT: no argument of a call that a model wrote reaches a tool undecided
+What LangGraph's node of tools puts in cannot be told from what a loop of one's own lets through.
+
+INVARIANT: no argument of a call that a model wrote reaches a tool undecided, in a node of tools
 (tests/attacks/frameworks/test_langchain_tool_arguments.py).
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_args, get_type_hints
 
@@ -47,13 +49,16 @@ class Inputs:
     Attributes:
         schema: the JSON Schema of what a model writes.
         injected: what it does not write.
-        programs: those of them that the framework does not fill in, so that the program does.
+        programs: those of them that LangGraph's node of tools does not fill in, so that the
+            program does.
+        call_ids: those that are the id of the call.
         first: the argument that a single text stands for, None where there is none.
     """
 
     schema: Mapping[str, Any] = field(repr=False)
     injected: frozenset[str]
     programs: frozenset[str]
+    call_ids: frozenset[str]
     first: str | None
 
     def parted(self, given: Given) -> tuple[Any, dict[str, Any]]:
@@ -63,14 +68,17 @@ class Inputs:
             return {self.first: value}, {}
         if not isinstance(value, Mapping):
             return value, {}
-        hidden = self.injected if given.call_id is None else self.injected - self.programs
-        decided = {name: each for name, each in value.items() if name not in hidden}
-        return decided, {name: each for name, each in value.items() if name in hidden}
+        if given.call_id is None:
+            return _without(value, self.injected), _among(value, self.injected)
+        handed = _among(value, self.injected - self.programs)
+        ids = dict.fromkeys(_among(handed, self.call_ids), given.call_id)
+        return _without(value, handed), {**handed, **ids}
 
 
 def inputs_of(tool: BaseTool) -> Inputs:
     """Return what is known of a tool's arguments."""
-    kinds = _annotations(tool)
+    own, seen = _annotations(tool)
+    kinds = {**own, **seen}
     injected = frozenset(name for name, kind in kinds.items() if _is_injected_arg_type(kind))
     injected |= frozenset(tool._injected_args_keys)  # noqa: SLF001 - LangChain's own answer
     schema = schema_of(tool)
@@ -79,7 +87,12 @@ def inputs_of(tool: BaseTool) -> Inputs:
     return Inputs(
         schema=schema,
         injected=injected,
-        programs=frozenset(name for name in injected if _is_set_by_program(kinds.get(name))),
+        programs=frozenset(name for name in injected if _is_set_by_program(seen.get(name))),
+        call_ids=frozenset(
+            name
+            for name in injected
+            if _is_injected_arg_type(kinds.get(name, str), injected_type=InjectedToolCallId)
+        ),
         first=names[0] if names and not isinstance(tool.args_schema, dict) else None,
     )
 
@@ -117,15 +130,14 @@ def config_argument(function: Callable[..., Any]) -> str | None:
     return _get_runnable_config_param(function)
 
 
-def _annotations(tool: BaseTool) -> dict[str, Any]:
-    """Return what is written at a tool's arguments, in its function and in its schema."""
+def _annotations(tool: BaseTool) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what is written at a tool's arguments: in its methods, and where LangGraph looks."""
     function = function_of(tool, asynchronous=False) or function_of(tool, asynchronous=True)
-    found = _hints(function or tool._run)  # noqa: SLF001 - the method that it runs
-    if function is None:
-        found = {**_hints(tool._arun), **found}  # noqa: SLF001 - or this one
-    if isinstance(tool.args_schema, dict) or (tool.args_schema is None and isinstance(tool, Tool)):
-        return found
-    return {**found, **get_all_basemodel_annotations(tool.get_input_schema())}
+    own = {**_hints(tool._arun), **_hints(tool._run)}  # noqa: SLF001 - the methods that it runs
+    seen = {} if function is None else _hints(function)
+    if isinstance(tool.args_schema, dict) or (tool.args_schema is None and function is not None):
+        return own, seen
+    return own, {**seen, **get_all_basemodel_annotations(tool.get_input_schema())}
 
 
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:
@@ -136,6 +148,15 @@ def _hints(function: Callable[..., Any]) -> dict[str, Any]:
             each.name: each.annotation for each in inspect.signature(function).parameters.values()
         }
     return {name: kind for name, kind in found.items() if name != "return"}
+
+
+def _without(value: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    left_out = frozenset(names)
+    return {name: each for name, each in value.items() if name not in left_out}
+
+
+def _among(value: Mapping[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    return {name: each for name, each in value.items() if name in names}
 
 
 def _is_set_by_program(kind: Any) -> bool:

@@ -27,7 +27,7 @@ from langchain_core.tools import BaseTool, BaseToolkit
 from pydantic import PrivateAttr
 
 from agentguard.enforcement import Enforcer
-from agentguard.errors import AgentGuardError, ConfigError
+from agentguard.errors import AgentGuardError, ConfigError, ContentRefused
 from agentguard.integrations.langchain.observers import SURFACE, check, check_async
 from agentguard.integrations.langchain.tool_inputs import (
     Given,
@@ -65,7 +65,7 @@ class Way:
     run_async: Callable[..., Any] = field(repr=False)
     watched: Callable[..., None] = field(repr=False)
     watched_async: Callable[..., Any] = field(repr=False)
-    injected: frozenset[str]
+    inputs: Inputs
     function: Callable[..., Any] | None = field(repr=False)
     coroutine: Callable[..., Any] | None = field(repr=False)
 
@@ -91,7 +91,17 @@ class GuardedTool(BaseTool):
 
     @property
     def _injected_args_keys(self) -> frozenset[str]:
-        return self._way.injected
+        return self._way.inputs.injected
+
+    def invoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002 - LangChain's word
+        """Run the tool through the guard; see ``BaseTool.invoke``."""
+        _refuse_nameless(input, self._way)
+        return super().invoke(input, config, **kwargs)
+
+    async def ainvoke(self, input: Any, config: RunnableConfig | None = None, **kwargs: Any) -> Any:  # noqa: A002 - LangChain's word
+        """Run the tool through the guard; see ``BaseTool.ainvoke``."""
+        _refuse_nameless(input, self._way)
+        return await super().ainvoke(input, config, **kwargs)
 
     def run(self, tool_input: Any, *arguments: Any, **options: Any) -> Any:
         """Run the tool through the guard; see ``BaseTool.run``."""
@@ -227,7 +237,7 @@ def _one(tool: BaseTool, enforcer: Enforcer) -> GuardedTool:
         run_async=run_async,
         watched=watched,
         watched_async=watched_async,
-        injected=inputs.injected,
+        inputs=inputs,
         function=functions[0],
         coroutine=functions[1],
     )
@@ -387,6 +397,17 @@ def _watching(
     given = dict(zip(("verbose", "start_color", "color", "callbacks"), arguments, strict=False))
     given |= options
     return given.get("callbacks"), tool.callbacks, tool.verbose or bool(given.get("verbose"))
+
+
+def _refuse_nameless(given: Any, way: Way) -> None:
+    """Refuse a call without an id, as a model writes it, that sets what only the program sets."""
+    if not isinstance(given, dict) or given.get("type") != "tool_call" or given.get("id"):
+        return
+    if way.inputs.programs & set(given.get("args") or ()):
+        raise ContentRefused(
+            f"a call of tool {way.tool!r} without an id sets an argument that is not the model's",
+            remedy="hand the arguments to the tool by themselves",
+        )
 
 
 def _given(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Given:
