@@ -7,6 +7,7 @@ outbound     how does a message of a client come to its server?
 methods      which messages may a client send?
 results      what can be read of a server's answers?
 callbacks    what may answer a server that asks?
+under_way    and who acts then?
 definitions  what does a server say of its tools?
 spans        what do the SDK's spans say?
 handling     what may callers of a server of ours see and do?

@@ -5,8 +5,7 @@
 A server may ask for an answer of the client's model (sampling), for what the user types
 (elicitation) and for folders (roots). Each answer is content that leaves: a call of a tool that the
 policy declares, ``answer_sampling``, ``answer_elicitation`` or ``answer_roots`` behind the name of
-the server, and refused where it declares none. Whoever acts is known from where the session was
-opened, or from what it is bound to.
+the server, and refused where it declares none. ``under_way`` says who acts.
 
 What a server tells on its own, such as logs, is dropped; that its lists changed is passed on.
 
@@ -14,6 +13,7 @@ INVARIANT: nothing is sent to a server that asks but what was decided as argumen
 (tests/attacks/frameworks/test_mcp_questions.py).
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
@@ -21,10 +21,9 @@ from mcp import types
 from mcp.client.session import IncomingMessage
 
 from agentguard.enforcement import Enforcer
-from agentguard.errors import AgentGuardError, ConfigError
 from agentguard.integrations.mcp.definitions import SURFACE, name_in_policy
+from agentguard.integrations.mcp.outbound import GuardedDispatcher
 from agentguard.tools import DescribedTool, Description
-from agentguard.vocabulary import Caller
 
 _TEXT = {"type": "string"}
 _SAID = ("role", "content", "model", "stopReason")
@@ -67,43 +66,41 @@ def may_answer(enforcer: Enforcer, attribute: str, server: str | None) -> bool:
     return name_in_policy(ANSWERS[attribute][0], server) in enforcer.core.policy.tools
 
 
-def guarded_callback(
-    plain: Callback, enforcer: Enforcer, attribute: str, server: str | None, carried: Caller | None
-) -> Callback:
+def guarded_callback(plain: Callback, dispatcher: GuardedDispatcher, attribute: str) -> Callback:
     """Return a callback whose answers are calls of a tool.
 
     Args:
         plain: the program's own.
-        enforcer: takes the calls through the guard.
+        dispatcher: the session's, which knows the guard and the server.
         attribute: which one it is; see ``ANSWERS``.
-        server: the server's name in the policy, if it has one.
-        carried: the caller that the session is bound to, if any.
     """
     name, text, arguments = ANSWERS[attribute]
     description = Description(
-        tool=name_in_policy(name, server),
+        tool=name_in_policy(name, dispatcher.server),
         text=text,
         schema={"type": "object", "properties": dict(arguments), "additionalProperties": False},
         surface=SURFACE,
     )
 
+    async def answer(*asked: Any) -> Any:
+        tool = DescribedTool(description, dispatcher.enforcer, asynchronous=True)
+        answered = await plain(*asked)
+        given = _GIVEN[attribute](answered)
+        if given is None:
+            return refusal()
+        sent: dict[str, Any] = {}
+
+        async def run(decided: dict[str, Any]) -> None:
+            sent.update(decided)
+
+        await tool.call_async(given, run, carried=dispatcher.carried)
+        return _SENT[attribute](answered, sent)
+
     async def answering(*asked: Any) -> Any:
         try:
-            tool = DescribedTool(description, enforcer, asynchronous=True)
-            answer = await plain(*asked)
-            given = _GIVEN[attribute](answer)
-            if given is None:
-                return refusal()
-            sent: dict[str, Any] = {}
-
-            async def run(decided: dict[str, Any]) -> None:
-                sent.update(decided)
-
-            await tool.call_async(given, run, carried=carried)
-            return _SENT[attribute](answer, sent)
-        except (AgentGuardError, ConfigError):
-            return refusal()
-        except Exception:  # noqa: BLE001 - its text would be told to the server
+            context = dispatcher.under_way.context()
+            return await asyncio.create_task(answer(*asked), context=context)
+        except Exception:  # noqa: BLE001 - whatever it is, its text would be told to the server
             return refusal()
 
     return answering

@@ -6,9 +6,8 @@ A guarded dispatcher stands before the one of a session, through which every mes
 of a tool is taken through the guard; what holds no content is sent as far as it is listed; the rest
 is refused. What the server answers is returned as it was checked.
 
-INVARIANT: no attribute of a guarded session leads past this (tests/attacks/frameworks/
-test_mcp_paths.py), and no message of an unknown method is sent
-(tests/attacks/frameworks/test_mcp_messages.py).
+INVARIANT: no attribute of a guarded session leads past this, and no message of an unknown method
+is sent (tests/attacks/frameworks/test_mcp_messages.py).
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -57,6 +56,7 @@ from agentguard.integrations.mcp.results import (
     whole_answer,
 )
 from agentguard.integrations.mcp.spans import unrecorded
+from agentguard.integrations.mcp.under_way import UnderWay
 from agentguard.pipeline import definition_checked
 from agentguard.tools import DescribedTool, Description, ServedTools
 from agentguard.vocabulary import Caller
@@ -94,6 +94,7 @@ class GuardedDispatcher:
         self.enforcer = enforcer
         self.server = server
         self.carried = carried
+        self.under_way = UnderWay(enforcer, carried)
         self._served = ServedTools(enforcer, SURFACE)
         self._own = {name_in_policy(each.tool, server) for each in ASKED.values()}
         self._listed: dict[str, Mapping[str, Any]] = {}
@@ -216,7 +217,8 @@ class GuardedDispatcher:
         async def run(decided: dict[str, Any]) -> Any:
             params, headers = sent(decided)
             try:
-                raw = await self._send(method, params, opts, headers)
+                with self.under_way.call():
+                    raw = await self._send(method, params, opts, headers)
             except MCPError as error:
                 if error.error.code in _LOCAL:
                     raise _told(error) from None

@@ -7,7 +7,7 @@ In place: a guarded dispatcher stands before its own, and guarded callbacks answ
 for another caller, such as the cache of a client, is switched off.
 
 INVARIANT: whatever a guarded session, or the session of a guarded client, sends goes through the
-guarded dispatcher (tests/attacks/frameworks/test_mcp_paths.py).
+guarded dispatcher (tests/attacks/frameworks/test_mcp_messages.py).
 """
 
 # ruff: noqa: SLF001 - the SDK has no public way to what a session sends by
@@ -55,7 +55,7 @@ def guarded_session(session: ClientSession, wrapping: Wrapping) -> ClientSession
         before, wrapping.enforcer, server=wrapping.server, carried=wrapping.carried
     )
     for attribute in ANSWERS:
-        setattr(session, attribute, _answering(session, attribute, wrapping))
+        setattr(session, attribute, _answering(session, attribute, guarded))
     attributes: Any = session
     attributes._logging_callback = dropped
     attributes._message_handler = telling(attributes._message_handler, guarded.tools_changed)
@@ -134,12 +134,12 @@ def _require_plain(session: ClientSession) -> None:
         raise ConfigError("the extensions of an MCP session are not guarded: make it without")
 
 
-def _answering(session: ClientSession, attribute: str, wrapping: Wrapping) -> Any:
+def _answering(session: ClientSession, attribute: str, guarded: GuardedDispatcher) -> Any:
     plain = getattr(session, attribute)
     nothing = _UNANSWERED[attribute]
-    if plain is nothing or not may_answer(wrapping.enforcer, attribute, wrapping.server):
+    if plain is nothing or not may_answer(guarded.enforcer, attribute, guarded.server):
         return nothing
-    return guarded_callback(plain, wrapping.enforcer, attribute, wrapping.server, wrapping.carried)
+    return guarded_callback(plain, guarded, attribute)
 
 
 def _check_greeting(session: Any, wrapping: Wrapping) -> None:
