@@ -104,6 +104,12 @@ def _ending(kind: type[AgentGuardError]) -> type[AgentGuardError]:
     return cast("type[AgentGuardError]", type(kind.__name__, (kind, _EndsRun), named))
 
 
+def guards_own(error: BaseException) -> AgentGuardError | None:
+    """Return the guard's own error, also where the SDK has put it into one of its own."""
+    own = error if isinstance(error, AgentGuardError) else error.__cause__
+    return own if isinstance(own, AgentGuardError) else None
+
+
 def ends_run(error: AgentGuardError) -> AgentGuardError:
     """Return an error such that the runner raises it as what it is."""
     if not isinstance(error, AgentsException):

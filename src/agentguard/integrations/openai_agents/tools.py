@@ -39,7 +39,14 @@ from agentguard.errors import (
 )
 from agentguard.integrations.openai_agents.media import MediaAside
 from agentguard.integrations.openai_agents.outputs import plain_output
-from agentguard.integrations.openai_agents.parts import Acting, Ask, ends_run, note_part, part_of
+from agentguard.integrations.openai_agents.parts import (
+    Acting,
+    Ask,
+    ends_run,
+    guards_own,
+    note_part,
+    part_of,
+)
 from agentguard.tools import (
     DescribedTool,
     Description,
@@ -147,8 +154,9 @@ def unhidden(tool: FunctionTool) -> FunctionTool:
 
 def _letting_through(formatter: ToolErrorFunction) -> ToolErrorFunction:
     async def told(context: RunContextWrapper[Any], error: Exception) -> str:
-        if isinstance(error, AgentGuardError):
-            raise error
+        own = guards_own(error)
+        if own is not None:
+            raise own from None
         text = formatter(context, error)
         return await text if inspect.isawaitable(text) else text
 
@@ -242,20 +250,26 @@ async def _never(_: Context, __: dict[str, Any], ___: str) -> bool:
 def _told(acting: Acting, call: Invoke, expired: OrderedDict[str, ApprovalExpired]) -> Invoke:
     """Run calls; tell the model of refusals inside a run, and raise them outside one."""
 
+    async def made(context: ToolContext[Any], text: str) -> Any:
+        over = expired.pop(getattr(context, "tool_call_id", ""), None)
+        if over is not None:
+            raise over
+        with acting.block():
+            return await call(context, text)
+
     async def invoke(context: ToolContext[Any], text: str) -> Any:
         in_run = getattr(context, "run_config", None) is not None
-        over = expired.pop(getattr(context, "tool_call_id", ""), None)
         try:
-            if over is not None:
-                raise over
-            with acting.block():
-                return await call(context, text)
-        except AgentGuardError as error:
-            told = told_to_model(error) if in_run else None
+            return await made(context, text)
+        except Exception as error:
+            own = guards_own(error)
+            if own is None:
+                raise
+            told = told_to_model(own) if in_run else None
             if told is not None:
                 return told
             if in_run:
-                ends_run(error)
-            raise
+                ends_run(own)
+            raise own from None
 
     return invoke
