@@ -205,4 +205,5 @@ def _beside(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _refused(told: str) -> dict[str, Any]:
-    return {"content": [{"type": "text", "text": told}], "isError": True}
+    content = [{"type": "text", "text": told}]
+    return {"content": content, "isError": True, "resultType": "complete"}
