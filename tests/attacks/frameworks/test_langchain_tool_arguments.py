@@ -16,7 +16,13 @@ from langchain.tools import InjectedState, InjectedStore, ToolRuntime
 from langchain_core.callbacks import BaseCallbackHandler, CallbackManagerForToolRun
 from langchain_core.messages import AIMessage
 from langchain_core.runnables import RunnableConfig
-from langchain_core.tools import BaseTool, InjectedToolArg, InjectedToolCallId, StructuredTool
+from langchain_core.tools import (
+    BaseTool,
+    InjectedToolArg,
+    InjectedToolCallId,
+    StructuredTool,
+    ToolException,
+)
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langgraph.graph import MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
@@ -227,6 +233,46 @@ def test_what_a_graph_puts_in_arrives(letters: Guard) -> None:
     # LangChain puts the call's id in by the schema alone.
     assert [each.pop("id") for each in GOT] == ["call-1", ""]
     assert GOT == [{"to": "a", "asked": 1, "same": True}] * 2
+
+
+def as_adapters_make_it() -> StructuredTool:
+    """Return a tool as langchain-mcp-adapters makes one of a server's tool."""
+
+    async def call_tool(
+        runtime: Annotated[object | None, InjectedToolArg()] = None, **arguments: Any
+    ) -> tuple[list[Any], Any]:
+        GOT.append({"runtime": type(runtime).__name__, **arguments})
+        if arguments["to"] == "nobody":
+            raise ToolException([{"type": "text", "text": "no such person"}])
+        return [{"type": "text", "text": "sent"}], {"structured_content": {"sent": True}}
+
+    return StructuredTool(
+        name="write",
+        description="Writes.",
+        args_schema={"type": "object", "properties": {"to": {"type": "string"}}},
+        coroutine=call_tool,
+        response_format="content_and_artifact",
+        handle_tool_error=lambda error: error.args[0],
+    )
+
+
+def test_a_tool_of_a_server_gets_its_runtime_from_the_graph(letters: Guard) -> None:
+    """A tool as the adapters of MCP make it runs under the guard, its errors and results whole."""
+    guarded: Any = letters.wrap(as_adapters_make_it())
+
+    async def act(**arguments: str) -> Any:
+        graph = StateGraph(MessagesState)
+        graph.add_node("tools", ToolNode([guarded]))
+        graph.set_entry_point("tools")
+        asked: Any = {"messages": [AIMessage("", tool_calls=[called(**arguments)])]}
+        with letters.identity("agent:a"):
+            return (await graph.compile().ainvoke(asked))["messages"][-1]
+
+    done = asyncio.run(act(to="a", runtime="forged"))
+    assert (done.text, done.artifact) == ("sent", {"structured_content": {"sent": True}})
+    failed = asyncio.run(act(to="nobody"))
+    assert (failed.text, failed.status) == ("no such person", "error")
+    assert [{"runtime": "ToolRuntime", "to": each} for each in ("a", "nobody")] == GOT
 
 
 def test_a_manager_of_callbacks_arrives(letters: Guard) -> None:

@@ -27,6 +27,7 @@ from langchain_core.tools.base import (
 )
 
 SINGLE = "tool_input"
+RUNTIME = "runtime"  # LangGraph puts its runtime into an argument of this name, however annotated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +88,11 @@ def inputs_of(tool: BaseTool) -> Inputs:
     return Inputs(
         schema=schema,
         injected=injected,
-        programs=frozenset(name for name in injected if _is_set_by_program(seen.get(name))),
+        programs=frozenset(
+            name
+            for name in injected
+            if _is_set_by_program(seen.get(name)) and (name != RUNTIME or name not in seen)
+        ),
         call_ids=frozenset(
             name
             for name in injected
