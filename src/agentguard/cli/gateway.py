@@ -12,6 +12,8 @@ INVARIANT: whoever can reach the gateway over the network shows a token
 import argparse
 import asyncio
 import os
+import socket
+import sys
 from collections.abc import Coroutine, Sequence
 from ipaddress import ip_address
 from pathlib import Path
@@ -152,6 +154,8 @@ async def _serving(
     from agentguard.integrations.mcp.gateway import Gateway
     from agentguard.integrations.mcp.gateway_backends import Backend
     from agentguard.integrations.mcp.gateway_serving import (
+        PATH,
+        app_of,
         served_on_http,
         served_on_stdio,
         served_until_told,
@@ -160,6 +164,8 @@ async def _serving(
     said = {"session": options.session, "environment": options.environment}
     binding: Binding
     if options.tokens:
+        if not guard.enforcer.core.policy.document.issuers:
+            raise CommandFailed("--tokens needs an [issuer.NAME] table in the policy")
         binding = FromToken(guard, actor=options.actor, **said)
     else:
         binding = named = Named(guard, options.actor, on_behalf_of=options.person, **said)
@@ -175,9 +181,13 @@ async def _serving(
     if place is None:
         return await served_until_told(gateway, lambda: served_on_stdio(gateway))
     host, port = place
-    return await served_until_told(
-        gateway, lambda: served_on_http(gateway, host, port, allowed_hosts=options.allow_host)
-    )
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.create_server((host, port), family=family) as listening:
+        port = listening.getsockname()[1]
+        shown = f"[{host}]" if ":" in host else host
+        print(f"agentguard: serving at http://{shown}:{port}{PATH}", file=sys.stderr, flush=True)
+        app = app_of(gateway, host, options.allow_host)
+        return await served_until_told(gateway, lambda: served_on_http(app, listening))
 
 
 def _target(server: Server, options: argparse.Namespace) -> "Target":

@@ -13,12 +13,14 @@ import asyncio
 import logging
 import os
 import signal
+import socket
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
 import httpx2
+import uvicorn
 from fastmcp.client.transports import StdioTransport, StreamableHttpTransport
 from fastmcp.client.transports.base import ClientTransport
 from mcp.shared._httpx_utils import McpHttpClientFactory
@@ -115,30 +117,44 @@ async def served_on_stdio(gateway: Gateway) -> None:
     await gateway.server.run_stdio_async(show_banner=False)
 
 
-async def served_on_http(
-    gateway: Gateway, host: str, port: int, *, allowed_hosts: Sequence[str] = ()
-) -> None:
-    """Serve hosts over HTTP, until the process is told to end.
+def app_of(gateway: Gateway, host: str, allowed_hosts: Sequence[str] = ()) -> Any:
+    """Return the gateway as an application for a web server.
+
+    Requests that name another host, or come from a page of another site, are turned away.
 
     Args:
         gateway: the gateway.
-        host: the address to listen on.
-        port: the port; any free one for 0.
+        host: the address that it listens on.
         allowed_hosts: names that requests may give as their host, beside those of this machine.
     """
-    await gateway.server.run_http_async(
-        show_banner=False,
-        transport="http",
-        host=host,
-        port=port,
+    return gateway.server.http_app(
         path=PATH,
+        transport="http",
         host_origin_protection=True,
         allowed_hosts=[host, *allowed_hosts],
         allowed_origins=[],
         json_response=False,
         stateless_http=False,
-        uvicorn_config={"log_config": None, "access_log": False, "server_header": False},
     )
+
+
+async def served_on_http(app: Any, listening: socket.socket) -> None:
+    """Serve hosts over HTTP, until the process is told to end.
+
+    Args:
+        app: what ``app_of`` made.
+        listening: where requests come in.
+    """
+    config = uvicorn.Config(
+        app,
+        lifespan="on",
+        ws="none",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=2,
+    )
+    await uvicorn.Server(config).serve(sockets=[listening])
 
 
 async def served_until_told(gateway: Gateway, serve: Callable[[], Awaitable[None]]) -> bool:
