@@ -14,6 +14,7 @@ from agentguard.integrations.langchain.unknown import DOMAIN
 from agentguard.signing import new_key
 from agentguard.testing import LoopbackProvider, echo
 
+DECLARED = '[[identity]]\nid = "agent:support"\n'
 PAGE = (Path(__file__).parents[2] / "docs" / "langchain.md").read_text(encoding="utf-8")
 
 
@@ -24,7 +25,7 @@ def test_the_models_and_the_retriever_of_the_langchain_page_run(
     models, retriever = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)[:2]
     (tables,) = re.findall(r"```toml\n(.*?)```", PAGE, re.DOTALL)[:1]
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "agentguard.toml").write_text(starter(new_key()[1]) + tables)
+    (tmp_path / "agentguard.toml").write_text(starter(new_key()[1]) + tables.replace(DECLARED, ""))
     page: dict[str, Any] = {}
     with LoopbackProvider(echo) as provider:
         monkeypatch.setenv("OPENAI_API_KEY", "not-a-key")

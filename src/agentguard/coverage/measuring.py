@@ -23,7 +23,7 @@ from agentguard.enforcement import Enforcer
 from agentguard.integrations import anthropic, openai
 from agentguard.operations import Allowed, Operation, checked_versions, is_sent_by
 from agentguard.policy import Openings, Policy
-from agentguard.tools import guarded_tools
+from agentguard.tools import guarded_tools, observers_of, partial_of
 from agentguard.vocabulary import Kind
 
 SURFACES = {each.sdk: each for each in (openai.SURFACE, anthropic.SURFACE)}
@@ -48,6 +48,8 @@ def coverage_of(enforcer: Enforcer) -> Coverage:
         calls=enforcer.counts,
         open_streams=enforcer.open_streams,
         hidden_objects=gc.get_freeze_count(),
+        partial=dict(sorted(partial_of(enforcer).items())),
+        observers=observers_of(enforcer),
     )
 
 

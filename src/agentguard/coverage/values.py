@@ -7,7 +7,7 @@ a call (tests/coverage/test_measuring.py).
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any
 
 from agentguard.vocabulary import CallCount
@@ -114,6 +114,9 @@ class Coverage:
         open_streams: how many answers are still being read.
         hidden_objects: how many objects ``gc.freeze`` took out of sight; an unguarded client
             among them is not found.
+        partial: how many living objects of a framework are guarded in part only, by the full
+            names of their classes.
+        observers: the classes of observers that were let see content before it was hidden.
     """
 
     policy: str
@@ -124,6 +127,8 @@ class Coverage:
     calls: tuple[CallCount, ...] = ()
     open_streams: int = 0
     hidden_objects: int = 0
+    partial: Mapping[str, int] = field(default_factory=dict)
+    observers: tuple[str, ...] = ()
 
     @property
     def covered(self) -> bool:
@@ -170,6 +175,8 @@ def _lines(coverage: Coverage) -> list[str]:
     lines += ["", *_functions(coverage)]
     if coverage.calls or coverage.stream:
         lines += ["", *calls_table(coverage.calls)]
+    lines += [f"! guarded in part only: {count} {name}" for name, count in coverage.partial.items()]
+    lines += [f"! sees content before it is hidden: {name}" for name in coverage.observers]
     if coverage.open_streams:
         lines.append(f"answers that are still being read: {coverage.open_streams}")
     if coverage.hidden_objects:

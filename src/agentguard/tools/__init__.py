@@ -5,6 +5,7 @@
 What the integrations of functions and of frameworks share; what is special about one stands in its
 integration.
 
+conceded   what is let pass that cannot be held in full?
 declared   is the tool the one that the policy speaks of?
 known      which living tools pass a guard?
 described  a tool of which a name, a text and a schema are known, as frameworks have them
@@ -13,6 +14,7 @@ telling    which refusals is a model told of?
 wrapping   what an integration is given to guard an object with
 """
 
+from agentguard.tools.conceded import note_observer, note_partial, observers_of, partial_of
 from agentguard.tools.declared import check_declared, check_impact, check_time
 from agentguard.tools.described import DescribedTool, Description, arguments_of
 from agentguard.tools.known import (
@@ -43,6 +45,10 @@ __all__ = [
     "guarded_tools",
     "known_as",
     "note_guarded",
+    "note_observer",
+    "note_partial",
+    "observers_of",
+    "partial_of",
     "require_hooks",
     "told_to_model",
 ]

@@ -290,6 +290,7 @@ def test_observers_can_be_told_of_and_let_see(
     assert MAIL in watching.seen
     assert len([each for each in caplog.messages if "Watching sees prompts" in each]) == 1
     assert MAIL not in caplog.text
+    assert guard.coverage().observers == (f"{__name__}.Watching",)
 
 
 def test_a_chain_tells_its_observers_before_its_model_is_reached(

@@ -248,3 +248,7 @@ def test_a_model_in_part_is_told_in_the_log(own: Guard, caplog: pytest.LogCaptur
         model = own.wrap(Mirror())
     assert "Mirror are guarded in part only" in caplog.text
     assert own.wrap(model) is model
+    told = own.coverage()
+    named = f"{Mirror.__module__}.Mirror"
+    assert told.partial[named] >= 1
+    assert f"! guarded in part only: {told.partial[named]} {named}" in str(told)

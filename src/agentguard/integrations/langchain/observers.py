@@ -16,7 +16,6 @@ import logging
 import sys
 from collections.abc import Iterator
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from langchain_core.callbacks import BaseCallbackHandler, CallbackManager
 from langchain_core.globals import get_llm_cache
@@ -25,6 +24,7 @@ from langsmith.utils import tracing_is_enabled
 from agentguard.enforcement import Crossing, Enforcer
 from agentguard.errors import UnguardedPath
 from agentguard.policy import CoverageSpec, Glob, Strictness
+from agentguard.tools import note_observer
 from agentguard.vocabulary import Boundary, Caller
 
 SURFACE = "langchain"
@@ -49,7 +49,6 @@ REMEDY = (
 )
 
 _LOG = logging.getLogger("agentguard")
-_TOLD: "WeakKeyDictionary[Enforcer, set[str]]" = WeakKeyDictionary()
 
 
 def check(
@@ -207,7 +206,5 @@ def _name(kind: type) -> str:
 
 
 def _warn_once(enforcer: Enforcer, name: str) -> None:
-    told = _TOLD.setdefault(enforcer, set())
-    if name not in told:
-        told.add(name)
+    if note_observer(enforcer, name):
         _LOG.warning("%s sees prompts and results of LangChain as they were before hiding", name)

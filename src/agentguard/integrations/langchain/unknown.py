@@ -38,7 +38,7 @@ from agentguard.integrations.langchain.models import is_guarded, run_members, sw
 from agentguard.operations import Operation
 from agentguard.pipeline import Response
 from agentguard.policy import Strictness
-from agentguard.tools import Wrapping
+from agentguard.tools import Wrapping, note_partial
 from agentguard.vocabulary import Boundary, Call, Kind, ModelCall, Speaker, Utterance
 
 DOMAIN = "langchain.invalid"
@@ -79,6 +79,7 @@ def guarded_in_part(model: BaseLanguageModel[Any], wrapping: Wrapping) -> Any:
         members |= _of_text(kind, wrapping) if isinstance(model, BaseLLM) else {}
         members |= _refusing(kind)
     _LOG.warning("models of class %s are guarded in part only", full_name(kind))
+    note_partial(model, wrapping.enforcer, full_name(kind))
     return swapped(model, wrapping, slots, members)
 
 
