@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx2
 import pytest
-from agents import Agent, OpenAIChatCompletionsModel, Runner, RunState
+from agents import Agent, OpenAIChatCompletionsModel, RunConfig, Runner, RunState
 from agents.mcp import MCPServer
 from mcp import Client
 from mcp.server import MCPServer as ServedTools
@@ -298,3 +298,19 @@ def test_no_attribute_of_a_guarded_server_leads_to_it(ground: Ground) -> None:
     guarded = ground.guard.wrap(server)
     assert server not in vars(guarded).values()
     assert not hasattr(guarded, "asked")
+
+
+def test_a_guarded_server_alone_is_not_traced(ground: Ground) -> None:
+    """In an agent that is not guarded, the SDK would upload what the server answers."""
+    server = InMemory(served())
+    http = DefaultAsyncHttpx2Client(limits=httpx2.Limits(max_keepalive_connections=0))
+    client = AsyncOpenAI(base_url=ground.base_url, api_key="not-a-key", http_client=http)
+    model = ground.guard.wrap(OpenAIChatCompletionsModel(ground.model, client))
+    plain = Agent(name="Desk", model=model, mcp_servers=[ground.guard.wrap(server)])
+    ground.script(asks_for("files_read", path="a.txt"), says("all done"))
+    as_desk(ground, lambda: Runner.run(plain, "read it"))
+    assert server.asked == []
+    config = RunConfig(tracing_disabled=True)
+    ground.script(asks_for("files_read", path="a.txt"), says("all done"))
+    as_desk(ground, lambda: Runner.run(plain, "read it", run_config=config))
+    assert len(server.asked) == 1

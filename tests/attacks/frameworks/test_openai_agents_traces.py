@@ -149,3 +149,16 @@ def test_refusals_leave_no_content_in_traces(ground: Ground, traces: Traces) -> 
     assert "lookup" in found
     assert "everything of jane" not in found
     assert "orders-may-be-looked-up" not in found
+
+
+def test_a_guarded_tool_alone_uploads_nothing_of_its_calls(ground: Ground, traces: Traces) -> None:
+    """A guarded tool in an agent that is not guarded keeps its calls out of the trace."""
+    plain = agent_of(ground, OpenAIChatCompletionsModel)
+    plain.tools = [ground.guard.wrap(plain.tools[0])]
+    ground.guard.wrap(plain.model)
+    ground.script(asks_for("lookup", order="ORD-0001"), says("all done"))
+    with ground.acting():
+        asyncio.run(Runner.run(plain, "the question"))
+    found = traces.uploaded()
+    assert len(ground.effects) == 1
+    assert [each for each in MARKERS if each in found] == []

@@ -15,7 +15,9 @@ from agents import (
     FunctionTool,
     HostedMCPTool,
     ImageGenerationTool,
+    ProgrammaticToolCallingTool,
     ShellTool,
+    ToolSearchTool,
     WebSearchTool,
 )
 
@@ -29,6 +31,8 @@ _HOSTED = (
     FileSearchTool,
     HostedMCPTool,
     ImageGenerationTool,
+    ProgrammaticToolCallingTool,
+    ToolSearchTool,
     WebSearchTool,
 )
 

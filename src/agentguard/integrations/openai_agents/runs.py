@@ -24,6 +24,8 @@ from agents import Agent, Model, ModelProvider, RunConfig, RunState
 from agents.lifecycle import AgentHooksBase, RunHooksBase
 from agents.memory import OpenAIConversationsSession, OpenAIResponsesCompactionSession
 from agents.run import AgentRunner, get_default_agent_runner, set_default_agent_runner
+from agents.tracing import FunctionSpanData, get_current_span
+from agents.tracing.spans import NoOpSpan
 
 from agentguard.enforcement import Enforcer
 from agentguard.errors import ConfigError, UnguardedPath
@@ -69,6 +71,28 @@ def current_run(enforcer: Enforcer) -> Run:
             " default runner after it",
         )
     return run
+
+
+def keep_from_trace(config: object) -> None:
+    """Keep what a guarded tool gets and returns from the trace of a run that is not guarded."""
+    span = get_current_span()
+    if isinstance(config, RunConfig):
+        config.trace_include_sensitive_data = False
+    if span is not None and isinstance(span.span_data, FunctionSpanData):
+        span.span_data.input = None
+
+
+def require_no_trace(enforcer: Enforcer) -> None:
+    """Refuse a call of a server whose result the SDK would put into a trace.
+
+    Raises:
+        UnguardedPath: the run is not one of a guarded agent, and is traced.
+    """
+    span, run = get_current_span(), _RUN.get()
+    if span is None or isinstance(span, NoOpSpan) or (run and run.enforcer is enforcer):
+        return
+    if isinstance(span.span_data, FunctionSpanData):
+        require_known(span.span_data, enforcer)
 
 
 class GuardingRunner(AgentRunner):

@@ -34,6 +34,7 @@ from pydantic import BaseModel
 from agentguard.errors import ConfigError, UnguardedPath
 from agentguard.integrations.openai_agents.media import MediaAside
 from agentguard.integrations.openai_agents.parts import Acting, note_part, part_of
+from agentguard.integrations.openai_agents.runs import require_no_trace
 from agentguard.integrations.openai_agents.tools import SURFACE, dressed, unhidden
 from agentguard.tools import DescribedTool, Description
 from agentguard.tools.pinning import ServedTools
@@ -170,6 +171,7 @@ class GuardedServer(MCPServer):
                 "'_meta' is not guarded, so it is not sent",
                 remedy="pass what the tool needs as an argument",
             )
+        require_no_trace(self._enforcer)
         if not self._listed:
             await self.list_tools()
         described = self._served.get(tool_name)

@@ -47,6 +47,7 @@ from agentguard.integrations.openai_agents.parts import (
     note_part,
     part_of,
 )
+from agentguard.integrations.openai_agents.runs import keep_from_trace
 from agentguard.tools import (
     DescribedTool,
     Description,
@@ -258,7 +259,9 @@ def _told(acting: Acting, call: Invoke, expired: OrderedDict[str, ApprovalExpire
             return await call(context, text)
 
     async def invoke(context: ToolContext[Any], text: str) -> Any:
-        in_run = getattr(context, "run_config", None) is not None
+        config = getattr(context, "run_config", None)
+        in_run = config is not None
+        keep_from_trace(config)
         try:
             return await made(context, text)
         except Exception as error:
