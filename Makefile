@@ -15,7 +15,7 @@
 PYTHON ?= python3
 PIP = bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo demo-model test test-nightly lint bench bench-peer bench-detection bench-detection-peers policy-oracle bench-provenance bench-policy bench-agentdojo clean
+.PHONY: demo demo-model test test-nightly run-tests lint bench bench-peer bench-detection bench-detection-peers policy-oracle bench-provenance bench-policy bench-agentdojo clean
 
 demo: .venvs/demo/.ready
 	.venvs/demo/bin/python examples/quickstart.py
@@ -23,11 +23,20 @@ demo: .venvs/demo/.ready
 demo-model: .venvs/model/.ready
 	.venvs/model/bin/python examples/quickstart.py --provider local
 
-test: lint
-	.venvs/test/bin/python -m pytest -q -n auto
+# Tests write thousands of small databases, each durable at once; in memory none waits for a disk.
+SCRATCH = $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000 { print "/dev/shm" }')
+PYTEST = $(if $(SCRATCH),TMPDIR=$(SCRATCH)) .venvs/test/bin/python -m pytest -q -n auto --dist worksteal
 
-test-nightly: lint
-	.venvs/test/bin/python -m pytest -q -n auto -m ""
+# Linters keep one core busy, and tests wait now and then, so both run at once; what each says is
+# printed when it has ended, and what fails in either fails here.
+test:
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint run-tests
+
+test-nightly:
+	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint run-tests SELECTED='-m ""'
+
+run-tests: .venvs/test/.ready
+	$(PYTEST) $(SELECTED)
 
 lint: .venvs/test/.ready
 	.venvs/test/bin/ruff format --check .

@@ -105,9 +105,10 @@ def test_a_folder_that_cannot_be_listed_is_told(
             raise PermissionError
         return real(path)
 
-    monkeypatch.setattr(os, "scandir", refusing)
-    assert passed_over(tree, Walk())["sub/deep"] is Passed.UNREADABLE
-    assert "sub/c.txt" in looked_at(tree, Walk())
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "scandir", refusing)
+        assert passed_over(tree, Walk())["sub/deep"] is Passed.UNREADABLE
+        assert "sub/c.txt" in looked_at(tree, Walk())
 
 
 def test_a_path_that_the_system_gives_no_answer_about_is_told() -> None:
