@@ -6,14 +6,17 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any
 
+import httpx2
 import pytest
-from langchain.agents.middleware import ModelRequest
+from langchain.agents import create_agent
+from langchain.agents.middleware import ModelRequest, TodoListMiddleware
 from langchain_core.tools import BaseTool, BaseToolkit, StructuredTool, ToolException, tool
 from langchain_openai import ChatOpenAI
 from langgraph.types import omit_payload
 
 from agentguard import ConfigError, Guard
 from agentguard.integrations.langchain import GuardMiddleware
+from agentguard.testing import Answer, LoopbackProvider, ToolRequest
 
 POLICY = """
 version = 1
@@ -189,3 +192,99 @@ def test_a_pinned_definition_must_be_the_tools(tmp_path: Any) -> None:
     path.write_text(pinned)
     with Guard.from_file(path) as guard, pytest.raises(ConfigError, match="pins"):
         guard.wrap(StructuredTool.from_function(read))
+
+
+MORE = """
+[[tool]]
+name = "write_todos"
+impact = "read_only"
+
+[[tool]]
+name = "ask_writer"
+impact = "read_only"
+
+[[rule]]
+id = "todos"
+who = "agent:a"
+tool = "write_todos"
+args.todos = { any = true }
+then = "allow"
+
+[[rule]]
+id = "asking"
+who = "agent:a"
+tool = "ask_writer"
+then = "allow"
+
+[[rule]]
+id = "chat"
+who = "agent:a"
+provider = ["loopback"]
+model = ["*"]
+operation = ["chat"]
+then = "allow"
+"""
+
+
+@pytest.fixture
+def team(tmp_path: Any, provider: LoopbackProvider) -> Iterator[tuple[Guard, Any]]:
+    """A guard under which agent:a may plan and ask others, and a guarded model."""
+    path = tmp_path / "agentguard.toml"
+    path.write_text(POLICY + MORE)
+    with Guard.from_file(path) as made, httpx2.Client() as http:
+        model = ChatOpenAI(
+            model="m",
+            base_url=provider.base_url,
+            api_key="not-a-key",  # type: ignore[arg-type]  # pydantic makes a secret of it
+            http_client=http,
+        )
+        yield made, made.wrap(model)
+
+
+def test_the_tool_of_a_middleware_runs_under_the_guard(
+    team: tuple[Guard, Any], provider: LoopbackProvider
+) -> None:
+    """The tool that a middleware brings changes the state of the agent once it is guarded."""
+    guard, model = team
+    todo = TodoListMiddleware()
+    todo.tools = guard.wrap(list(todo.tools))
+    plan = [{"content": "read", "status": "pending"}]
+    asked = ToolRequest("write_todos", {"todos": plan})
+    provider.script([Answer(tool_calls=(asked,)), Answer(content="done")])
+    agent: Any = create_agent(model, middleware=[todo, GuardMiddleware(guard)])
+    with guard.identity("agent:a"):
+        state = agent.invoke({"messages": [{"role": "user", "content": "go"}]})
+    assert state["todos"] == plan
+    assert state["messages"][-1].text == "done"
+
+
+def test_an_agent_that_is_a_tool_is_guarded_within(
+    team: tuple[Guard, Any], provider: LoopbackProvider
+) -> None:
+    """A tool that runs an agent acts as whoever runs it, and the inner refusals are told there."""
+    guard, model = team
+    inner: Any = create_agent(
+        model,
+        guard.wrap([StructuredTool.from_function(write)]),
+        middleware=[GuardMiddleware(guard)],
+    )
+
+    @tool
+    def ask_writer() -> str:
+        """Ask the writer."""
+        done = inner.invoke({"messages": [{"role": "user", "content": "write it"}]})
+        return str(done["messages"][-2].text)
+
+    outer: Any = create_agent(model, guard.wrap([ask_writer]), middleware=[GuardMiddleware(guard)])
+    for asks, told in (({}, "written"), ({"more": 1}, "this call is not permitted")):
+        provider.script(
+            [
+                Answer(tool_calls=(ToolRequest("ask_writer"),)),
+                Answer(tool_calls=(ToolRequest("write", asks),)),
+                Answer(content="inner done"),
+                Answer(content="done"),
+            ]
+        )
+        with guard.identity("agent:a"):
+            state = outer.invoke({"messages": [{"role": "user", "content": "go"}]})
+        assert [each.text for each in state["messages"][-2:]] == [told, "done"]
