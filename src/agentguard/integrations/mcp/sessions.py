@@ -14,6 +14,7 @@ guarded dispatcher (tests/attacks/frameworks/test_mcp_messages.py).
 
 from contextlib import AsyncExitStack
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from mcp import Client, ClientSession, ClientSessionGroup
 from mcp.client import session as sdk
@@ -90,14 +91,16 @@ def guarded_client(client: Client, wrapping: Wrapping) -> Client:
 class _Building:
     """Makes the session of a client, guarded."""
 
-    __slots__ = ("_build", "wrapping")
-
     def __init__(self, build: Any, wrapping: Wrapping) -> None:
-        self._build = build
         self.wrapping = wrapping
+        _PLAINLY[self] = build
 
     async def __call__(self, exit_stack: AsyncExitStack) -> ClientSession:
-        return guarded_session(await self._build(exit_stack), self.wrapping)
+        return guarded_session(await _PLAINLY[self](exit_stack), self.wrapping)
+
+
+# By a table, so that no attribute of a client leads to what makes an unguarded session.
+_PLAINLY: WeakKeyDictionary[_Building, Any] = WeakKeyDictionary()
 
 
 def refuse_group(_: ClientSessionGroup) -> None:
