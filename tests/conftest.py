@@ -54,15 +54,6 @@ def pytest_runtest_logfinish() -> None:
         gc.freeze()
 
 
-@pytest.fixture
-def nothing_frozen() -> Iterator[None]:
-    """Let the collector see all that there is."""
-    gc.unfreeze()
-    yield
-    gc.collect()
-    gc.freeze()
-
-
 @pytest.fixture(scope="session", autouse=True)
 def no_network() -> Iterator[None]:
     """Let no test of this process reach beyond the machine."""

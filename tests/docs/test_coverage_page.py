@@ -15,11 +15,12 @@ from agentguard.testing import LoopbackProvider
 PAGE = (Path(__file__).parents[2] / "docs" / "coverage.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.usefixtures("nothing_frozen")
 def test_the_report_on_the_page_is_one_that_a_guard_prints(
-    guard: Guard, provider: LoopbackProvider
+    guard: Guard, provider: LoopbackProvider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The lines of the example are those of a report of the same process, numbers apart."""
+    # What the tests themselves froze is no matter of the page.
+    monkeypatch.setattr("gc.get_freeze_count", lambda: 0)
 
     @guard.tool
     def refund(order: str, amount: int, to: str) -> str:
