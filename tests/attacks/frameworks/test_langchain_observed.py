@@ -20,6 +20,7 @@ from langchain_core.caches import InMemoryCache
 from langchain_core.callbacks import (
     AsyncCallbackHandler,
     BaseCallbackHandler,
+    BaseCallbackManager,
     CallbackManager,
     UsageMetadataCallbackHandler,
     get_usage_metadata_callback,
@@ -214,6 +215,23 @@ def test_an_observer_is_found_wherever_langchain_takes_it_from(
         with pytest.raises(UnguardedPath, match="ConsoleCallbackHandler"):
             guard.wrap(chat(provider)).invoke(SAID)
     assert watching.seen == behind.seen == ""
+
+
+def test_an_instrumentation_that_joins_every_run_is_found(
+    guard: Guard, provider: LoopbackProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A handler that a patch of LangChain puts into each manager of callbacks is refused."""
+    # So do the instrumentations of OpenInference and of OpenLLMetry for LangChain.
+    watching, plain = Watching(), BaseCallbackManager.__init__
+
+    def patched(self: Any, *args: Any, **kwargs: Any) -> None:
+        plain(self, *args, **kwargs)
+        self.inheritable_handlers.append(watching)
+
+    monkeypatch.setattr(BaseCallbackManager, "__init__", patched)
+    with guard.identity("agent:a"), pytest.raises(UnguardedPath, match="Watching would see"):
+        guard.wrap(chat(provider)).invoke(SAID)
+    assert watching.seen == ""
 
 
 @pytest.mark.parametrize("name", ["LANGSMITH_TRACING", "LANGCHAIN_TRACING_V2"])

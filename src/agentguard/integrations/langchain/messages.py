@@ -26,7 +26,7 @@ from langchain_core.messages.ai import AIMessageChunk
 from langchain_core.messages.tool import invalid_tool_call, tool_call
 from langchain_core.messages.utils import message_chunk_to_message
 
-from agentguard.errors import ContentRefused
+from agentguard.errors import ContentRefused, GuardFailure
 from agentguard.vocabulary import Speaker, Utterance
 
 # Parts of a content that hold text, or what a model said or called earlier.
@@ -144,6 +144,16 @@ def _called(call_id: str | None, name: str | None, arguments: str | None) -> dic
     }
 
 
+def _arguments(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError:  # the error holds the text
+        found = None
+    if not isinstance(found, dict):
+        raise GuardFailure("the arguments of a call in a message cannot be read", part="dispatch")
+    return found
+
+
 def _made(said: Mapping[str, Any]) -> BaseMessage:
     fields: dict[str, Any] = {
         "content": said["content"],
@@ -161,7 +171,7 @@ def _made(said: Mapping[str, Any]) -> BaseMessage:
         tool_calls=[
             tool_call(
                 name=each["function"]["name"],
-                args=json.loads(each["function"]["arguments"]),
+                args=_arguments(each["function"]["arguments"]),
                 id=each["id"],
             )
             for each in said.get("tool_calls", ())
