@@ -225,7 +225,7 @@ def _run(work: Coroutine[Any, Any, T]) -> T:
 
     try:
         return asyncio.run(work)
-    except AgentGuardError:
+    except (AgentGuardError, CommandFailed):
         raise
     except MCPError as error:
         problem = error.error.message

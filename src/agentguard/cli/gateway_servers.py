@@ -3,7 +3,7 @@
 """Which MCP servers were asked for, by the command line or by a host's list of them?
 
 INVARIANT: a key of such a list that is not known stops the command, and none is passed over
-(tests/cli/test_gateway_command.py).
+(tests/cli/test_gateway_servers.py).
 """
 
 import argparse
