@@ -258,6 +258,21 @@ def test_a_guarded_model_is_not_pickled_or_copied_deeply_into_an_open_one(
         copy.deepcopy(model)
 
 
+def test_a_model_without_a_client_for_one_kind_of_code_has_none_later(
+    guard: Guard, provider: LoopbackProvider
+) -> None:
+    """A key that has to be awaited leaves a model without a sync client, and no way to one."""
+
+    async def key() -> str:
+        return "not-a-key"
+
+    model = guard.wrap(chat(provider, api_key=key))
+    assert model.root_client is None
+    assert not is_open(model.root_async_client)
+    with guard.identity("agent:a"), pytest.raises(ValueError, match="Sync client"):
+        model.invoke("hello")
+
+
 def test_a_second_model_of_the_guarded_class_is_guarded(
     guard: Guard, provider: LoopbackProvider
 ) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
+from langchain.chat_models import init_chat_model
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import HumanMessage
 from langchain_core.runnables import ConfigurableField, RunnableLambda
@@ -59,6 +60,7 @@ FAILING: Any = RunnableLambda(lambda _: 1 / 0)
 SYNC: dict[str, Callable[[Any, str], str]] = {
     "invoke": lambda model, said: model.invoke(said).text,
     "stream": lambda model, said: "".join(each.text for each in model.stream(said)),
+    "transform": lambda model, said: "".join(each.text for each in model.transform(iter([said]))),
     "batch": lambda model, said: model.batch([said, "another"])[0].text,
     "generate": lambda model, said: (
         model.generate([[HumanMessage(said)]]).generations[0][0].message.text
@@ -231,7 +233,8 @@ def test_a_bound_model_is_guarded_where_it_is_bound(
 def test_a_chain_is_refused_and_its_parts_are_named(lc_models: Make, lc_guard: Guard) -> None:
     """What is put together of several parts is not guarded as a whole."""
     model = lc_models("chat")
-    for chain in (RunnableLambda(str) | model, model.with_fallbacks([model])):
+    chosen_later: Any = init_chat_model(configurable_fields="any")
+    for chain in (RunnableLambda(str) | model, model.with_fallbacks([model]), chosen_later):
         with pytest.raises(TypeError, match=r"models, tools and retrievers in them to guard\.wrap"):
             lc_guard.wrap(chain)
 
