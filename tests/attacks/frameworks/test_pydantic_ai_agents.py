@@ -12,11 +12,19 @@ import pytest
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
-from pydantic_ai import Agent, DeferredToolRequests, DeferredToolResults, ToolApproved, ToolDenied
+from pydantic_ai import (
+    Agent,
+    BinaryContent,
+    DeferredToolRequests,
+    DeferredToolResults,
+    ToolApproved,
+    ToolDenied,
+)
 from pydantic_ai.agent import WrapperAgent
 from pydantic_ai.capabilities import (
     AbstractCapability,
     CapabilityOrdering,
+    FileUnderstanding,
     HandleDeferredToolCalls,
     Hooks,
     Instrumentation,
@@ -215,6 +223,32 @@ def test_a_tool_around_the_guard_is_refused(ground: Ground, given: str) -> None:
         agent = agent_of(ground, capabilities=around if given == "agent" else None)
         with nothing_sent(ground), pytest.raises(UnguardedPath, match="around the guard"):
             ask(ground, agent, capabilities=around if given == "run" else None)
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_capability_with_a_model_of_its_own_is_refused(ground: Ground, *, named: bool) -> None:
+    """A capability that would send files to a model that nobody guards ends the run."""
+    # The framework's own FileUnderstanding asks another agent, which is nobody's but its own.
+    describing = FileUnderstanding("openai:gpt-5" if named else model_of(ground))
+    image = BinaryContent(b"\x89PNG", media_type="image/png")
+
+    async def asked(agent: AnyAgent) -> None:
+        await agent.run(["what is this?", image])
+
+    agent = agent_of(ground, capabilities=[describing])
+    with ground.acting(), nothing_sent(ground), pytest.raises(UnguardedPath):
+        asyncio.run(asked(agent))
+
+
+def test_another_root_of_capabilities_keeps_the_guard(ground: Ground) -> None:
+    """A spec that overrides an agent's capabilities does not take the guard's away."""
+    agent = agent_of(ground)
+    with (
+        agent.override(spec={"instructions": "be brief"}, model=TestModel()),
+        nothing_sent(ground),
+        pytest.raises(UnguardedPath),
+    ):
+        ask(ground, agent)
 
 
 def test_arguments_that_a_hook_changed_are_decided(ground: Ground) -> None:

@@ -16,7 +16,6 @@ from typing import Any, NoReturn
 from pydantic_ai import Agent
 from pydantic_ai.models import infer_model
 
-from agentguard.enforcement import Enforcer
 from agentguard.errors import ConfigError, UnguardedPath
 from agentguard.integrations.pydantic_ai.capabilities import Inside, Outside
 from agentguard.integrations.pydantic_ai.deciding import Gate
@@ -117,13 +116,9 @@ def _with_guard(agent: Any, options: dict[str, Any]) -> dict[str, Any]:
     """Return the options of a run with the guard's capabilities among them, once."""
     gate = _gate_of(agent)
     given = list(options.get("capabilities") or ())
-    if not any(isinstance(each, Outside) and _is_of(each, gate.enforcer) for each in given):
+    if not any(isinstance(each, Inside) and each.gate is gate for each in given):
         given = [Outside(gate.enforcer), *given, Inside(gate)]
     return {**options, "capabilities": given}
-
-
-def _is_of(capability: Outside, enforcer: Enforcer) -> bool:
-    return capability.enforcer is enforcer
 
 
 def _refuse_realtime(args: object, options: object) -> NoReturn:

@@ -70,8 +70,23 @@ class Outside(AbstractCapability[Any]):
         return self
 
     async def before_run(self, ctx: RunContext[Any]) -> None:
-        """Look at what other capabilities made of it."""
+        """Look at what other capabilities made of it, and at what they ask by themselves."""
         check_tracing(ctx, self.enforcer)
+        if ctx.root_capability is not None:
+            ctx.root_capability.apply(self._require_guarded_parts)
+
+    def _require_guarded_parts(self, capability: AbstractCapability[Any]) -> None:
+        """Refuse a capability with a model of its own that is not guarded."""
+        for name, value in vars(capability).items():
+            for each in value if isinstance(value, list | tuple) else (value,):
+                if isinstance(each, Model):
+                    require_guarded(each, self.enforcer)
+                elif isinstance(each, str) and name.endswith("model"):
+                    raise UnguardedPath(
+                        f"{type(capability).__name__} would ask a model by its name, which"
+                        " nobody guards",
+                        remedy="give it guard.wrap(model)",
+                    )
 
     def get_wrapper_model(self, model: Model[Any]) -> None:
         """Look at the model that an attempt is about to be sent with."""

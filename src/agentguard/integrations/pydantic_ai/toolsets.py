@@ -70,6 +70,11 @@ class GuardedToolset(AbstractToolset[Any]):
         return self._plain.id
 
     @property
+    def _explicit_id(self) -> str | None:
+        """The id, if somebody chose it; two sets may derive the same one."""
+        return self._plain._explicit_id  # noqa: SLF001 - the framework asks each set for it
+
+    @property
     def label(self) -> str:
         """The name for messages of the framework."""
         return f"guarded {self._plain.label}"
