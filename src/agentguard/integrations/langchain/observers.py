@@ -15,7 +15,7 @@ INVARIANT: an observer that is refused has been told nothing of the call
 import logging
 import sys
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NoReturn
 
 from langchain_core.callbacks import BaseCallbackHandler, CallbackManager
 from langchain_core.globals import get_llm_cache
@@ -138,13 +138,14 @@ def refuse(
     boundary: Boundary = Boundary.MODEL,
     target: str = "",
     carried: Caller | None = None,
-) -> None:
+) -> NoReturn:
     """Write a run down that was refused before it began, and raise why."""
 
     def raise_it(_: object) -> Any:
         raise error
 
     enforcer.call(_crossing(error, boundary, target, carried), raise_it)
+    raise error
 
 
 async def refuse_async(
@@ -154,13 +155,14 @@ async def refuse_async(
     boundary: Boundary = Boundary.MODEL,
     target: str = "",
     carried: Caller | None = None,
-) -> None:
+) -> NoReturn:
     """Do what ``refuse`` does, where the event loop must not wait for the log."""
 
     async def raise_it(_: object) -> Any:
         raise error
 
     await enforcer.call_async(_crossing(error, boundary, target, carried), raise_it)
+    raise error
 
 
 def _crossing(
