@@ -5,6 +5,7 @@
 import asyncio
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from openai import AsyncOpenAI, DefaultAsyncHttpx2Client
 
 from agentguard import ApprovalPending, Guard
 from agentguard.integrations.openai_agents import approval_request
+from agentguard.testing import Answer, ToolRequest
 from agentguard.testing.contract import Ground
 from agentguard.testing.contract.ground import asks_for, prepared, says
 
@@ -211,3 +213,41 @@ approval = "leads"
 def _mark(request: str) -> str:
     start = request.index("[[EMAIL:")
     return request[start : request.index("]]", start) + 2]
+
+
+def test_arguments_that_cannot_be_read_wait_for_nobody(ground: Ground) -> None:
+    """The SDK pauses for them; nobody is asked, and they reach no tool after its yes."""
+    agent = agent_of(ground)
+    broken = Answer(tool_calls=(ToolRequest("refund", '{"amount": 400, '),))
+    ground.script(lambda _: broken, says("all done"))
+    state = paused(ground, agent)
+    with ground.acting():
+        assert asyncio.run(approval_request(state.get_interruptions()[0])) is None
+    assert run(ground, agent, said_yes(state)).final_output == "all done"
+    assert ground.effects == []
+
+
+def test_where_nobody_is_asked_nothing_pauses(ground: Ground) -> None:
+    """Without approvers in the policy, arguments that cannot be read are refused at once."""
+    path = ground.folder / "nobody.toml"
+    text = (ground.folder / "agentguard.toml").read_text()
+    text = text.replace('then = "approve"\napproval = "leads"', 'then = "deny"')
+    before, _, after = text.partition("[approval.leads]")
+    path.write_text(before + after[after.index("[[class]]") :])
+    broken = Answer(tool_calls=(ToolRequest("refund", '{"amount": 400, '),))
+    ground.script(lambda _: broken, says("all done"))
+    with Guard.from_file(path) as guard:
+        ground.guard = guard
+        assert run(ground, agent_of(ground), "hello").final_output == "all done"
+    assert ground.effects == []
+
+
+def test_a_call_that_expired_while_the_run_waited_is_told_of_once(ground: Ground) -> None:
+    """Found out before the SDK's yes or after it, the model is told that the approval expired."""
+    agent = agent_of(ground)
+    state = paused(ground, agent)
+    request_of(ground, state)
+    ground.move_clock(timedelta(hours=5))
+    assert run(ground, agent, said_yes(state)).final_output == "all done"
+    assert ground.provider.saw("the approval for this call has expired")
+    assert ground.effects == []

@@ -5,7 +5,9 @@
 import asyncio
 import copy
 import dataclasses
+import gc
 import json
+import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -31,7 +33,6 @@ from agents import (
     WebSearchTool,
     function_tool,
     handoff,
-    set_default_openai_client,
 )
 from agents.models.openai_responses import OpenAIResponsesWSModel
 from agents.realtime import RealtimeAgent
@@ -45,6 +46,7 @@ from agentguard.testing.contract import Ground
 from agentguard.testing.contract.ground import ADDRESS, asks_for, prepared, says
 
 PLAIN_FIELDS = dataclasses.fields(Agent)
+DEFAULT_CLIENT = "agents.models._openai_shared._default_openai_client"
 
 
 @pytest.fixture
@@ -235,9 +237,11 @@ def test_the_model_of_a_runs_configuration_is_guarded(ground: Ground, kind: str)
 
 
 @pytest.mark.parametrize("name", ["gpt-4o-mini", None])
-def test_a_model_by_name_is_guarded(ground: Ground, name: str | None) -> None:
+def test_a_model_by_name_is_guarded(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch, name: str | None
+) -> None:
     """The client that the SDK takes by default is guarded when a guarded agent's run needs it."""
-    set_default_openai_client(client_of(ground), use_for_tracing=False)
+    monkeypatch.setattr(DEFAULT_CLIENT, client_of(ground))  # set_default_openai_client, undone
     agent = ground.guard.wrap(agent_of(ground, model=name))
     with pytest.raises(IdentityRequired):
         asyncio.run(Runner.run(agent, f"I am {ADDRESS}"))
@@ -463,3 +467,65 @@ def test_a_state_is_taken_up_with_guarded_agents(ground: Ground) -> None:
     kept = run(ground, agent).to_state().to_json()
     state = asyncio.run(RunState.from_json(agent, kept))
     assert state._current_agent is agent
+
+
+HANDOFF = """
+[[tool]]
+name = "transfer_to_billing"
+impact = "reversible"
+"""
+HANDED = """
+[[rule]]
+id = "handed-over"
+who = ["agent:desk"]
+for = ["user:alice"]
+tool = "transfer_to_billing"
+then = "allow"
+"""
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_a_handoff_that_the_policy_declares_is_decided(ground: Ground, *, allowed: bool) -> None:
+    """A handoff of which the policy says something happens where a rule allows it."""
+    path = ground.folder / "handoff.toml"
+    text = (ground.folder / "agentguard.toml").read_text().replace("agentguard.db", "handoff.db")
+    path.write_text(text + HANDOFF + (HANDED if allowed else ""))
+    ground.script(asks_for("transfer_to_billing"), says("all done"))
+    with Guard.from_file(path) as guard, ground.acting(guard=guard):
+        billing = agent_of(ground, name="Billing")
+        for item in (billing, handoff(billing)):
+            ground.script(asks_for("transfer_to_billing"), says("all done"))
+            agent = guard.wrap(agent_of(ground, handoffs=[item]))
+            if allowed:
+                assert asyncio.run(Runner.run(agent, "hello")).last_agent.name == "Billing"
+                continue
+            with pytest.raises(DeniedByPolicy):
+                asyncio.run(Runner.run(agent, "hello"))
+
+
+def test_a_models_own_subclass_passes_where_the_policy_lets_it(
+    ground: Ground, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Partial = "warn" lets a subclass of a known model pass, guarded through its client."""
+
+    class Own(OpenAIChatCompletionsModel):
+        """A model that may do anything."""
+
+    path = ground.folder / "warn.toml"
+    text = (ground.folder / "agentguard.toml").read_text().replace("agentguard.db", "warn.db")
+    path.write_text(text + '[coverage]\npartial = "warn"\n')
+    with Guard.from_file(path) as guard, ground.acting(guard=guard):
+        agent = guard.wrap(agent_of(ground, model=Own(ground.model, client_of(ground))))
+        asyncio.run(Runner.run(agent, f"I am {ADDRESS}"))
+    assert not ground.provider.saw(ADDRESS)
+    assert "guarded through its client alone" in caplog.text
+
+
+def test_a_guard_that_is_gone_takes_its_agents_along(ground: Ground) -> None:
+    """Nothing of the integration keeps a guarded agent alive that nobody holds."""
+    agent = ground.guard.wrap(agent_of(ground))
+    run(ground, agent)
+    seen = weakref.ref(agent)
+    del agent
+    gc.collect()
+    assert seen() is None

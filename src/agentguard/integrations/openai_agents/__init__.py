@@ -30,8 +30,8 @@ from agentguard.errors import ConfigError
 from agentguard.integrations.openai_agents.agent import Team
 from agentguard.integrations.openai_agents.approvals import approval_request
 from agentguard.integrations.openai_agents.kinds import guard_any_tool
-from agentguard.integrations.openai_agents.models import WrapClient, guard_model, guard_provider
-from agentguard.integrations.openai_agents.parts import Acting
+from agentguard.integrations.openai_agents.models import guard_model, guard_provider
+from agentguard.integrations.openai_agents.parts import Acting, WrapClient
 from agentguard.integrations.openai_agents.runs import stand_before_the_runner
 from agentguard.integrations.openai_agents.servers import guard_server
 from agentguard.tools import Wrapping
@@ -114,5 +114,5 @@ def guarded_agent(guard: _Guard, agent: Agent[Any], *, identities: Mapping[str, 
 
 
 def _team(acting: Acting, wrap_client: WrapClient, identities: Mapping[str, str]) -> Team:
-    stand_before_the_runner(acting.enforcer, wrap_client)
+    stand_before_the_runner()
     return Team(acting, wrap_client, dict(identities))

@@ -12,17 +12,25 @@ import weakref
 from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from agents import Agent, Handoff, Model, RunContextWrapper, Tool
+from agents import Agent, Handoff, Model, RunContextWrapper, Tool, handoff
 from agents.mcp import MCPServer
 
 from agentguard.errors import AgentGuardError, ConfigError, UnguardedPath
 from agentguard.integrations.openai_agents.kinds import guard_any_tool, require_guarded_tool
-from agentguard.integrations.openai_agents.models import WrapClient, guard_model
-from agentguard.integrations.openai_agents.parts import Acting, ends_run, note_part, part_of
+from agentguard.integrations.openai_agents.models import guard_model
+from agentguard.integrations.openai_agents.parts import (
+    Acting,
+    WrapClient,
+    ends_run,
+    note_part,
+    part_of,
+)
 from agentguard.integrations.openai_agents.runs import current_run, require_known
 from agentguard.integrations.openai_agents.servers import guard_server, serving
 from agentguard.integrations.openai_agents.tools import SURFACE
 from agentguard.tools import DescribedTool, Description, arguments_of
+
+_CLONED = "_agentguard_cloned"
 
 
 class AgentModel(Model):
@@ -103,9 +111,9 @@ class GuardedAgent(Agent[Any]):
 
     def clone(self, **kwargs: Any) -> Agent[Any]:
         """Return a copy with other parts, each of them guarded."""
-        team = _TEAMS[id(self)]
-        fields = {**_fields(self), **kwargs}
-        return Team(team.acting, team.wrap_client, team.identities).guard(Agent(**fields))
+        _acting_of(self)
+        made: Agent[Any] = self.__dict__[_CLONED]({**_fields(self), **kwargs})
+        return made
 
 
 class Team:
@@ -157,10 +165,17 @@ class Team:
         made.model_settings = agent.model_settings  # not those that the SDK gives to other models
         self._members[id(agent)] = (agent, made)
         made.handoffs = [self._handoff(each, acting) for each in agent.handoffs]
-        note_part(made, acting)
-        _TEAMS[id(made)] = self
-        weakref.finalize(made, _TEAMS.pop, id(made), None)
+        note_part(made, acting, wrap_client=self.wrap_client)
+
+        def cloned(fields: dict[str, Any]) -> Agent[Any]:
+            return self._again(fields)
+
+        # A function, since no attribute may lead from an agent to what it was made of.
+        made.__dict__[_CLONED] = cloned
         return made
+
+    def _again(self, fields: dict[str, Any]) -> Agent[Any]:
+        return Team(self.acting, self.wrap_client, self.identities).guard(Agent(**fields))
 
     def _model(self, model: str | Model | None, acting: Acting) -> AgentModel:
         if isinstance(model, AgentModel):
@@ -174,7 +189,9 @@ class Team:
 
     def _handoff(self, item: Any, acting: Acting) -> Any:
         if isinstance(item, Agent):
-            return self.guard(item)
+            if Handoff.default_tool_name(item) not in acting.enforcer.core.policy.tools:
+                return self.guard(item)
+            item = handoff(item)
         if part_of(item, acting.enforcer) is not None:
             return item
         if type(item) is not Handoff:
@@ -223,9 +240,6 @@ class Team:
                 remedy="name it among the handoffs of an agent that guard.wrap is given",
             )
         )
-
-
-_TEAMS: dict[int, Team] = {}
 
 
 def _described(item: Handoff[Any, Any], acting: Acting) -> DescribedTool | None:

@@ -10,7 +10,7 @@ INVARIANT: no model of a guarded agent sends anything through a client that is n
 """
 
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from functools import lru_cache
 from typing import Any, cast
 
@@ -20,12 +20,11 @@ from agents.models.openai_responses import OpenAIResponsesModel, OpenAIResponses
 
 from agentguard.enforcement import Enforcer
 from agentguard.errors import ConfigError
-from agentguard.integrations.openai_agents.parts import Acting, note_part, part_of
+from agentguard.integrations.openai_agents.parts import Acting, WrapClient, note_part, part_of
 from agentguard.policy import Strictness
 
 _LOG = logging.getLogger("agentguard")
 
-WrapClient = Callable[[Any], Any]
 _KNOWN = (OpenAIResponsesModel, OpenAIChatCompletionsModel)
 _INSTEAD = (
     "use OpenAIChatCompletionsModel or OpenAIResponsesModel with openai_client=, whose base_url"

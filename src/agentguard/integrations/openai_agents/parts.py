@@ -20,6 +20,7 @@ from agentguard.errors import AgentGuardError, ConfigError
 from agentguard.identity import Identities
 
 Ask = Callable[[dict[str, Any]], Awaitable[None]]
+WrapClient = Callable[[Any], Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,20 +55,32 @@ class Part:
         holder: the guard's enforcer.
         identity: see ``Acting``.
         ask: for a tool, asks people about a call of it.
+        wrap_client: for an agent, guards a client of a provider's SDK.
     """
 
     holder: "weakref.ref[Enforcer]"
     identity: str | None
     ask: Ask | None = None
+    wrap_client: WrapClient | None = None
 
 
 _PARTS: "dict[int, tuple[weakref.ref[object], Part]]" = {}
 
 
-def note_part(part: object, acting: Acting, ask: Ask | None = None) -> None:
+def note_part(
+    part: object,
+    acting: Acting,
+    ask: Ask | None = None,
+    wrap_client: WrapClient | None = None,
+) -> None:
     """Note that a part passes a guard, for as long as it lives."""
     key = id(part)
-    known = Part(holder=weakref.ref(acting.enforcer), identity=acting.identity, ask=ask)
+    known = Part(
+        holder=weakref.ref(acting.enforcer),
+        identity=acting.identity,
+        ask=ask,
+        wrap_client=wrap_client,
+    )
     _PARTS[key] = (weakref.ref(part, lambda _: _PARTS.pop(key, None)), known)
 
 

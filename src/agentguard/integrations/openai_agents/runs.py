@@ -29,7 +29,7 @@ from agents.tracing.spans import NoOpSpan
 
 from agentguard.enforcement import Enforcer
 from agentguard.errors import ConfigError, UnguardedPath
-from agentguard.integrations.openai_agents.models import WrapClient, guard_model, guard_provider
+from agentguard.integrations.openai_agents.models import guard_model, guard_provider
 from agentguard.integrations.openai_agents.parts import part_of
 from agentguard.policy import Glob, Strictness
 
@@ -54,7 +54,6 @@ class Run:
 
 
 _RUN: ContextVar[Run | None] = ContextVar("agentguard_agents_run", default=None)
-_WRAPS: "WeakKeyDictionary[Enforcer, WrapClient]" = WeakKeyDictionary()
 
 
 def current_run(enforcer: Enforcer) -> Run:
@@ -119,9 +118,8 @@ class GuardingRunner(AgentRunner):
             return self._runner.run_streamed(starting_agent, input, **prepared)
 
 
-def stand_before_the_runner(enforcer: Enforcer, wrap_client: WrapClient) -> None:
-    """Have every run of the SDK come by here, and note how a guard guards clients."""
-    _WRAPS[enforcer] = wrap_client
+def stand_before_the_runner() -> None:
+    """Have every run of the SDK come by here."""
     runner = get_default_agent_runner()
     if not isinstance(runner, GuardingRunner):
         set_default_agent_runner(GuardingRunner(runner))
@@ -130,16 +128,15 @@ def stand_before_the_runner(enforcer: Enforcer, wrap_client: WrapClient) -> None
 @contextmanager
 def _prepared(agent: Agent[Any], begun: object, options: dict[str, Any]) -> Iterator[Any]:
     part = part_of(agent)
-    enforcer = None if part is None else part.holder()
-    if enforcer is None:
-        if part is not None:
-            raise UnguardedPath("the guard of this agent is gone")
+    if part is None or part.wrap_client is None:
         with _in_run(None):
             yield options
         return
+    enforcer, wrap_client = part.holder(), part.wrap_client
+    if enforcer is None:
+        raise UnguardedPath("the guard of this agent is gone")
     _require_own_state(begun, enforcer)
     config = _config(options.get("run_config"))
-    wrap_client = _WRAPS[enforcer]
     require_known(options.get("hooks"), enforcer)
     guard_memory(options.get("session"), wrap_client)
     model = config.model

@@ -60,6 +60,7 @@ from agentguard.tools import (
 SURFACE = "openai-agents"
 MOST_EXPIRED = 64
 
+Expired = OrderedDict[tuple[str, str], ApprovalExpired]
 Invoke = Callable[[ToolContext[Any], str], Awaitable[Any]]
 Context = RunContextWrapper[Any]
 
@@ -176,7 +177,7 @@ def dressed(
         ask: asks people about a call, where they must agree.
         call: takes a call through the guard.
     """
-    expired: OrderedDict[str, ApprovalExpired] = OrderedDict()
+    expired: Expired = OrderedDict()
     made = FunctionTool(
         **{
             each.name: getattr(tool, each.name)
@@ -186,7 +187,9 @@ def dressed(
     )
     acted = _as_acting(acting, ask)
     made.is_enabled = _shown(tool, acting, offered)
-    made.needs_approval = _pausing(tool, acting, acted, expired)
+    # Where nobody is ever asked, a call whose arguments cannot be read need not wait either.
+    if acting.enforcer.core.policy.profiles or tool.needs_approval is not False:
+        made.needs_approval = _pausing(tool, acting, acted, expired)
     made.on_invoke_tool = _told(acting, call, expired)
     note_part(made, acting, acted)
     return made
@@ -220,7 +223,7 @@ def _shown(
 
 
 def _pausing(
-    tool: FunctionTool, acting: Acting, ask: Ask, expired: OrderedDict[str, ApprovalExpired]
+    tool: FunctionTool, acting: Acting, ask: Ask, expired: Expired
 ) -> Callable[[Context, dict[str, Any], str], Awaitable[bool]]:
     """Say before a call whether the run pauses for it: until people have answered."""
     wanted = tool.needs_approval
@@ -231,7 +234,7 @@ def _pausing(
         except ApprovalPending:
             return True
         except ApprovalExpired as over:
-            expired[call_id] = over  # told once: the call itself would ask anew
+            expired[_place(acting, call_id)] = over  # told once: the call itself would ask anew
             while len(expired) > MOST_EXPIRED:
                 expired.popitem(last=False)
             return False
@@ -239,20 +242,20 @@ def _pausing(
             return False  # the call itself is refused, and written down
         return wanted if isinstance(wanted, bool) else await wanted(context, arguments, call_id)
 
-    # Where nobody is ever asked, calls whose arguments cannot be read need not wait either.
-    asks = bool(acting.enforcer.core.policy.profiles) or wanted is not False
-    return pauses if asks else _never
+    return pauses
 
 
-async def _never(_: Context, __: dict[str, Any], ___: str) -> bool:
-    return False
+def _place(acting: Acting, call_id: str) -> tuple[str, str]:
+    """Return by what a call is known between a pause and its end."""
+    caller = acting.enforcer.identities.ambient()
+    return ("" if caller is None else caller.session_key), call_id
 
 
-def _told(acting: Acting, call: Invoke, expired: OrderedDict[str, ApprovalExpired]) -> Invoke:
+def _told(acting: Acting, call: Invoke, expired: Expired) -> Invoke:
     """Run calls; tell the model of refusals inside a run, and raise them outside one."""
 
     async def made(context: ToolContext[Any], text: str) -> Any:
-        over = expired.pop(getattr(context, "tool_call_id", ""), None)
+        over = expired.pop(_place(acting, getattr(context, "tool_call_id", "")), None)
         if over is not None:
             raise over
         with acting.block():
