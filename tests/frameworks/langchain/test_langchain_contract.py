@@ -5,13 +5,14 @@
 import asyncio
 import sqlite3
 import uuid
+from collections.abc import Callable
 from contextlib import closing
 from typing import Any
 
 import httpx2
 from langchain.agents import create_agent
 from langchain_core.messages import AIMessageChunk
-from langchain_core.tools import StructuredTool
+from langchain_core.tools import StructuredTool, create_schema_from_function
 from langchain_openai import ChatOpenAI
 from langgraph.checkpoint.sqlite import SqliteSaver
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
@@ -94,14 +95,24 @@ def _agent(ground: Ground, mode: str, saver: Any, **clients: Any) -> Any:
 
 def _tools(ground: Ground, mode: str) -> list[Any]:
     asynchronous = "async" in mode
+    functions = ground.functions(asynchronous=asynchronous)
+    kind = "coroutine" if asynchronous else "func"
     return [
         ground.guard.wrap(
-            StructuredTool.from_function(coroutine=each)
-            if asynchronous
-            else StructuredTool.from_function(each)
+            StructuredTool.from_function(**{kind: each}, args_schema=_schema(name, each))  # type: ignore[arg-type]  # one of two
         )
-        for each in ground.functions(asynchronous=asynchronous).values()
+        for name, each in functions.items()
     ]
+
+
+def _schema(name: str, function: Callable[..., Any]) -> Any:
+    """Return the schema of a tool, which LangChain takes its time to make."""
+    if name not in _SCHEMAS:
+        _SCHEMAS[name] = create_schema_from_function(name, function)
+    return _SCHEMAS[name]
+
+
+_SCHEMAS: dict[str, Any] = {}
 
 
 def _ran(state: Any, said: list[Any] | None) -> Ran:
