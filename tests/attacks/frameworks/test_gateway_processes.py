@@ -197,3 +197,32 @@ def test_a_redirect_leads_to_no_other_place() -> None:
             return bool(client.follow_redirects)
 
     assert not asyncio.run(follows())
+
+
+def test_a_program_that_ends_during_a_call_is_started_anew(
+    folder: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The call is refused without a word of the program, and the next one finds it again."""
+    dying = 'if asked["method"] == "tools/call" and not os.path.exists("died"):\n'
+    dying += '        open("died", "w").close(); print("canary-7713"); sys.exit(1)\n    '
+    text = SERVER.replace('answer = {"id"', dying + 'answer = {"id"')
+    (folder / "server.py").write_text(text)
+    with Guard.from_file(folder / "agentguard.toml") as guard:
+        target = process([sys.executable, "server.py"], {}, folder=str(folder))
+        backend = Backend(target, guard.enforcer, timeout=30)
+
+        async def ask(client: Any) -> Any:
+            return await client.call_tool_mcp("environment", {})
+
+        async def twice() -> Any:
+            with guard.identity("agent:a"):
+                with pytest.raises(BackendFailed) as caught:
+                    await backend.ask(ask)
+                assert CANARY not in f"{caught.value!r} {caught.value.__context__}"
+                found = await backend.ask(ask)
+            await backend.close()
+            return found
+
+        assert not asyncio.run(twice()).is_error
+    ours = [each.getMessage() for each in caplog.records if each.name.startswith("agentguard")]
+    assert CANARY not in "".join(ours)
