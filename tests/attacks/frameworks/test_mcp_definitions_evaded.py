@@ -234,6 +234,43 @@ def test_instructions_with_hidden_text_are_not_shown(guard: Guard) -> None:
         assert use(guard, ScriptedServer(instructions=f"Ask.{HIDDEN}"), said, mode) is None
 
 
+def test_a_handshake_brings_in_no_other_text(guard: Guard) -> None:
+    """Names with hidden text, and whatever else stands in a handshake, are left out."""
+    said = {
+        "protocolVersion": "2025-11-25",
+        "capabilities": {"tools": {"listChanged": True, "note": HIDDEN}, "experimental": {"x": {}}},
+        "serverInfo": {"name": f"crm{HIDDEN}", "version": "1", "description": HIDDEN},
+        "_meta": {"note": HIDDEN},
+        "note": HIDDEN,
+    }
+    server = ScriptedServer(READ)
+    server.answers["initialize"] = said
+    server.answers["ping"] = {"note": HIDDEN, "_meta": {"note": HIDDEN}}
+
+    async def work(client: Client) -> str:
+        pong = await client.session.send_ping()
+        return repr((client.session.initialize_result, pong))
+
+    told = use(guard, server, work, "legacy")
+    assert "list_changed=True" in told
+    assert HIDDEN not in told
+    assert "note" not in told
+
+
+def test_pages_that_were_listed_apart_do_not_hide_a_tool(guard: Guard) -> None:
+    """A tool of a page that the program did not ask for can be called."""
+    server = ScriptedServer()
+    pages = {None: {"tools": [], "nextCursor": "2"}, "2": {"tools": [READ]}}
+    server.answers["tools/list"] = lambda params: pages[params.get("cursor")]
+
+    async def work(client: Client) -> str:
+        assert await read(client) == "read ran"
+        await client.list_tools()
+        return await read(client)
+
+    assert use(guard, server, work) == "read ran"
+
+
 def test_a_tool_does_not_pass_for_a_method(guard: Guard) -> None:
     """A tool with the name that stands for a method is hidden, and not called by it."""
     # The story: a server lists a tool ``read_resource``, to be called under the rules that are

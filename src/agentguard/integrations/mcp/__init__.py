@@ -9,6 +9,7 @@ results      what can be read of a server's answers?
 callbacks    what may answer a server that asks?
 under_way    and who acts then?
 definitions  what does a server say of its tools?
+greeting     and of itself?
 spans        what do the SDK's spans say?
 handling     what may callers of a server of ours see and do?
 serving      a server that acts for whoever sent the request

@@ -24,7 +24,7 @@ from pydantic import BaseModel
 
 from agentguard.errors import AgentGuardError, ApprovalPending, ConfigError
 from agentguard.integrations.mcp.definitions import SURFACE, description_of, shown, tools_in
-from agentguard.integrations.mcp.methods import ASKED
+from agentguard.integrations.mcp.methods import ASKED, arguments_of, params_of
 from agentguard.integrations.mcp.results import (
     Reading,
     kept_for_nobody,
@@ -138,7 +138,7 @@ class ServerGuard:
 
     async def _ask(self, ctx: Context, call_next: CallNext) -> dict[str, Any]:
         asked, params = ASKED[ctx.method], dict(ctx.params or {})
-        given = {name: params[name] for name in asked.arguments if name in params}
+        given = arguments_of(ctx.method, params)
         kept: dict[str, Any] = {
             name: params[name] for name in ("cursor", "_meta") if name in params
         }
@@ -152,7 +152,9 @@ class ServerGuard:
         if tool is None:
             await self._served.refuse_async(asked.tool)
         return await self._take(
-            tool, given, lambda decided: call_next(replace(ctx, params={**kept, **decided}))
+            tool,
+            given,
+            lambda decided: call_next(replace(ctx, params=kept | params_of(ctx.method, decided))),
         )
 
     async def _take(

@@ -38,12 +38,19 @@ class Asked:
         text: what it does.
         arguments: the JSON Schemas of its arguments, which are parameters of the method.
         required: those that must be there.
+        params: the parameters of the method, where they are not the arguments.
     """
 
     tool: str
     text: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
     required: tuple[str, ...] = ()
+    params: tuple[str, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the method's parameters."""
+        return self.params or tuple(self.arguments)
 
     @property
     def schema(self) -> Mapping[str, Any]:
@@ -89,8 +96,15 @@ ASKED: Mapping[str, Asked] = {
     "completion/complete": Asked(
         tool="complete",
         text="Get completions of an argument.",
-        arguments={"ref": _TEXTS, "argument": _TEXTS, "context": {"type": "object"}},
-        required=("ref", "argument"),
+        arguments={
+            "kind": _TEXT,
+            "of": _TEXT,
+            "argument": _TEXT,
+            "value": _TEXT,
+            "others": _TEXTS,
+        },
+        required=("kind", "of", "argument", "value"),
+        params=("ref", "argument", "context"),
     ),
 }
 """The methods that are calls of tools of the policy."""
@@ -118,6 +132,45 @@ _LEVELS = frozenset(
 )
 _CLIENT = ("name", "version", "title")
 _CAPABILITIES = ("sampling", "elicitation", "roots")
+
+
+_REFERENCES: Mapping[str, str] = {"ref/prompt": "name", "ref/resource": "uri"}
+
+
+def arguments_of(method: str, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of the tool that a method is a call of.
+
+    Raises:
+        UnguardedPath: a parameter is not what the protocol says.
+    """
+    asked = ASKED[method]
+    if not asked.params:
+        return {name: params[name] for name in asked.arguments if name in params}
+    ref = _kept(params.get("ref"), ("type", *_REFERENCES.values()))
+    argument = _kept(params.get("argument"), ("name", "value"))
+    context = _kept(params.get("context"), ("arguments",))
+    named = _REFERENCES.get(str(ref.get("type")))
+    if named is None:
+        raise unguarded(method)
+    return {
+        "kind": ref["type"],
+        "of": ref.get(named),
+        "argument": argument.get("name"),
+        "value": argument.get("value"),
+        **({"others": context["arguments"]} if context.get("arguments") else {}),
+    }
+
+
+def params_of(method: str, decided: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters that are sent for decided arguments."""
+    if not ASKED[method].params:
+        return decided
+    kind, others = decided["kind"], decided.get("others")
+    return {
+        "ref": {"type": kind, _REFERENCES[kind]: decided["of"]},
+        "argument": {"name": decided["argument"], "value": decided["value"]},
+        **({"context": {"arguments": others}} if others else {}),
+    }
 
 
 def unguarded(method: str) -> UnguardedPath:

@@ -41,11 +41,14 @@ from agentguard.integrations.mcp.definitions import (
     shown,
     tools_in,
 )
+from agentguard.integrations.mcp.greeting import greeting_checked
 from agentguard.integrations.mcp.methods import (
     ASKED,
     PAGED,
+    arguments_of,
     meta_of,
     only,
+    params_of,
     plain_params,
     unguarded,
 )
@@ -57,7 +60,6 @@ from agentguard.integrations.mcp.results import (
 )
 from agentguard.integrations.mcp.spans import unrecorded
 from agentguard.integrations.mcp.under_way import UnderWay
-from agentguard.pipeline import definition_checked
 from agentguard.tools import DescribedTool, Description, ServedTools
 from agentguard.vocabulary import Caller
 
@@ -153,14 +155,15 @@ class GuardedDispatcher:
         if method.startswith("notifications/"):
             raise unguarded(method)
         sent = plain_params(method, given) | meta_of(method, given)
-        return self._greeting(await self._send_plainly(method, sent, opts))
+        raw = await self._send_plainly(method, sent, opts)
+        return greeting_checked(self.enforcer, self.server, raw)
 
     async def _call(self, params: Mapping[str, Any], opts: Any) -> dict[str, Any]:
         only("tools/call", params, ("name", "arguments", "_meta"))
         meta = meta_of("tools/call", params)
         name = str(params.get("name"))
         if name in self.enforcer.core.policy.tools and (
-            self._stale or self._served.get(name) is None
+            self._stale or name not in self._listed or self._served.get(name) is None
         ):
             await self._relist(meta, opts)
         tool, listed = self._served.get(name), self._listed.get(name)
@@ -175,12 +178,12 @@ class GuardedDispatcher:
 
     async def _ask(self, method: str, params: Mapping[str, Any], opts: Any) -> dict[str, Any]:
         asked = ASKED[method]
-        only(method, params, (*asked.arguments, "_meta", *(("cursor",) if method in PAGED else ())))
+        only(method, params, (*asked.names, "_meta", *(("cursor",) if method in PAGED else ())))
         meta = meta_of(method, params) | self._page(method, params)
-        arguments = {name: params[name] for name in asked.arguments if name in params}
+        arguments = arguments_of(method, params)
         tool = await self._tool_of(method)
         return await self._take(
-            method, tool, arguments, lambda decided: ({**decided, **meta}, {}), opts
+            method, tool, arguments, lambda decided: (params_of(method, decided) | meta, {}), opts
         )
 
     async def _tool_of(self, method: str) -> DescribedTool:
@@ -304,23 +307,6 @@ class GuardedDispatcher:
         except MCPError as error:
             told = _told(error)
         raise told
-
-    def _greeting(self, raw: dict[str, Any]) -> dict[str, Any]:
-        """Return what a server says of itself, without instructions that may not be read."""
-        said = raw.get("instructions")
-        if said is None:
-            return raw
-        return {**raw, "instructions": instructions_checked(self.enforcer, self.server, said)}
-
-
-def instructions_checked(enforcer: Enforcer, server: str | None, said: object) -> str | None:
-    """Return what a server tells models of itself, None for what may not be read."""
-    if not isinstance(said, str):
-        return None
-    try:
-        return definition_checked(enforcer.core, name_in_policy("instructions", server), (said, ""))
-    except ConfigError:
-        return None
 
 
 def _told(error: MCPError) -> MCPError:

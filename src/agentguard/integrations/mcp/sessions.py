@@ -28,7 +28,8 @@ from agentguard.integrations.mcp.callbacks import (
     may_answer,
     telling,
 )
-from agentguard.integrations.mcp.outbound import GuardedDispatcher, instructions_checked
+from agentguard.integrations.mcp.greeting import greeting_checked
+from agentguard.integrations.mcp.outbound import GuardedDispatcher
 from agentguard.tools import Wrapping
 
 # By these a session knows that nobody answers, and does not offer it to its server.
@@ -149,6 +150,9 @@ def _check_greeting(session: Any, wrapping: Wrapping) -> None:
     """Take out of what the server said of itself before what may not be read."""
     for attribute in ("_initialize_result", "_discover_result"):
         said = getattr(session, attribute)
-        if said is not None and said.instructions is not None:
-            shown = instructions_checked(wrapping.enforcer, wrapping.server, said.instructions)
-            setattr(session, attribute, said.model_copy(update={"instructions": shown}))
+        if said is not None:
+            plain = said.model_dump(by_alias=True, mode="json", exclude_none=True)
+            checked = greeting_checked(wrapping.enforcer, wrapping.server, plain)
+            setattr(session, attribute, type(said).model_validate(checked))
+    if session._discover_result is not None:
+        session._discover_server_info = sdk._parse_server_info_stamp(session._discover_result)
