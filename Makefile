@@ -26,7 +26,7 @@ demo-model: .venvs/model/.ready
 	.venvs/model/bin/python examples/quickstart.py --provider local
 
 # Tests write thousands of small databases, each durable at once; in memory none waits for a disk.
-SCRATCH = $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 4000000 { print "/dev/shm" }')
+SCRATCH = $(shell df -Pk /dev/shm 2>/dev/null | awk 'NR == 2 && $$4 > 1000000 { print "/dev/shm" }')
 PYTEST = bin/python -m pytest -q -n auto --dist worksteal
 IN_MEMORY = $(if $(SCRATCH),TMPDIR=$(SCRATCH))
 
