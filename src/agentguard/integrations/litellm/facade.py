@@ -15,7 +15,13 @@ from typing import Any, NoReturn, Protocol
 
 from agentguard.enforcement import Enforcer
 from agentguard.errors import ConfigError, UnguardedPath
-from agentguard.integrations.litellm.options import COMPLETION, EMBEDDING, checked, litellm
+from agentguard.integrations.litellm.options import (
+    COMPLETION,
+    EMBEDDING,
+    as_asked,
+    checked,
+    litellm,
+)
 from agentguard.integrations.litellm.watching import Asked, check_surroundings
 
 ENFORCED = ("acompletion", "aembedding", "completion", "embedding")
@@ -69,7 +75,9 @@ class GuardedLiteLLM:
             UnguardedPath: an option could lead round the guard, or LiteLLM did not ask the client.
             AgentGuardError: what the guard says.
         """
-        options = checked("completion", model, {**options, "messages": messages}, COMPLETION)
+        options = checked(
+            "completion", model, {**options, "messages": as_asked(messages)}, COMPLETION
+        )
         return self._call(litellm.completion, options)
 
     async def acompletion(self, model: str, messages: list[Any], **options: Any) -> Any:
@@ -79,7 +87,9 @@ class GuardedLiteLLM:
             UnguardedPath: see ``completion``.
             AgentGuardError: what the guard says.
         """
-        options = checked("acompletion", model, {**options, "messages": messages}, COMPLETION)
+        options = checked(
+            "acompletion", model, {**options, "messages": as_asked(messages)}, COMPLETION
+        )
         return await self._call_async(litellm.acompletion, options)
 
     def embedding(self, model: str, input: Any, **options: Any) -> Any:  # noqa: A002 - LiteLLM's name

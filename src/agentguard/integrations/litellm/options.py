@@ -10,7 +10,7 @@ INVARIANT: an option that is not listed reaches nothing
 (tests/frameworks/litellm/test_litellm_facade.py).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -30,6 +30,8 @@ NOWHERE: Mapping[str, str] = {
 # LiteLLM would run tools of MCP servers by itself, and answer some chats by its responses, which
 # ignore the client that they are given.
 STAY: Mapping[str, bool] = {"_skip_mcp_handler": True, "_skip_responses_api_bridge": True}
+
+_OWN = frozenset({"annotations", "provider_specific_fields"})
 
 COMPLETION = frozenset(
     {
@@ -68,6 +70,31 @@ def checked(
     stay = STAY if allowed is COMPLETION else {}
     fixed = {"model": model_of(model), "custom_llm_provider": PROVIDER}
     return {**given, **NOWHERE, **stay, **fixed}
+
+
+def as_asked(messages: Iterable[Any]) -> list[Any]:
+    """Return messages without what LiteLLM puts into answers, which no request takes."""
+    plain = [
+        each.model_dump(exclude_none=True) if hasattr(each, "model_dump") else each
+        for each in messages
+    ]
+    return [_without_own(each) if _is_answer(each) else each for each in plain]
+
+
+def _is_answer(message: Any) -> bool:
+    return isinstance(message, dict) and message.get("role") == "assistant"
+
+
+def _without_own(answer: dict[str, Any]) -> dict[str, Any]:
+    kept = {name: value for name, value in answer.items() if name not in _OWN}
+    if isinstance(calls := kept.get("tool_calls"), list):
+        kept["tool_calls"] = [
+            {name: value for name, value in call.items() if name not in _OWN}
+            if isinstance(call, dict)
+            else call
+            for call in calls
+        ]
+    return kept
 
 
 def model_of(model: str) -> str:

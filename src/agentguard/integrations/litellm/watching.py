@@ -12,12 +12,12 @@ INVARIANT: what did not come from the guarded client is not returned
 import logging
 from collections.abc import Iterator
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from agentguard.enforcement import Enforcer
 from agentguard.errors import AgentGuardError, UnguardedPath
 from agentguard.integrations.litellm.options import litellm
 from agentguard.policy import Glob, Strictness
+from agentguard.tools import note_observer
 
 CALLBACKS = (
     "callbacks",
@@ -31,7 +31,6 @@ CALLBACKS = (
 )
 
 _LOG = logging.getLogger("agentguard")
-_TOLD: "WeakKeyDictionary[Enforcer, set[str]]" = WeakKeyDictionary()
 
 
 def check_surroundings(enforcer: Enforcer) -> None:
@@ -49,9 +48,7 @@ def check_surroundings(enforcer: Enforcer) -> None:
                 f"{name} of LiteLLM would see or answer the call as it is, so it is refused",
                 remedy="take it off litellm, or name it in known_observers of [coverage]",
             )
-        told = _TOLD.setdefault(enforcer, set())
-        if name not in told:
-            told.add(name)
+        if note_observer(enforcer, name):
             _LOG.warning("%s of LiteLLM sees calls as they are", name)
 
 
