@@ -14,7 +14,6 @@ the instrumentation (tests/attacks/frameworks/test_pydantic_ai_agents.py).
 import copy
 import logging
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from pydantic_ai import RunContext
 from pydantic_ai.capabilities import Instrumentation
@@ -23,9 +22,9 @@ from pydantic_ai.models.instrumented import InstrumentationSettings
 from agentguard.enforcement import Enforcer
 from agentguard.errors import UnguardedPath
 from agentguard.policy import Glob, Strictness
+from agentguard.tools import note_observer
 
 _LOG = logging.getLogger("agentguard")
-_TOLD: "WeakKeyDictionary[Enforcer, set[str]]" = WeakKeyDictionary()
 
 
 def without_content(
@@ -60,9 +59,7 @@ def check_tracing(ctx: RunContext[Any], enforcer: Enforcer) -> None:
             remedy="set include_content=False on it, or name"
             f" {_name(Instrumentation)} in known_observers of [coverage]",
         )
-    told = _TOLD.setdefault(enforcer, set())
-    if _name(Instrumentation) not in told:
-        told.add(_name(Instrumentation))
+    if note_observer(enforcer, _name(Instrumentation)):
         _LOG.warning("%s records prompts and results as they are", _name(Instrumentation))
 
 
