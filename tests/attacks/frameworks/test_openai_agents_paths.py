@@ -155,6 +155,25 @@ def put_model_name(_: Ground, agent: Agent[Any]) -> None:
     agent.model = "gpt-5"
 
 
+def put_function(ground: Ground, agent: Agent[Any]) -> None:
+    """Put another function into a guarded tool."""
+    tool: Any = agent.tools[0]
+    tool.on_invoke_tool = tool_of(ground, "wipe").on_invoke_tool
+
+
+def put_way(ground: Ground, agent: Agent[Any]) -> None:
+    """Put another function into a guarded handoff."""
+    item: Any = ground.guard.wrap(agent_of(ground, handoffs=[handoff(agent_of(ground))]))
+    item.handoffs[0].on_invoke_handoff = handoff(agent_of(ground)).on_invoke_handoff
+    agent.handoffs.append(item.handoffs[0])
+
+
+def put_own_model(ground: Ground, agent: Agent[Any]) -> None:
+    """Put another model behind that of a guarded agent."""
+    held: Any = agent.model
+    held._own = model_of(ground)
+
+
 class Watching(AgentHooks[Any]):
     """Somebody who is told of prompts."""
 
@@ -166,7 +185,18 @@ def put_hooks(_: Ground, agent: Agent[Any]) -> None:
 
 @pytest.mark.parametrize(
     "put",
-    [put_tool, put_tools, put_handoff, put_handoff_object, put_model, put_model_name, put_hooks],
+    [
+        put_tool,
+        put_tools,
+        put_function,
+        put_handoff,
+        put_handoff_object,
+        put_way,
+        put_model,
+        put_model_name,
+        put_own_model,
+        put_hooks,
+    ],
 )
 def test_an_agent_with_something_unguarded_in_it_does_not_run(
     ground: Ground, put: Callable[[Ground, Agent[Any]], None]

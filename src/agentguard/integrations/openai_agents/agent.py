@@ -75,7 +75,10 @@ class AgentModel(Model):
     def _resolved(self) -> Model:
         run = current_run(self._acting.enforcer)
         wanted = self._own if run.model is None else run.model
-        return wanted if isinstance(wanted, Model) else run.provider.get_model(wanted)
+        found = wanted if isinstance(wanted, Model) else run.provider.get_model(wanted)
+        if part_of(found, self._acting.enforcer) is None:
+            raise UnguardedPath("a model was put into the guarded agent afterwards")
+        return found
 
 
 class GuardedAgent(Agent[Any]):
@@ -201,7 +204,7 @@ class Team:
         if isinstance(target, Agent):
             made._agent_ref = weakref.ref(self.guard(target))  # noqa: SLF001 - as above
         made.on_invoke_handoff = self._handing_over(item, acting)
-        note_part(made, acting)
+        note_part(made, acting, invoked=made.on_invoke_handoff)
         return made
 
     def _handing_over(self, item: Handoff[Any, Any], acting: Acting) -> Any:
@@ -283,9 +286,18 @@ def _require_whole(agent: Agent[Any], acting: Acting) -> None:
         require_guarded_tool(tool, acting.enforcer)
     held: list[object] = [agent.model, *agent.mcp_servers, *agent.handoffs]
     for each in held:
-        if isinstance(each, Model | MCPServer | Agent | Handoff) and part_of(each, acting.enforcer):
+        if _is_whole(each, acting):
             continue
         raise UnguardedPath(
             f"a {type(each).__name__} was put into the guarded agent afterwards",
             remedy="put it into the agent that guard.wrap is given, or use agent.clone(...)",
         )
+
+
+def _is_whole(held: object, acting: Acting) -> bool:
+    if not isinstance(held, AgentModel | MCPServer | Agent | Handoff):
+        return False
+    part = part_of(held, acting.enforcer)
+    if part is not None and isinstance(held, Handoff):
+        return part.invoked is held.on_invoke_handoff
+    return part is not None

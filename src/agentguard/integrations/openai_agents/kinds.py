@@ -61,7 +61,9 @@ def require_guarded_tool(tool: Any, enforcer: Enforcer) -> None:
         UnguardedPath: it does not.
     """
     part = part_of(tool, enforcer)
-    if _is_hosted(tool) or (part is not None and part.ask is not None):
+    if _is_hosted(tool):
+        return
+    if part is not None and part.ask is not None and part.invoked is tool.on_invoke_tool:
         return
     raise UnguardedPath(
         "a tool was put into the guarded agent afterwards",

@@ -56,12 +56,14 @@ class Part:
         identity: see ``Acting``.
         ask: for a tool, asks people about a call of it.
         wrap_client: for an agent, guards a client of a provider's SDK.
+        invoked: for a tool and a handoff, the function that the SDK calls.
     """
 
     holder: "weakref.ref[Enforcer]"
     identity: str | None
     ask: Ask | None = None
     wrap_client: WrapClient | None = None
+    invoked: object = None
 
 
 _PARTS: "dict[int, tuple[weakref.ref[object], Part]]" = {}
@@ -72,6 +74,7 @@ def note_part(
     acting: Acting,
     ask: Ask | None = None,
     wrap_client: WrapClient | None = None,
+    invoked: object = None,
 ) -> None:
     """Note that a part passes a guard, for as long as it lives."""
     key = id(part)
@@ -80,6 +83,7 @@ def note_part(
         identity=acting.identity,
         ask=ask,
         wrap_client=wrap_client,
+        invoked=invoked,
     )
     _PARTS[key] = (weakref.ref(part, lambda _: _PARTS.pop(key, None)), known)
 

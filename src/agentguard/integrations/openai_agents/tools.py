@@ -191,7 +191,7 @@ def dressed(
     if acting.enforcer.core.policy.profiles or tool.needs_approval is not False:
         made.needs_approval = _pausing(tool, acting, acted, expired)
     made.on_invoke_tool = _told(acting, call, expired)
-    note_part(made, acting, acted)
+    note_part(made, acting, acted, invoked=made.on_invoke_tool)
     return made
 
 
