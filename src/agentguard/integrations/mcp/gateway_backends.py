@@ -112,7 +112,6 @@ class Backend:
             MCPError: the server refused it; the text was checked.
         """
         client = await self._connected()
-        problem = _UNREADABLE
         try:
             return await ask(client)
         except AgentGuardError:
@@ -121,8 +120,8 @@ class Backend:
             if error.error.code != types.CONNECTION_CLOSED:
                 raise
             problem = _UNREACHED
-        except Exception:  # noqa: BLE001, S110 - whatever it is, its text may be the server's
-            pass
+        except Exception:  # noqa: BLE001 - whatever it is, its text may be the server's
+            problem = _UNREADABLE
         await self.close()
         raise BackendFailed(problem)
 
@@ -141,16 +140,16 @@ class Backend:
         """
         client = None
         try:
-            client = await opened(self._target, self._timeout)
+            client = found = await opened(self._target, self._timeout)
             self._tell_undeclared(await listed(client))
             guarded_session(client.session, self._wrapping())
         except AgentGuardError:
             await _closed(client)
             raise
-        except Exception:  # noqa: BLE001, S110 - whatever it is, its text may be the server's
-            pass
-        else:
-            return client
+        except Exception:  # noqa: BLE001 - whatever it is, its text may be the server's
+            found = None
+        if found is not None:
+            return found
         await _closed(client)
         raise BackendFailed(_UNREACHED)
 
