@@ -11,6 +11,7 @@ import pytest
 from agentguard import GuardFailure
 from agentguard.config import load
 from agentguard.integrations.mcp.results import (
+    MOST,
     WITHHELD,
     Reading,
     kept_for_nobody,
@@ -110,6 +111,19 @@ def test_an_answer_of_another_shape_is_withheld(policy_of: Callable[[str], Polic
     for checked in misshapen:
         with pytest.raises(GuardFailure) as caught:
             whole_answer("read", reading, checked)
+        assert caught.value.dispatched
+
+
+def test_more_than_is_checked_at_once_is_withheld(policy_of: Callable[[str], Policy]) -> None:
+    """An answer of any shape that is too large is not read."""
+    policy, half = policy_of(""), "x" * (MOST // 2)
+    Reading(policy).read(parts({**TEXT, "text": half}))
+    for large in (
+        parts(TEXT, {**TEXT, "text": half * 2}),
+        {"structuredContent": [half, {half: 1}]},
+    ):
+        with pytest.raises(GuardFailure) as caught:
+            Reading(policy).read(large)
         assert caught.value.dispatched
 
 

@@ -212,6 +212,8 @@ def test_wrapping_again_changes_nothing(mcp_guard: Guard, tmp_path: Any, mcp_pol
     assert mcp_guard.wrap(client, server="gh") is client
     with pytest.raises(ConfigError, match="as server 'gh'"):
         mcp_guard.wrap(client, server="other")
+    with pytest.raises(ConfigError, match="bind it"):
+        mcp_guard.wrap(client, server="gh", identity="agent:b")
     elsewhere = tmp_path / "other.toml"
     elsewhere.write_text(mcp_policy.read_text())
     with Guard.from_file(elsewhere) as other, pytest.raises(ConfigError, match="another guard"):

@@ -48,5 +48,5 @@ def guarded(target: Any, wrapping: Wrapping) -> Any:
         refuse_group(target)
     raise TypeError(
         f"objects of type {type(target).__name__} cannot be guarded: guard an mcp.ClientSession or"
-        " an mcp.Client, see docs/mcp.md"
+        " an mcp.Client; a server gets a ServerGuard as its last middleware, see docs/mcp.md"
     )

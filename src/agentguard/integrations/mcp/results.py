@@ -21,6 +21,9 @@ from agentguard.vocabulary import Action
 
 WITHHELD = "[a part of the answer was withheld: it is no text, and the policy does not let it pass]"
 
+MOST = 8_000_000
+"""How many characters an answer has at most; more than any model is given."""
+
 Path = tuple[str, ...]
 
 _TEXT = ("type", "text", "annotations")
@@ -46,7 +49,12 @@ class Reading:
     _items: str = ""
 
     def read(self, raw: Mapping[str, Any]) -> dict[str, Any]:
-        """Return an answer as the guard can read it, without what is of no known kind."""
+        """Return an answer as the guard can read it, without what is of no known kind.
+
+        Raises:
+            GuardFailure: it holds more than is checked at once.
+        """
+        _require_bounded(raw)
         found = _picked(raw, _BESIDE)
         completion = raw.get("completion")
         if isinstance(completion, Mapping):
@@ -159,6 +167,23 @@ def require_complete(tool: str, raw: Mapping[str, Any]) -> None:
         raise GuardFailure(
             f"tool {tool!r} asks something before it answers, which is not guarded",
             part="dispatch",
+            dispatched=True,
+        )
+
+
+def _require_bounded(raw: Mapping[str, Any]) -> None:
+    left, waiting = MOST, [raw]
+    while waiting and left > 0:
+        each: Any = waiting.pop()
+        left -= len(each) + 1 if isinstance(each, str) else 1
+        if isinstance(each, Mapping):
+            waiting.extend((*each.keys(), *each.values()))
+        elif isinstance(each, list):
+            waiting.extend(each)
+    if left <= 0:
+        raise GuardFailure(
+            "the answer of an MCP server is withheld: it is more than is checked at once",
+            part="classification",
             dispatched=True,
         )
 

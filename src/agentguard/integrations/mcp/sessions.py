@@ -121,6 +121,8 @@ def _require_same(enforcer: Enforcer, server: str | None, wrapping: Wrapping) ->
         raise ConfigError("the MCP session is guarded by another guard already")
     if server != wrapping.server:
         raise ConfigError(f"the MCP session is guarded as server {server!r} already")
+    if wrapping.carried is not None:
+        raise ConfigError("the MCP session is guarded already: bind it when it is guarded first")
 
 
 def _require_plain(session: ClientSession) -> None:
