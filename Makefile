@@ -42,7 +42,7 @@ test-nightly:
 AT_ONCE = --no-print-directory --jobs=2 --output-sync=target lint run-tests test-floor test-litellm
 CONTRACTS = $(wildcard tests/frameworks/*/test_*contract.py)
 INTEGRATIONS = tests/frameworks tests/attacks/frameworks
-LITELLM = $(wildcard tests/frameworks/litellm tests/attacks/frameworks/test_litellm*.py)
+LITELLM = tests/frameworks/litellm $(wildcard tests/examples/test_litellm*.py tests/attacks/frameworks/test_litellm*.py)
 
 run-tests: .venvs/test/.ready
 	$(IN_MEMORY) .venvs/test/$(PYTEST) $(SELECTED)
