@@ -242,6 +242,24 @@ def test_clients_inside_of_a_class_above_a_known_one_are_guarded(
     assert lc_provider.saw(MAIL) == ()
 
 
+def test_an_identity_is_bound_to_a_model_in_part_at_once_or_not_at_all(own: Guard) -> None:
+    """A model in part that carries an identity needs no block, and takes no other one later."""
+    model = own.wrap(Mirror(), identity="agent:a")
+    assert model.invoke("hello").text == "hello"
+    assert own.wrap(model) is model
+    with pytest.raises(ConfigError, match="without this identity"):
+        own.wrap(model, identity="agent:other")
+    with pytest.raises(ConfigError, match="without this identity"):
+        own.wrap(own.wrap(Mirror()), identity="agent:a")
+
+
+def test_a_class_above_a_known_one_fetches_no_pictures(own: Guard) -> None:
+    """Counting tokens makes no request for what a message refers to, in a subclass as well."""
+    model = own.wrap(Branded(model="gpt-5", api_key="k"))  # type: ignore[arg-type]  # a text
+    with pytest.raises(UnguardedPath):
+        model.get_num_tokens_from_messages([HumanMessage("hello")], allow_fetching_images=True)
+
+
 def test_a_model_in_part_is_told_in_the_log(own: Guard, caplog: pytest.LogCaptureFixture) -> None:
     """Who runs the program reads that a model is not guarded in full."""
     with caplog.at_level(logging.WARNING, "agentguard"):

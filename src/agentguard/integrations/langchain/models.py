@@ -26,8 +26,8 @@ from agentguard.integrations.langchain.clients import (
     Slots,
     clients_in,
     guard_clients,
+    inherited_slots,
     slot_members,
-    slots_of,
 )
 from agentguard.tools import Wrapping
 
@@ -63,7 +63,10 @@ def is_guarded(held: Any, wrapping: Wrapping) -> bool:
         return False
     if before.enforcer is not wrapping.enforcer:
         raise ConfigError("the object is guarded by another guard already")
-    for client in clients_in(held):
+    clients = clients_in(held)
+    if not clients and wrapping.carried not in (None, before.carried):
+        raise ConfigError("the object is guarded without this identity already: make another one")
+    for client in clients:
         wrapping.wrap_client(client)
     return True
 
@@ -97,7 +100,7 @@ def run_members(base: Any, wrapping: Wrapping) -> dict[str, Callable[..., Any]]:
         **_streamed_runs(base, wrapping),
         **_event_runs(base, wrapping),
     }
-    slots = slots_of(base)
+    slots = inherited_slots(base)
     if slots is not None and slots.fetches:
         members["get_num_tokens_from_messages"] = _counting(base)
     found = {name: member for name, member in members.items() if hasattr(base, name)}
