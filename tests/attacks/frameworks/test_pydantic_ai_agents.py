@@ -317,6 +317,8 @@ def test_an_agent_has_one_guard(ground: Ground) -> None:
     assert ground.guard.wrap(agent) is agent
     with pytest.raises(ConfigError, match="another guard"):
         ground.elsewhere().guard.wrap(agent)
+    with pytest.raises(ConfigError, match="without this identity"):
+        ground.guard.wrap(agent, identity="agent:desk")
 
 
 def test_a_wrapping_agent_is_refused(ground: Ground) -> None:

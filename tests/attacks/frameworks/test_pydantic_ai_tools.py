@@ -155,6 +155,8 @@ def test_what_is_guarded_has_one_guard(ground: Ground, plain: FunctionToolset[An
         assert ground.guard.wrap(guarded) is guarded
         with pytest.raises(ConfigError, match="another guard"):
             other.wrap(guarded)
+        with pytest.raises(ConfigError, match="without this identity"):
+            ground.guard.wrap(guarded, identity="agent:desk")
 
 
 def test_a_tool_of_another_guard_is_refused(ground: Ground, plain: FunctionToolset[Any]) -> None:

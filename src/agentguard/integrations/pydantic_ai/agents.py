@@ -16,7 +16,7 @@ from typing import Any, NoReturn
 from pydantic_ai import Agent
 from pydantic_ai.models import infer_model
 
-from agentguard.errors import ConfigError, UnguardedPath
+from agentguard.errors import UnguardedPath
 from agentguard.integrations.pydantic_ai.capabilities import Inside, Outside
 from agentguard.integrations.pydantic_ai.deciding import Gate
 from agentguard.integrations.pydantic_ai.observers import without_content
@@ -43,16 +43,15 @@ def guarded_agent(agent: Agent[Any, Any], wrapping: Wrapping) -> Agent[Any, Any]
         ConfigError: another guard has it, or the guard does not know what its model sends with.
         TypeError: the framework is of a release that cannot be guarded.
     """
-    held = agent.__dict__.get(STATE)
-    if held is not None:
-        if held.enforcer is not wrapping.enforcer:
-            raise ConfigError("the agent is guarded by another guard already")
+    gate, held = Gate(wrapping.enforcer, wrapping.carried), agent.__dict__.get(STATE)
+    if isinstance(held, Gate):
+        held.require_same(gate, "the agent")
         return agent
     kind = guarded_class(type(agent))
     if agent.model is not None:
         model = infer_model(agent.model)
         agent.model = wrapping.wrap(model)
-    agent.__dict__[STATE] = Gate(wrapping.enforcer, wrapping.carried)
+    agent.__dict__[STATE] = gate
     agent.__class__ = kind
     return agent
 

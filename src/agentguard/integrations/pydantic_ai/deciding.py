@@ -25,7 +25,7 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from agentguard.canonical import NotCanonical, canonical_bytes, digest, freeze
 from agentguard.enforcement import Enforcer
-from agentguard.errors import AgentGuardError, ApprovalPending, ContentRefused
+from agentguard.errors import AgentGuardError, ApprovalPending, ConfigError, ContentRefused
 from agentguard.integrations.pydantic_ai.results import Taken
 from agentguard.tools import DescribedTool, Description, told_to_model
 from agentguard.vocabulary import Caller
@@ -47,20 +47,12 @@ class Validation:
     validator: Any
     single: str | None
 
-    def as_json(self, arguments: Any, tool: str) -> Any:
-        """Return validated arguments as a model would write them.
-
-        Raises:
-            ContentRefused: they are no JSON values.
-        """
+    def as_json(self, arguments: Any) -> Any:
+        """Return validated arguments as a model would write them, None if that cannot be done."""
         with suppress(PydanticSerializationError, KeyError, TypeError, ValueError, RecursionError):
             value = arguments if self.single is None else arguments[self.single]
             return to_jsonable_python(value, by_alias=True)
-        # Not in a handler, for the error there holds the values.
-        raise ContentRefused(
-            f"the arguments of tool {tool!r} cannot be inspected",
-            remedy="tools take JSON values: pass an id, and look the object up inside",
-        )
+        return None
 
     def again(self, decided: dict[str, Any], tool: str, context: Any) -> dict[str, Any]:
         """Validate decided arguments.
@@ -70,7 +62,7 @@ class Validation:
         """
         with suppress(ValidationError, NotCanonical, ValueError):
             validated = self.validator.validate_json(json.dumps(decided), context=context)
-            if _given(self.as_json(validated, tool)) == _given(decided):
+            if _given(self.as_json(validated)) == _given(decided):
                 return dict(validated)
         raise ContentRefused(
             f"the arguments of tool {tool!r} are others once they are validated again",
@@ -85,6 +77,17 @@ class Gate:
         self.enforcer = enforcer
         self.carried = carried
         self._described: dict[str, tuple[str, DescribedTool]] = {}
+
+    def require_same(self, other: "Gate", what: str) -> None:
+        """Refuse to guard once more what passes this gate, for another guard or another caller.
+
+        Raises:
+            ConfigError: it would pass another guard, or act as somebody else.
+        """
+        if other.enforcer is not self.enforcer:
+            raise ConfigError(f"{what} is guarded by another guard already")
+        if other.carried not in (None, self.carried):
+            raise ConfigError(f"{what} is guarded already, without this identity=")
 
     def offers(self, tool: str) -> bool:
         """Say whether a model may be shown a tool for whoever acts."""
@@ -119,7 +122,7 @@ class Gate:
     ) -> Any:
         """Decide a call, run the tool with what was decided, and return the checked result."""
         taken = Taken(tool.tool)
-        given = validation.as_json(arguments, tool.tool)
+        given = validation.as_json(arguments)
 
         async def dispatch(decided: dict[str, Any]) -> Any:
             again = validation.again(decided, tool.tool, ctx.validation_context)

@@ -28,8 +28,7 @@ def guarded_tool(plain: Tool[Any], gate: Gate) -> Tool[Any]:
     """
     run: Any = plain.function_schema.call
     if isinstance(run, GuardedCall):
-        if run.gate.enforcer is not gate.enforcer:
-            raise ConfigError(f"tool {plain.name!r} is guarded by another guard already")
+        run.gate.require_same(gate, f"tool {plain.name!r}")
         return plain
     passes = known_as(plain.function, gate.enforcer)
     described = None

@@ -184,8 +184,7 @@ def guarded_toolset(plain: AbstractToolset[Any], gate: Gate) -> AbstractToolset[
         ConfigError: another guard has it.
     """
     if isinstance(plain, GuardedToolset):
-        if plain.gate.enforcer is not gate.enforcer:
-            raise ConfigError("the set of tools is guarded by another guard already")
+        plain.gate.require_same(gate, "the set of tools")
         return plain
     return GuardedToolset(plain, gate)
 
