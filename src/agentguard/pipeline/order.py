@@ -107,8 +107,7 @@ def _steps(progress: Progress) -> Flow[Any]:
     progress.call = call
     _settle(progress, facts, circumstances)
     yield from refuse_if_looping(progress, caller, call, session)
-    # What stands for a value outlives the call, so what it stands for is kept before.
-    progress.stage = Stage.VAULT
+    progress.stage = Stage.VAULT  # what stands for a value outlives the call, so it is kept before
     yield from keep_vault(progress, session)
     # 5 must a person agree?
     progress.stage = Stage.CONSENT
