@@ -21,9 +21,9 @@ from langchain_openai import ChatOpenAI
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.graph import MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
-from langgraph.types import Command, interrupt
+from langgraph.types import Command, Send, interrupt
 
-from agentguard import ApprovalPending, IdentityRequired
+from agentguard import ApprovalPending, IdentityRequired, UnguardedPath
 from agentguard.integrations.langchain import GuardMiddleware
 from agentguard.testing import Answer, ToolRequest
 from agentguard.testing.contract import Ground
@@ -341,8 +341,27 @@ def test_a_node_made_by_hand_pauses(
 def test_several_calls_in_one_task_are_not_paused(ground: Ground) -> None:
     """Where resuming would make other calls again, too, the pause is an error that says so."""
     graph = by_hand(ground)
-    with ground.acting(), pytest.raises(ApprovalPending, match="in one task"):
+    with ground.acting(), pytest.raises(ApprovalPending, match="others of its task"):
         graph.invoke(asked({**LARGE, "amount": 7}, LARGE), thread())
+    assert ("refund", 400) not in amounts(ground)
+
+
+@pytest.mark.parametrize("most", [1, 4])
+def test_several_calls_that_are_sent_together_are_not_paused(ground: Ground, most: int) -> None:
+    """Where a graph sends several calls to one task, none is made that would be made again."""
+    middleware = GuardMiddleware(ground.guard)
+    tools = ToolNode(guarded_tools(ground), wrap_tool_call=middleware.wrap_tool_call)
+    graph = StateGraph(MessagesState)
+    graph.add_node("begin", lambda state: state)
+    graph.add_node("tools", tools)
+    graph.set_entry_point("begin")
+    calls = [{**LARGE, "amount": 7}, LARGE, {**LARGE, "amount": 8}]
+    state = asked(*calls)
+    graph.add_conditional_edges("begin", lambda _: [Send("tools", state["messages"][0].tool_calls)])
+    compiled: Any = graph.compile(checkpointer=InMemorySaver())
+    with ground.acting(), pytest.raises((ApprovalPending, UnguardedPath)):
+        compiled.invoke(state, {**thread(), "max_concurrency": most})
+    assert pending_in(compiled, thread()) == []
     assert ("refund", 400) not in amounts(ground)
 
 

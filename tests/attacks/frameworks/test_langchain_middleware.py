@@ -347,7 +347,7 @@ def test_what_another_middleware_does_not_look_at_is_looked_at(
 
 def test_a_tool_of_a_middleware_is_guarded_or_refused(ground: Ground, agent_of: AgentOf) -> None:
     """A middleware that brings tools is refused as long as these are not under the guard."""
-    with pytest.raises(UnguardedPath, match="write_todos"):
+    with pytest.raises(UnguardedPath, match="a tool of type StructuredTool"):
         ask(ground, agent_of(TodoListMiddleware()))
     with pytest.raises(ConfigError, match="declare it"):
         ground.guard.wrap(list(TodoListMiddleware().tools))

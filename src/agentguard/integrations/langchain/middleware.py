@@ -20,7 +20,7 @@ from langchain_core.runnables import RunnableBinding
 from langchain_core.tools import BaseTool
 
 from agentguard.errors import AgentGuardError, ApprovalPending, CallRefused, UnguardedPath
-from agentguard.integrations.langchain.interrupting import pause
+from agentguard.integrations.langchain.interrupting import begin, pause
 from agentguard.integrations.langchain.models import WRAPPING
 from agentguard.integrations.langchain.observers import refuse, refuse_async
 from agentguard.integrations.langchain.tools import (
@@ -84,7 +84,8 @@ class GuardMiddleware(AgentMiddleware[Any, Any, Any]):
             return _said(request, CallRefused.default_safe_message)
         tool = guarded_as(request.tool, self._enforcer)
         if tool is None:
-            refuse(self._enforcer, _unguarded(request.tool), boundary=Boundary.TOOL)
+            refuse(self._enforcer, self._unguarded(request.tool), boundary=Boundary.TOOL)
+        begin(request)
         result = None
         with noting() as raised:
             try:
@@ -99,7 +100,10 @@ class GuardMiddleware(AgentMiddleware[Any, Any, Any]):
             return _said(request, CallRefused.default_safe_message)
         tool = guarded_as(request.tool, self._enforcer)
         if tool is None:
-            await refuse_async(self._enforcer, _unguarded(request.tool), boundary=Boundary.TOOL)
+            await refuse_async(
+                self._enforcer, self._unguarded(request.tool), boundary=Boundary.TOOL
+            )
+        begin(request)
         result = None
         with noting() as raised:
             try:
@@ -121,7 +125,7 @@ class GuardMiddleware(AgentMiddleware[Any, Any, Any]):
             )
         for tool in request.tools:
             if not isinstance(tool, dict) and guarded_as(tool, self._enforcer) is None:
-                return _unguarded(tool)
+                return self._unguarded(tool)
         return None
 
     def _narrowed(self, request: ModelRequest[Any]) -> ModelRequest[Any]:
@@ -147,6 +151,16 @@ class GuardMiddleware(AgentMiddleware[Any, Any, Any]):
         known = self._enforcer.core.policy.tools.get(name) if isinstance(name, str) else None
         return known is None or bool(known.hosted) or known.name in offered
 
+    def _unguarded(self, tool: object) -> UnguardedPath:
+        told = f"a tool of type {type(tool).__name__}"
+        # A name that the policy does not declare may be in a server's words.
+        if isinstance(tool, BaseTool) and tool.name in self._enforcer.core.policy.tools:
+            told = f"tool {tool.name!r}"
+        return UnguardedPath(
+            f"{told} of the agent is not under the guard of its middleware",
+            remedy="hand it to guard.wrap(...) before it is given to the agent or a middleware",
+        )
+
 
 def _answered(
     request: Any, tool: GuardedTool | None, raised: list[AgentGuardError], result: Any
@@ -171,11 +185,3 @@ def _answered(
 def _said(request: Any, text: str) -> ToolMessage:
     call = request.tool_call
     return ToolMessage(text, name=call["name"], tool_call_id=call["id"], status="error")
-
-
-def _unguarded(tool: object) -> UnguardedPath:
-    name = tool.name if isinstance(tool, BaseTool) else type(tool).__name__
-    return UnguardedPath(
-        f"tool {name!r} of the agent is not under the guard of its middleware",
-        remedy="hand it to guard.wrap(...) before it is given to the agent or to a middleware",
-    )
