@@ -68,6 +68,18 @@ def test_a_change_is_shown_and_approved(
     assert run("definitions", "approve", "docs_search", *yes)[0] == 1
 
 
+def test_an_approval_is_told_as_json(run: Run, seen: Callable[[Description], bool]) -> None:
+    """With ``--json`` an approval prints what is trusted now; before anything was seen, nothing."""
+    assert run("definitions", "list")[0] == 2
+    seen(said("Searches."))
+    changed = said("Changed.")
+    seen(changed)
+    yes = ("--as", "user:carol", "--yes", "--digest", changed.digest, "--json")
+    row = json.loads(run("definitions", "approve", "docs_search", *yes)[1])
+    assert (row["trusted"], row["trusted_by"], row["seen"]) == (changed.digest, "user:carol", None)
+    assert "Changed." in run("definitions", "show", "docs_search")[1]
+
+
 def test_what_is_approved_is_what_was_reviewed(
     run: Run, seen: Callable[[Description], bool]
 ) -> None:

@@ -272,6 +272,37 @@ def test_a_question_in_calls_of_several_callers_is_nobodys(opened: Guard) -> Non
     assert isinstance(asking.got, ErrorData)
 
 
+@pytest.mark.parametrize("who", ["agent:a", None])
+def test_a_question_outside_a_call_is_that_of_the_running_code(
+    opened: Guard, who: str | None
+) -> None:
+    """Without a call under way, whoever the SDK's task knows answers, and nobody answers nothing."""
+    script, got = ScriptedServer(), list[Any]()
+
+    async def ask(ctx: Any, call_next: Any) -> Any:
+        if ctx.method == "ping":
+            try:
+                got.append(await ctx.session.send_request(*QUESTIONS["sampling/createMessage"]))
+            except MCPError as error:
+                got.append(error.error)
+        return await call_next(ctx)
+
+    script.server.middleware.insert(0, ask)
+
+    async def sampling(context: Any, params: Any) -> CreateMessageResult:
+        content = TextContent(type="text", text="harmless")
+        return CreateMessageResult(role="assistant", content=content, model="m")
+
+    async def act() -> None:
+        plain = Client(script.server, mode="legacy", sampling_callback=sampling)
+        with nullcontext() if who is None else opened.identity(who):
+            async with opened.wrap(plain) as client:
+                await client.session.send_ping()
+
+    asyncio.run(act())
+    assert isinstance(got[0], CreateMessageResult if who else ErrorData)
+
+
 def test_a_bound_session_answers_as_its_caller(opened: Guard) -> None:
     """A session that is bound to somebody answers for them, without a block around."""
     asking = Asking("sampling/createMessage")
