@@ -23,19 +23,14 @@ from agents import (
     LocalShellTool,
     ModelSettings,
     OpenAIChatCompletionsModel,
-    OpenAIProvider,
-    OpenAIResponsesModel,
     RunConfig,
     RunHooks,
     Runner,
     RunState,
     ShellTool,
-    WebSearchTool,
     function_tool,
     handoff,
 )
-from agents.models.openai_responses import OpenAIResponsesWSModel
-from agents.realtime import RealtimeAgent
 from agents.run import AgentRunner, get_default_agent_runner, set_default_agent_runner
 from agents.tool_context import ToolContext
 from openai import AsyncOpenAI, DefaultAsyncHttpx2Client
@@ -46,7 +41,6 @@ from agentguard.testing.contract import Ground
 from agentguard.testing.contract.ground import ADDRESS, asks_for, prepared, says
 
 PLAIN_FIELDS = dataclasses.fields(Agent)
-DEFAULT_CLIENT = "agents.models._openai_shared._default_openai_client"
 
 
 @pytest.fixture
@@ -249,70 +243,6 @@ def test_an_unguarded_agent_runs_as_it_did(ground: Ground) -> None:
     assert ground.provider.saw(ADDRESS)
 
 
-@pytest.mark.parametrize("kind", ["object", "name", "mapping"])
-def test_the_model_of_a_runs_configuration_is_guarded(ground: Ground, kind: str) -> None:
-    """A model that overrides those of agents passes the guard, by name and as an object."""
-    provider = OpenAIProvider(openai_client=client_of(ground), use_responses=False)
-    model: Any = model_of(ground) if kind == "object" else "another"
-    config: Any = RunConfig(model=model, model_provider=provider)
-    if kind == "mapping":
-        config = {"model": "another", "model_provider": provider}
-    agent = ground.guard.wrap(agent_of(ground))
-    assert run(ground, agent, run_config=config).final_output == "all done"
-    (request,) = ground.provider.journal
-    assert request.json["model"] == (ground.model if kind == "object" else "another")
-    assert not ground.provider.saw(ADDRESS)
-    with pytest.raises(IdentityRequired):
-        asyncio.run(Runner.run(agent, "hello", run_config=config))
-
-
-@pytest.mark.parametrize("name", ["gpt-4o-mini", None])
-def test_a_model_by_name_is_guarded(
-    ground: Ground, monkeypatch: pytest.MonkeyPatch, name: str | None
-) -> None:
-    """The client that the SDK takes by default is guarded when a guarded agent's run needs it."""
-    monkeypatch.setattr(DEFAULT_CLIENT, client_of(ground))  # set_default_openai_client, undone
-    agent = ground.guard.wrap(agent_of(ground, model=name))
-    with pytest.raises(IdentityRequired):
-        asyncio.run(Runner.run(agent, f"I am {ADDRESS}"))
-    assert ground.provider.received_bytes() == b""
-    assert run(ground, agent).final_output == "all done"
-    assert not ground.provider.saw(ADDRESS)
-
-
-def test_a_client_that_is_put_into_a_guarded_model_is_guarded(ground: Ground) -> None:
-    """A model looks at its client before each call."""
-    model: Any = model_of(ground)
-    agent = ground.guard.wrap(agent_of(ground, model=model))
-    model._client = client_of(ground)
-    run(ground, agent)
-    assert not ground.provider.saw(ADDRESS)
-
-
-def test_models_with_ways_of_their_own_are_refused(ground: Ground) -> None:
-    """Websocket models and models without a known client cannot be guarded, and say so."""
-
-    class Own(OpenAIResponsesModel):
-        """A model that may do anything."""
-
-    client = client_of(ground)
-    for model in (OpenAIResponsesWSModel("m", client), Own("m", client)):
-        with pytest.raises(ConfigError):
-            ground.guard.wrap(model)
-        with pytest.raises(ConfigError):
-            ground.guard.wrap(agent_of(ground, model=model))
-    with pytest.raises(TypeError, match="socket"):
-        ground.guard.wrap(RealtimeAgent(name="Voice"))
-
-
-def test_a_websocket_provider_is_refused(ground: Ground) -> None:
-    """A provider that hands out websocket models hands out none."""
-    provider = OpenAIProvider(openai_client=client_of(ground), use_responses_websocket=True)
-    agent = ground.guard.wrap(agent_of(ground, model="m"))
-    config = RunConfig(model_provider=provider)
-    assert isinstance(refused(ground, agent, run_config=config), ConfigError)
-
-
 async def executed(_: Any) -> str:
     """Run what a model wrote."""
     return "done"
@@ -332,13 +262,6 @@ def test_tools_that_run_what_a_model_wrote_are_refused(ground: Ground, tool: Any
     """What runs in this process without naming what it does is no part of a guarded agent."""
     with pytest.raises(TypeError, match="function tool"):
         ground.guard.wrap(agent_of(ground, tools=[tool]))
-
-
-def test_a_tool_at_the_provider_is_decided_in_the_request(ground: Ground) -> None:
-    """A hosted tool that no rule allows is in no request."""
-    model = OpenAIResponsesModel(ground.model, client_of(ground))
-    agent = ground.guard.wrap(agent_of(ground, model=model, tools=[WebSearchTool()]))
-    assert isinstance(refused(ground, agent), DeniedByPolicy)
 
 
 def test_an_unguarded_agent_as_a_tool_is_refused(ground: Ground) -> None:
@@ -531,24 +454,6 @@ def test_a_handoff_that_the_policy_declares_is_decided(ground: Ground, *, allowe
                 continue
             with pytest.raises(DeniedByPolicy):
                 asyncio.run(Runner.run(agent, "hello"))
-
-
-def test_a_models_own_subclass_passes_where_the_policy_lets_it(
-    ground: Ground, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Partial = "warn" lets a subclass of a known model pass, guarded through its client."""
-
-    class Own(OpenAIChatCompletionsModel):
-        """A model that may do anything."""
-
-    path = ground.folder / "warn.toml"
-    text = (ground.folder / "agentguard.toml").read_text().replace("agentguard.db", "warn.db")
-    path.write_text(text + '[coverage]\npartial = "warn"\n')
-    with Guard.from_file(path) as guard, ground.acting(guard=guard):
-        agent = guard.wrap(agent_of(ground, model=Own(ground.model, client_of(ground))))
-        asyncio.run(Runner.run(agent, f"I am {ADDRESS}"))
-    assert not ground.provider.saw(ADDRESS)
-    assert "guarded through its client alone" in caplog.text
 
 
 def test_a_guard_that_is_gone_takes_its_agents_along(ground: Ground) -> None:

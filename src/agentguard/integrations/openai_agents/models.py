@@ -6,7 +6,7 @@ A model is guarded through the client that it holds, and tells a trace no conten
 out guarded models alone. What reaches a provider without such a client is refused with words.
 
 INVARIANT: no model of a guarded agent sends anything through a client that is not guarded
-(tests/attacks/frameworks/test_openai_agents_paths.py).
+(tests/attacks/frameworks/test_openai_agents_models.py).
 """
 
 import logging
