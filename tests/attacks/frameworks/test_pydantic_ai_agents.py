@@ -139,6 +139,33 @@ def test_a_name_of_a_model_is_refused(ground: Ground, monkeypatch: pytest.Monkey
         ask(ground, agent_of(ground), model="openai-chat:gpt-5")
 
 
+def test_a_name_that_a_capability_resolves_is_checked(ground: Ground) -> None:
+    """A model that a capability makes of a name is asked if it is guarded, and only then."""
+    guarded = ground.guard.wrap(model_of(ground))
+
+    class Resolving(AbstractCapability[Any]):
+        def __init__(self, model: Model[Any]) -> None:
+            self.resolved = [lambda: model]
+
+        async def resolve_model_id(self, ctx: Any, *, model_id: str) -> Any:
+            return self.resolved[0]() if model_id == "ours" else None
+
+    for model in (model_of(ground), guarded):
+        agent: AnyAgent = Agent("ours", capabilities=[Resolving(model)])
+        ground.guard.wrap(agent)
+
+        async def asked(agent: AnyAgent = agent) -> Any:
+            async with guarded:
+                return await agent.run("hello")
+
+        if model is guarded:
+            with ground.acting():
+                assert asyncio.run(asked()).output == "all done"
+        else:
+            with ground.acting(), nothing_sent(ground), pytest.raises(UnguardedPath):
+                asyncio.run(asked())
+
+
 def test_a_guarded_model_for_a_run_is_asked(ground: Ground) -> None:
     """A run may bring a model that the same guard has."""
     other = ground.guard.wrap(model_of(ground))

@@ -297,8 +297,14 @@ def test_a_cache_is_refused(ground: Ground, llm: Any, monkeypatch: pytest.Monkey
 
 
 @pytest.mark.parametrize("use", ["sync", "async", "sync stream", "async stream"])
-def test_a_refusal_is_the_guards_own_error(ground: Ground, llm: Any, use: str) -> None:
-    """What the guard says comes out as it said it, not dressed as an error of LiteLLM."""
+def test_a_refusal_is_the_guards_own_error(
+    ground: Ground,
+    llm: Any,
+    use: str,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    """What the guard says comes out as it said it, and no log or error tells the prompt."""
     with (
         ground.guard.identity("agent:desk", on_behalf_of="user:carol"),
         pytest.raises(DeniedByPolicy) as caught,
@@ -308,6 +314,8 @@ def test_a_refusal_is_the_guards_own_error(ground: Ground, llm: Any, use: str) -
     while error is not None:
         assert ADDRESS not in str(error)
         error = error.__cause__ or error.__context__
+    assert ADDRESS not in caplog.text
+    assert ADDRESS not in "".join(capfd.readouterr())
 
 
 def test_a_client_is_needed_that_the_function_can_use(ground: Ground) -> None:

@@ -48,9 +48,10 @@ def guarded_agent(agent: Agent[Any, Any], wrapping: Wrapping) -> Agent[Any, Any]
         held.require_same(gate, "the agent")
         return agent
     kind = guarded_class(type(agent))
-    if agent.model is not None:
-        model = infer_model(agent.model)
-        agent.model = wrapping.wrap(model)
+    # What a capability makes of a name is known in a run, where it is refused unless guarded.
+    named = isinstance(agent.model, str) and agent.root_capability.has_resolve_model_id
+    if agent.model is not None and not named:
+        agent.model = wrapping.wrap(infer_model(agent.model))
     agent.__dict__[STATE] = gate
     agent.__class__ = kind
     return agent
