@@ -175,6 +175,23 @@ def test_a_token_of_somebody_without_rights_gives_none(
     assert done == []
 
 
+def test_hosts_at_once_stay_apart(place: str, issuer: LoopbackIssuer, done: list[str]) -> None:
+    """While many hosts call, each call is decided for the person of its own token."""
+
+    async def one(name: str) -> list[bool]:
+        headers = {"Authorization": f"Bearer {issuer.token({'sub': name})}"}
+        async with Client(StreamableHttpTransport(place, headers=headers)) as client:
+            answers = [await client.call_tool_mcp("write", {"text": name}) for _ in range(3)]
+        return [each.is_error for each in answers]
+
+    async def everybody() -> list[list[bool]]:
+        return await asyncio.gather(*map(one, ("alice", "mallory", "bob", "eve")))
+
+    refused = asyncio.run(everybody())
+    assert refused == [[False] * 3, [True] * 3, [False] * 3, [True] * 3]
+    assert set(done) == {"alice", "bob"}
+
+
 @pytest.mark.parametrize(
     "headers",
     [{}, {"Authorization": "Bearer nothing"}, {"Authorization": "Basic YTpi"}],

@@ -3,6 +3,7 @@
 """What of the gateway's process reaches the server behind it, and what of the server the host?"""
 
 import asyncio
+import io
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ import pytest
 
 from agentguard import ConfigError, Guard
 from agentguard.cli import main
+from agentguard.integrations.mcp import gateway_serving
 from agentguard.integrations.mcp.gateway_backends import Backend, BackendFailed
 from agentguard.integrations.mcp.gateway_serving import process, remote
 
@@ -122,8 +124,10 @@ def host(folder: Path) -> Iterator[Host]:
     started.process.communicate()
 
 
-def test_a_host_speaks_with_a_program_through_the_gateway(host: Host, folder: Path) -> None:
-    """On standard output there is the protocol alone, and the server gets what was named alone."""
+def test_a_host_speaks_with_a_program_through_the_gateway(
+    host: Host, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The host gets the protocol alone, the server what was named alone, and the log is closed."""
     assert "result" in host.greet()
     assert [each["name"] for each in host.ask("tools/list")["result"]["tools"]] == ["environment"]
     result = host.ask("tools/call", name="environment", arguments={})["result"]
@@ -132,23 +136,30 @@ def test_a_host_speaks_with_a_program_through_the_gateway(host: Host, folder: Pa
     assert not [name for name in names if name == "UNNAMED" or name.startswith("AGENTGUARD")]
     assert host.ask("tools/call", name=CANARY, arguments={})["result"]["isError"]
     assert "error" in host.ask("resources/read", uri="a://b")
+    # It is told to end while its host is still there.
+    host.process.send_signal(signal.SIGTERM)
     rest, errors = host.process.communicate()
     assert host.process.returncode == 0
     assert rest == ""
     assert CANARY not in errors
-    assert main(["audit", "verify", "--config", str(folder / "agentguard.toml")]) == 0
-
-
-def test_a_gateway_that_is_told_to_end_closes_its_log(
-    host: Host, folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The signal ends it while its host is still there, and nothing of the log is missing."""
-    host.greet()
-    host.ask("tools/call", name="environment", arguments={})
-    host.process.send_signal(signal.SIGTERM)
-    assert host.process.wait() == 0
-    assert main(["coverage", "--json", "--config", str(folder / "agentguard.toml")]) == 0
+    policy = str(folder / "agentguard.toml")
+    assert main(["audit", "verify", "--config", policy]) == 0
+    capsys.readouterr()
+    assert main(["coverage", "--json", "--config", policy]) == 0
     assert [each["closed"] for each in json.loads(capsys.readouterr().out)["writers"]] == [True]
+
+
+def test_a_gateway_ends_with_its_host(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A host that is gone leaves no gateway behind, and a whole log."""
+    monkeypatch.setattr(gateway_serving, "quiet", lambda: None)
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO()))
+    policy = str(folder / "agentguard.toml")
+    server = ["--", sys.executable, str(folder / "server.py")]
+    assert main(["mcp-gateway", "--as", "agent:a", "--config", policy, *server]) == 0
+    assert main(["audit", "verify", "--config", policy]) == 0
+    assert CANARY not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

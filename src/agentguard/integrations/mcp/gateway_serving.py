@@ -167,10 +167,10 @@ async def served_until_told(gateway: Gateway, serve: Callable[[], Awaitable[None
     for number in (signal.SIGTERM, signal.SIGINT):
         with suppress(NotImplementedError):  # there are no such signals on Windows
             asyncio.get_running_loop().add_signal_handler(number, told.set)
-    await gateway.start()
-    serving = asyncio.ensure_future(serve())
     telling = asyncio.ensure_future(told.wait())
     try:
+        await gateway.start()
+        serving = asyncio.ensure_future(serve())
         await asyncio.wait({serving, telling}, return_when=asyncio.FIRST_COMPLETED)
     finally:
         telling.cancel()
