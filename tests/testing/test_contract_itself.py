@@ -11,8 +11,12 @@ from typing import Any
 import pytest
 
 from agentguard import ApprovalPending
+from agentguard.guard.frameworks import _INTEGRATIONS
 from agentguard.testing.contract import Ground, IntegrationContract, Ran
 from agentguard.testing.contract.chat_loop import AsyncTools, ChatLoopContract, Tools
+
+FRAMEWORKS = Path(__file__).resolve().parents[1] / "frameworks"
+BESIDE = {"functions", "gateway", "litellm"}  # what guard.wrap knows no object of
 
 SCENARIOS = sorted(name for name in vars(IntegrationContract) if name.startswith("test_"))
 
@@ -97,3 +101,9 @@ def test_a_scenario_that_is_left_out_says_why(tmp_path: Path) -> None:
     with pytest.raises(BaseException, match="it has no answers") as caught:
         Partial().test_an_answer_is_checked(tmp_path, "sync")
     assert type(caught.value).__name__ == "SkipTest"
+
+
+def test_every_integration_is_put_to_the_contract() -> None:
+    """Each framework that the guard knows has a test of its own that subclasses the contract."""
+    named = {module.split(".")[2] for module in _INTEGRATIONS.values()} | BESIDE
+    assert named == {path.parent.name for path in FRAMEWORKS.glob("*/test_*contract.py")}
