@@ -13,6 +13,7 @@ import httpx2
 import pytest
 from agents import Agent, OpenAIChatCompletionsModel, Runner, RunState, function_tool
 from openai import AsyncOpenAI, DefaultAsyncHttpx2Client
+from pydantic import BaseModel
 
 from agentguard import ApprovalPending, Guard
 from agentguard.integrations.openai_agents import approval_request
@@ -251,3 +252,61 @@ def test_a_call_that_expired_while_the_run_waited_is_told_of_once(ground: Ground
     assert run(ground, agent, said_yes(state)).final_output == "all done"
     assert ground.provider.saw("the approval for this call has expired")
     assert ground.effects == []
+
+
+def test_a_session_without_a_name_is_not_met_again(ground: Ground) -> None:
+    """A state that is taken up where the session has no name runs nothing, whatever was signed."""
+    agent = agent_of(ground)
+    with ground.guard.identity("agent:desk", on_behalf_of="user:alice"):
+        result = asyncio.run(Runner.run(agent, "my money back"))
+        request = asyncio.run(approval_request(result.interruptions[0]))
+    ground.vote(str(request))
+    state = said_yes(result.to_state())
+    with (
+        ground.guard.identity("agent:desk", on_behalf_of="user:alice"),
+        pytest.raises(ApprovalPending) as caught,
+    ):
+        asyncio.run(Runner.run(agent, state))
+    assert caught.value.request_id != request
+    assert ground.effects == []
+
+
+def test_calls_beside_one_that_waits_run_once(ground: Ground) -> None:
+    """Of two calls of one answer, the one that is allowed runs, and not again afterwards."""
+    agent = agent_of(ground)
+    small = {"order": "ORD-0001", "amount": 40}
+    calls = (ToolRequest("refund", small), ToolRequest("refund", REFUND))
+    ground.script(lambda _: Answer(tool_calls=calls), says("all done"))
+    result = run(ground, agent, "my money back, twice")
+    assert [each.arguments for each in ground.effects] == [small]
+    (waiting,) = result.interruptions
+    with ground.acting():
+        request = asyncio.run(approval_request(waiting))
+    ground.vote(str(request))
+    state = asyncio.run(RunState.from_json(agent, result.to_state().to_json()))
+    assert run(ground, agent, said_yes(state)).final_output == "all done"
+    assert [each.arguments for each in ground.effects] == [small, REFUND]
+
+
+def test_a_pause_in_an_agent_that_is_a_tool_reaches_the_outer_run(ground: Ground) -> None:
+    """A call that waits in a nested run waits for its own request, and runs once."""
+    inner = agent_of(ground)
+    tool = inner.as_tool("lookup", "Ask the desk.", parameters=Order)
+    plain = Agent(name="Outer", tools=[tool], model=inner.model)
+    agent = ground.guard.wrap(plain)
+    ground.script(
+        asks_for("lookup", order="ORD-0001"),
+        asks_for("refund", **REFUND),
+        says("refunded"),
+        says("all done"),
+    )
+    state = paused(ground, agent)
+    ground.vote(request_of(ground, state))
+    assert run(ground, agent, said_yes(state)).final_output == "all done"
+    assert [each.arguments for each in ground.effects] == [REFUND]
+
+
+class Order(BaseModel):
+    """What an agent is asked about."""
+
+    order: str
