@@ -33,8 +33,9 @@ _CHANGED = (
     " 'agentguard definitions show {tool}'"
 )
 _UNFIT = (
-    "the definition of tool {tool!r} may not be used: it does not fit what the policy says of the"
-    " tool, or holds what may not be in a definition"
+    "the definition of tool {tool!r} may not be used: it holds what may not be in a definition, or"
+    " does not fit what the policy says of the tool; with its schema in 'schema_file', 'agentguard"
+    " policy check' says what does not fit"
 )
 _TWICE = "a server lists tool {tool!r} twice"
 
