@@ -348,6 +348,26 @@ def test_an_agent_has_one_guard(ground: Ground) -> None:
         ground.guard.wrap(agent, identity="agent:desk")
 
 
+def test_an_agent_may_carry_who_acts(ground: Ground) -> None:
+    """An agent that is guarded for somebody needs no block around, in its model and its tools."""
+    path = ground.folder / "carried.toml"
+    text = (ground.folder / "agentguard.toml").read_text().replace("agentguard.db", "carried.db")
+    path.write_text(text.replace('for = ["user:alice", "user:bob"]\n', ""))
+    agent: AnyAgent = Agent(
+        model_of(ground), tools=list(ground.functions(asynchronous=True).values())
+    )
+    ground.script(asks_for("lookup", order="ORD-0001"), says("all done"))
+
+    async def asked() -> Any:
+        async with agent:
+            return await agent.run("hello")
+
+    with Guard.from_file(path) as guard:
+        guard.wrap(agent, identity="agent:desk")
+        assert asyncio.run(asked()).output == "all done"
+    assert [each.tool for each in ground.effects] == ["lookup"]
+
+
 def test_a_wrapping_agent_is_refused(ground: Ground) -> None:
     """An agent around another one is not guarded by its look."""
     with pytest.raises(TypeError, match="guard that agent"):

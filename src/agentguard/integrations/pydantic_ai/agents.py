@@ -19,12 +19,12 @@ from pydantic_ai.models import infer_model
 from agentguard.errors import UnguardedPath
 from agentguard.integrations.pydantic_ai.capabilities import Inside, Outside
 from agentguard.integrations.pydantic_ai.deciding import Gate
+from agentguard.integrations.pydantic_ai.models import guarded_model
 from agentguard.integrations.pydantic_ai.observers import without_content
 from agentguard.integrations.pydantic_ai.toolsets import guarded_toolset
 from agentguard.tools import Wrapping
 
 STATE = "_agentguard_gate"
-GUARDED = "__agentguard_guarded__"
 # Without these the guard would not be asked; a framework that lacks one is not the one we know.
 NEEDED = (
     "iter",
@@ -51,7 +51,7 @@ def guarded_agent(agent: Agent[Any, Any], wrapping: Wrapping) -> Agent[Any, Any]
     # What a capability makes of a name is known in a run, where it is refused unless guarded.
     named = isinstance(agent.model, str) and agent.root_capability.has_resolve_model_id
     if agent.model is not None and not named:
-        agent.model = wrapping.wrap(infer_model(agent.model))
+        agent.model = guarded_model(infer_model(agent.model), wrapping)
     agent.__dict__[STATE] = gate
     agent.__class__ = kind
     return agent

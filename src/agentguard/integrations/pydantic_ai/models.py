@@ -11,7 +11,7 @@ INVARIANT: a model counts as guarded by what its client is now, never by a mark
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic_ai.embeddings import EmbeddingModel, WrapperEmbeddingModel
 from pydantic_ai.images import ImageGenerationModel, WrapperImageGenerationModel
@@ -28,12 +28,13 @@ from agentguard.errors import ConfigError, UnguardedPath
 from agentguard.integrations.pydantic_ai.observers import without_content
 from agentguard.tools import Wrapping
 
+M = TypeVar("M", bound=Model[Any] | EmbeddingModel | ImageGenerationModel)
 AnyModel = Model[Any] | EmbeddingModel | ImageGenerationModel
 
 _WRAPPERS = (WrapperModel, WrapperEmbeddingModel, WrapperImageGenerationModel)
 
 
-def guarded_model(model: AnyModel, wrapping: Wrapping) -> AnyModel:
+def guarded_model(model: M, wrapping: Wrapping) -> M:
     """Guard in place the clients through which a model sends, and return it.
 
     Raises:
