@@ -187,7 +187,10 @@ def test_a_model_of_another_provider_is_refused(ground: Ground, llm: Any, model:
     assert ground.provider.connections == before
 
 
-@pytest.mark.parametrize("model", ["claude-sonnet-4-5", "openai/gpt-5", "meta-llama/Llama-3-8b"])
+@pytest.mark.parametrize(
+    "model",
+    ["claude-sonnet-4-5", "openai/gpt-5", "meta-llama/Llama-3-8b", "openai/openai/gpt-oss-20b"],
+)
 def test_a_name_goes_to_the_client(ground: Ground, llm: Any, model: str) -> None:
     """A name that LiteLLM would know as another provider's is asked of the guarded client."""
     with ground.acting():

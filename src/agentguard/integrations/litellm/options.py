@@ -105,7 +105,8 @@ def model_of(model: str) -> str:
     """
     name = model.removeprefix(f"{PROVIDER}/")
     first, slash, _ = name.partition("/")
-    if slash and first in {str(getattr(each, "value", each)) for each in litellm.provider_list}:
+    others = {str(getattr(each, "value", each)) for each in litellm.provider_list} - {PROVIDER}
+    if slash and first in others:
         raise UnguardedPath(
             "LiteLLM would ask another provider than the guarded client's, with a client of its own",
             remedy=f"name a model of the client's server, such as {PROVIDER}/gpt-5",
