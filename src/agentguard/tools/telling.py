@@ -6,7 +6,7 @@ A model that is told that a call is not permitted can go on and say so. What mea
 is wrong, or that a person ended the agent, is for the program and not for the model.
 
 INVARIANT: what the model is told is the safe message of the error, never its text
-(tests/tools/test_telling.py).
+(tests/tools/test_told_refusals.py).
 """
 
 from agentguard.errors import (
