@@ -21,6 +21,7 @@ from fastmcp.client.transports import StreamableHttpTransport
 from mcp.shared.exceptions import MCPError
 
 from agentguard import Guard
+from agentguard.integrations.asgi import IdentityMiddleware
 from agentguard.integrations.mcp.fastmcp_callers import (
     Ambient,
     Binding,
@@ -251,3 +252,56 @@ def test_a_message_of_nobody_is_answered_by_nothing(
         with pytest.raises(MCPError, match="Authentication required"):
             asyncio.run(run(way))
     assert done == []
+
+
+def test_the_session_of_a_transport_gives_no_rights(
+    place: str, issuer: LoopbackIssuer, done: list[str]
+) -> None:
+    """Whoever knows the id of somebody's MCP session acts as themselves in it."""
+    headers = {"Accept": "application/json, text/event-stream"}
+    params = {
+        "protocolVersion": "2025-06-18",
+        "capabilities": {},
+        "clientInfo": {"name": "host", "version": "1"},
+    }
+    greeting = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params}
+    call = {
+        "jsonrpc": "2.0",
+        "id": 2,
+        "method": "tools/call",
+        "params": {"name": "write", "arguments": {"text": "x"}},
+    }
+
+    def sent(http: httpx2.Client, name: str, message: Any, session: str | None = None) -> Any:
+        token = {"Authorization": f"Bearer {issuer.token({'sub': name})}"}
+        known = {} if session is None else {"Mcp-Session-Id": session}
+        return http.post(place, json=message, headers={**headers, **token, **known}, timeout=30)
+
+    with httpx2.Client() as http:
+        session = sent(http, "alice", greeting).headers["Mcp-Session-Id"]
+        answer = sent(http, "mallory", call, session)
+        assert answer.status_code != 200 or '"isError":true' in answer.text
+        assert done == []
+        assert '"isError":false' in sent(http, "alice", call, session).text
+    assert done == ["x"]
+
+
+def test_an_identity_that_a_web_application_binds_is_that_of_the_message(
+    guard: Guard, server: FastMCP[Any], issuer: LoopbackIssuer, done: list[str]
+) -> None:
+    """Behind the middleware of web applications, each message is decided for its own request."""
+    gateway = Gateway([Backend(lambda: server, guard.enforcer)], Ambient(guard.enforcer))
+    app = IdentityMiddleware(app_of(gateway, "127.0.0.1"), guard, actor="agent:a")
+
+    async def one(place: str, name: str) -> bool:
+        headers = {"Authorization": f"Bearer {issuer.token({'sub': name})}"}
+        async with Client(StreamableHttpTransport(place, headers=headers), mode="legacy") as client:
+            answers = [await client.call_tool_mcp("write", {"text": name}) for _ in range(3)]
+        return all(each.is_error for each in answers)
+
+    async def everybody(place: str) -> list[bool]:
+        return await asyncio.gather(*(one(place, name) for name in ("alice", "mallory", "bob")))
+
+    with serving(app) as place:
+        assert asyncio.run(everybody(place)) == [False, True, False]
+    assert set(done) == {"alice", "bob"}
