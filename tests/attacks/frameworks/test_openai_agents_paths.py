@@ -337,6 +337,17 @@ def test_callbacks_that_would_see_prompts_are_refused(ground: Ground) -> None:
     run(ground, agent, hooks=RunHooks())
 
 
+@pytest.mark.parametrize("flag", ["DONT_LOG_MODEL_DATA", "DONT_LOG_TOOL_DATA"])
+def test_a_log_that_would_hold_prompts_is_refused(
+    ground: Ground, monkeypatch: pytest.MonkeyPatch, flag: str
+) -> None:
+    """The SDK can be told to log prompts and results, which the policy must know of."""
+    monkeypatch.setattr(f"agents._debug.{flag}", False)
+    error = refused(ground, ground.guard.wrap(agent_of(ground)))
+    assert isinstance(error, UnguardedPath)
+    assert "agents.logger" in str(error)
+
+
 def test_callbacks_that_the_policy_knows_are_called(ground: Ground) -> None:
     """A class that known_observers names may listen."""
     path = ground.folder / "known.toml"

@@ -18,6 +18,7 @@ from agents import (
     OpenAIResponsesCompactionSession,
     OpenAIResponsesModel,
     RunConfig,
+    RunHooks,
     Runner,
     SQLiteSession,
     ToolGuardrailFunctionOutput,
@@ -392,3 +393,22 @@ def test_both_apis_are_spoken(ground: Ground) -> None:
     ground.script(asks_for("lookup", order="ORD-0001"), says("all done"))
     assert run(ground, agent, run_config=RunConfig(workflow_name="w")).final_output == "all done"
     assert not ground.provider.saw(ADDRESS)
+
+
+class Listening(RunHooks[Any]):
+    """Somebody who is told of prompts."""
+
+
+def test_callbacks_are_warned_about_where_the_policy_says_so(
+    ground: Ground, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Observers = "warn" lets hooks see prompts, and says so once for each class."""
+    path = ground.folder / "warn.toml"
+    text = (ground.folder / "agentguard.toml").read_text()
+    path.write_text(text + '[coverage]\nobservers = "warn"\n')
+    with Guard.from_file(path) as guard:
+        agent = guard.wrap(agent_of(ground))
+        for _ in range(2):
+            done = run(ground, agent, guard, hooks=Listening())
+    assert done.final_output == "all done"
+    assert caplog.text.count("Listening sees prompts") == 1

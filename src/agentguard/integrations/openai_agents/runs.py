@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from agents import Agent, Model, ModelProvider, RunConfig, RunState
+from agents import Agent, Model, ModelProvider, RunConfig, RunState, _debug
 from agents.lifecycle import AgentHooksBase, RunHooksBase
 from agents.memory import OpenAIConversationsSession, OpenAIResponsesCompactionSession
 from agents.run import AgentRunner, get_default_agent_runner, set_default_agent_runner
@@ -35,6 +35,8 @@ from agentguard.policy import Glob, Strictness
 
 _LOG = logging.getLogger("agentguard")
 _TOLD: "WeakKeyDictionary[Enforcer, set[str]]" = WeakKeyDictionary()
+# What OPENAI_AGENTS_DONT_LOG_MODEL_DATA=0 has log prompts and results.
+LOGGER = "agents.logger"
 _SILENT = (RunHooksBase, AgentHooksBase)
 
 
@@ -138,6 +140,8 @@ def _prepared(agent: Agent[Any], begun: object, options: dict[str, Any]) -> Iter
     _require_own_state(begun, enforcer)
     config = _config(options.get("run_config"))
     require_known(options.get("hooks"), enforcer)
+    if not (_debug.DONT_LOG_MODEL_DATA and _debug.DONT_LOG_TOOL_DATA):
+        _require_known_name(LOGGER, enforcer)
     guard_memory(options.get("session"), wrap_client)
     model = config.model
     if isinstance(model, Model):
@@ -191,9 +195,11 @@ def require_known(hooks: object, enforcer: Enforcer) -> None:
         UnguardedPath: it does not.
     """
     kind = type(hooks)
-    if hooks is None or kind in _SILENT:
-        return
-    name = f"{kind.__module__}.{kind.__qualname__}"
+    if hooks is not None and kind not in _SILENT:
+        _require_known_name(f"{kind.__module__}.{kind.__qualname__}", enforcer)
+
+
+def _require_known_name(name: str, enforcer: Enforcer) -> None:
     coverage = enforcer.core.policy.document.coverage
     if any(Glob(pattern).matches(name) for pattern in coverage.known_observers):
         return
