@@ -408,7 +408,6 @@ def test_callbacks_are_warned_about_where_the_policy_says_so(
     path.write_text(text + '[coverage]\nobservers = "warn"\n')
     with Guard.from_file(path) as guard:
         agent = guard.wrap(agent_of(ground))
-        for _ in range(2):
-            done = run(ground, agent, guard, hooks=Listening())
-    assert done.final_output == "all done"
+        done = [run(ground, agent, guard, hooks=Listening()).final_output for _ in range(2)]
+    assert done == ["all done", "all done"]
     assert caplog.text.count("Listening sees prompts") == 1
