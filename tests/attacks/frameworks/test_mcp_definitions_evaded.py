@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from mcp import Client
+from mcp.types import DiscoverResult
 
 from agentguard import DeniedByPolicy, Guard
 from agentguard.testing.mcp_server import ScriptedServer, texts, tool
@@ -232,6 +233,27 @@ def test_instructions_with_hidden_text_are_not_shown(guard: Guard) -> None:
     for mode in ("auto", "legacy"):
         assert use(guard, ScriptedServer(instructions="Ask me."), said, mode) == "Ask me."
         assert use(guard, ScriptedServer(instructions=f"Ask.{HIDDEN}"), said, mode) is None
+
+
+def test_a_handshake_from_before_is_checked_too(guard: Guard) -> None:
+    """What a server said of itself to an earlier client is checked when it is used again."""
+    from_before = DiscoverResult.model_validate(
+        {
+            "supportedVersions": ["2026-07-28"],
+            "capabilities": {"tools": {}},
+            "instructions": f"Ask.{HIDDEN}",
+            "resultType": "complete",
+            "ttlMs": 0,
+            "cacheScope": "private",
+        }
+    )
+
+    async def act() -> str | None:
+        plain = Client(ScriptedServer().server, mode="2026-07-28", prior_discover=from_before)
+        async with guard.wrap(plain, server="gh") as client:
+            return client.instructions
+
+    assert asyncio.run(act()) is None
 
 
 def test_a_handshake_brings_in_no_other_text(guard: Guard) -> None:

@@ -17,7 +17,8 @@ from agentguard.testing.contract.chat_loop import AsyncTools, ChatLoopContract
 class TestMcpSessions(ChatLoopContract):
     """The contract, for the tools of an MCP server under a loop of the program's own."""
 
-    modes: ClassVar[tuple[str, ...]] = ("async", "async-stream")
+    # A session streams nothing of its own; the streams of models are the client's.
+    modes: ClassVar[tuple[str, ...]] = ("async",)
 
     @asynccontextmanager
     async def async_tools(self, ground: Ground) -> AsyncIterator[AsyncTools]:

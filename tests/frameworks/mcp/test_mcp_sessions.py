@@ -257,6 +257,8 @@ def test_what_cannot_be_guarded_is_refused(mcp_guard: Guard) -> None:
     ):
         with pytest.raises(TypeError):
             mcp_guard.wrap(plain, server="gh")
+    with pytest.raises(TypeError, match="ServerGuard"):
+        mcp_guard.wrap(ScriptedServer().server)
     extended = ClientSession(dispatcher=nothing, extensions={"x.example/y": {}})
     with pytest.raises(ConfigError):
         mcp_guard.wrap(extended, server="gh")

@@ -13,11 +13,12 @@ guarded dispatcher (tests/attacks/frameworks/test_mcp_messages.py).
 # ruff: noqa: SLF001 - the SDK has no public way to what a session sends by
 
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from mcp import Client, ClientSession, ClientSessionGroup
 from mcp.client import session as sdk
+from pydantic import BaseModel
 
 from agentguard.enforcement import Enforcer
 from agentguard.errors import ConfigError
@@ -31,6 +32,8 @@ from agentguard.integrations.mcp.callbacks import (
 from agentguard.integrations.mcp.greeting import greeting_checked
 from agentguard.integrations.mcp.outbound import GuardedDispatcher
 from agentguard.tools import Wrapping
+
+T = TypeVar("T", bound=BaseModel)
 
 # By these a session knows that nobody answers, and does not offer it to its server.
 _UNANSWERED = {
@@ -82,6 +85,8 @@ def guarded_client(client: Client, wrapping: Wrapping) -> Client:
         raise TypeError("a subclass of mcp.Client cannot be guarded; guard the client itself")
     if client.extensions:
         raise ConfigError("the extensions of an MCP client are not guarded: make it without")
+    if client.prior_discover is not None:  # it was a server's answer once
+        client.prior_discover = _greeting(client.prior_discover, wrapping)
     attributes._response_cache = None  # what was answered to one caller, another may not see
     attributes._build_session = _Building(client._build_session, wrapping)
     if client._session is not None:
@@ -153,8 +158,11 @@ def _check_greeting(session: Any, wrapping: Wrapping) -> None:
     for attribute in ("_initialize_result", "_discover_result"):
         said = getattr(session, attribute)
         if said is not None:
-            plain = said.model_dump(by_alias=True, mode="json", exclude_none=True)
-            checked = greeting_checked(wrapping.enforcer, wrapping.server, plain)
-            setattr(session, attribute, type(said).model_validate(checked))
+            setattr(session, attribute, _greeting(said, wrapping))
     if session._discover_result is not None:
         session._discover_server_info = sdk._parse_server_info_stamp(session._discover_result)
+
+
+def _greeting(said: T, wrapping: Wrapping) -> T:
+    plain = said.model_dump(by_alias=True, mode="json", exclude_none=True)
+    return type(said).model_validate(greeting_checked(wrapping.enforcer, wrapping.server, plain))
