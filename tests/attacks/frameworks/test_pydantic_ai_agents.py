@@ -9,9 +9,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor
-from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from pydantic_ai import (
     Agent,
     BinaryContent,
@@ -27,13 +24,12 @@ from pydantic_ai.capabilities import (
     FileUnderstanding,
     HandleDeferredToolCalls,
     Hooks,
-    Instrumentation,
     Toolset,
 )
 from pydantic_ai.models import Model
 from pydantic_ai.models.fallback import FallbackModel
 from pydantic_ai.models.function import FunctionModel
-from pydantic_ai.models.instrumented import InstrumentationSettings, InstrumentedModel
+from pydantic_ai.models.instrumented import InstrumentedModel
 from pydantic_ai.models.openai import OpenAIChatModel
 from pydantic_ai.models.test import TestModel
 from pydantic_ai.providers.openai import OpenAIProvider
@@ -41,7 +37,7 @@ from pydantic_ai.toolsets import AbstractToolset, CombinedToolset, FunctionTools
 
 from agentguard import ConfigError, Guard, UnguardedPath
 from agentguard.integrations.pydantic_ai.agents import NEEDED, guarded_class
-from agentguard.testing.contract.ground import ADDRESS, Ground, asks_for, prepared, says
+from agentguard.testing.contract.ground import Ground, asks_for, prepared, says
 
 AnyAgent = Agent[Any, Any]
 
@@ -420,77 +416,6 @@ def test_what_waits_holds_no_arguments(ground: Ground) -> None:
     (kept,) = ask(ground, agent_of(ground)).output.metadata.values()
     assert set(kept) == {"request_id", "tool", "digest"}
     assert "ORD-0001" not in str(kept)
-
-
-def tracing() -> tuple[InMemorySpanExporter, TracerProvider]:
-    """Return what keeps spans, and a provider that gives them to it."""
-    spans, provider = InMemorySpanExporter(), TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(spans))
-    return spans, provider
-
-
-@pytest.mark.parametrize("way", ["all", "attribute", "model"])
-def test_spans_hold_no_content(ground: Ground, monkeypatch: Any, way: str) -> None:
-    """Instrumentation that records content by default records none of a guarded agent."""
-    spans, provider = tracing()
-    settings = InstrumentationSettings(tracer_provider=provider)
-    agent = agent_of(ground)
-    if way == "all":
-        monkeypatch.setattr(Agent, "_instrument_default", settings)
-    elif way == "attribute":
-        agent.instrument = settings
-    else:
-        agent = Agent(InstrumentedModel(model_of(ground), settings))
-        agent = ground.guard.wrap(agent)
-    ask(ground, agent, f"I am {ADDRESS}")
-    ended = spans.get_finished_spans()
-    assert ended
-    assert not [span for span in ended if ADDRESS in span.to_json()]
-    assert settings.include_content
-
-
-@pytest.mark.parametrize("given", ["agent", "run"])
-def test_instrumentation_with_content_is_refused(ground: Ground, given: str) -> None:
-    """A run whose program sets instrumentation with content up by hand sends nothing."""
-    spans, provider = tracing()
-    seeing = [Instrumentation(settings=InstrumentationSettings(tracer_provider=provider))]
-    agent = agent_of(ground, capabilities=seeing if given == "agent" else None)
-    with nothing_sent(ground), pytest.raises(UnguardedPath, match="include_content"):
-        ask(ground, agent, f"I am {ADDRESS}", capabilities=seeing if given == "run" else None)
-    assert not [span for span in spans.get_finished_spans() if ADDRESS in span.to_json()]
-
-
-def guard_with(ground: Ground, coverage: str) -> Guard:
-    """Return a guard of the same policy with a table of coverage."""
-    path = ground.folder / "coverage.toml"
-    text = (ground.folder / "agentguard.toml").read_text().replace("agentguard.db", "coverage.db")
-    path.write_text(f"{text}\n[coverage]\n{coverage}\n")
-    return Guard.from_file(path)
-
-
-@pytest.mark.parametrize(
-    "coverage", ['observers = "warn"', 'known_observers = ["pydantic_ai.capabilities.*"]']
-)
-def test_a_policy_may_let_content_be_recorded(
-    ground: Ground, coverage: str, caplog: pytest.LogCaptureFixture
-) -> None:
-    """What the policy names may record content; where it warns, the log says so once."""
-    spans, provider = tracing()
-    seeing = Instrumentation(settings=InstrumentationSettings(tracer_provider=provider))
-    with guard_with(ground, coverage) as guard:
-        agent: AnyAgent = Agent(model_of(ground), capabilities=[seeing])
-        guard.wrap(agent)
-
-        async def asked() -> None:
-            async with agent:
-                for _ in range(2):
-                    await agent.run(f"I am {ADDRESS}")
-
-        with guard.identity("agent:desk", on_behalf_of="user:alice"):
-            asyncio.run(asked())
-    assert [span for span in spans.get_finished_spans() if ADDRESS in span.to_json()]
-    warned = [each for each in caplog.records if each.name == "agentguard"]
-    assert len(warned) == ("warn" in coverage)
 
 
 def test_a_model_of_functions_cannot_be_guarded(ground: Ground) -> None:

@@ -8,7 +8,7 @@ it is told so; where it was set up by hand within a run, the run is refused, or 
 what the program sees; they are not looked at.
 
 INVARIANT: a guarded run that is not refused leaves no prompt in a span unless the policy names
-the instrumentation (tests/attacks/frameworks/test_pydantic_ai_agents.py).
+the instrumentation (tests/attacks/frameworks/test_pydantic_ai_observed.py).
 """
 
 import copy
