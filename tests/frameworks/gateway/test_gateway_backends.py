@@ -4,14 +4,14 @@
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import Annotated, Any
 
 import mcp_types as types
 import pytest
 from fastmcp import Context, FastMCP
 from fastmcp.client import Client
 from mcp.shared.exceptions import MCPError
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from agentguard import ConfigError
 from agentguard.integrations.mcp.gateway import Gateway
@@ -71,27 +71,59 @@ def test_a_server_that_cannot_be_reached_says_nothing(host: Any) -> None:
     assert CANARY not in f"{caught.value!r} {caught.value.__cause__} {caught.value.__context__}"
 
 
-def test_a_lost_server_is_reached_anew(host: Any, shop: Any) -> None:
+@pytest.mark.parametrize(("lost", "connections"), [(True, 2), (False, 1)])
+def test_a_lost_server_is_reached_anew(
+    host: Any, shop: Any, *, lost: bool, connections: int
+) -> None:
     """The request during which a server goes is refused, and the next one opens a connection."""
-    connections: list[Any] = []
+    opened: list[Any] = []
 
     def target() -> Any:
-        connections.append(shop.server)
+        opened.append(shop.server)
         return shop.server
 
     backend = Backend(target, host.guard.enforcer)
     host.gateway = lambda: Gateway([backend], host.binding)
 
     async def lose(client: Client[Any]) -> Any:
-        def fail(_: Any) -> Any:
+        async def fail(behind: Client[Any]) -> Any:
+            if lost:
+                await behind.close()  # type: ignore[no-untyped-call]  # fastmcp's
             raise ValueError(CANARY)
 
-        with pytest.raises(BackendFailed):
+        with pytest.raises(BackendFailed) as caught:
             await backend.ask(fail)
+        assert CANARY not in f"{caught.value!r} {caught.value.__context__}"
         return await client.call_tool_mcp("lookup", {"order": "ORD-0001"})
 
     assert text_of(host.ask(lose)) == "on its way"
-    assert len(connections) == 2
+    assert len(opened) == connections
+
+
+def test_a_result_that_fits_its_schema_no_more_ends_no_connection(host: Any, shop: Any) -> None:
+    """Where a placeholder breaks the server's own schema, that call alone is refused."""
+    opened: list[Any] = []
+
+    def lookup(order: str) -> Annotated[str, Field(pattern="^[a-z.@]+$")]:
+        """Say whom to ask."""
+        return "jane.doe@customers.example" if order == "ORD-0001" else "nobody"
+
+    def target() -> Any:
+        opened.append(shop.server)
+        return shop.server
+
+    replaced(shop, lookup)
+    host.gateway = lambda: Gateway([Backend(target, host.guard.enforcer)], host.binding)
+
+    async def both(client: Client[Any]) -> Any:
+        first = await client.call_tool_mcp("lookup", {"order": "ORD-0001"})
+        return first, await client.call_tool_mcp("lookup", {"order": "ORD-0002"})
+
+    first, second = host.ask(both)
+    assert first.is_error
+    assert "jane" not in first.model_dump_json()
+    assert text_of(second) == "nobody"
+    assert len(opened) == 1
 
 
 def test_a_server_is_offered_nothing(host: Any, shop: Any) -> None:

@@ -122,7 +122,8 @@ class Backend:
             problem = _UNREACHED
         except Exception:  # noqa: BLE001 - whatever it is, its text may be the server's
             problem = _UNREADABLE
-        await self.close()
+        if self._client is client and not await _lives(client):
+            await self.close()
         raise BackendFailed(problem)
 
     async def _connected(self) -> Client[Any]:
@@ -221,6 +222,15 @@ class _Closed(Client[ClientTransport]):
 
 async def _dropped(*_: Any) -> None:
     """Take what a server tells on its own, and do nothing with it."""
+
+
+async def _lives(client: Client[Any]) -> bool:
+    """Say whether a connection still answers; a server's state would go with it."""
+    try:
+        await client.list_tools_mcp()  # not every revision of the protocol has a ping
+    except Exception:  # noqa: BLE001 - whatever it is, it does not
+        return False
+    return True
 
 
 async def _closed(client: Client[Any] | None) -> None:
