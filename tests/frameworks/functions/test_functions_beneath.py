@@ -300,6 +300,23 @@ def test_what_a_model_reads_of_a_refusal_names_no_rule(ground: Ground, kind: typ
         assert not [rule for rule in RULES if rule in host.run(DENIED)]
 
 
+def test_langchain_catches_no_refusal(ground: Ground) -> None:
+    """A tool that makes results of its own errors raises what the guard says all the same."""
+    host = LangChain(refund_of(ground))
+    host.tool.handle_tool_error = True
+    host.tool.handle_validation_error = True
+    with ground.acting(), pytest.raises(DeniedByPolicy):
+        host.run(DENIED)
+
+
+def test_openai_agents_raises_refusals_where_it_makes_no_answer_of_errors(ground: Ground) -> None:
+    """With ``failure_error_function=None`` a refusal is raised as it is."""
+    host = OpenAIAgents(refund_of(ground))
+    host.tool = function_tool(refund_of(ground), failure_error_function=None)
+    with ground.acting(), pytest.raises(DeniedByPolicy):
+        host.run(DENIED)
+
+
 def test_fastmcp_tells_the_text_of_a_refusal_unless_it_is_told_not_to(ground: Ground) -> None:
     """Without ``mask_error_details`` a server of fastmcp tells its client the nearest rule."""
     # The call does not run either way. The integration of MCP, or that setting, keeps the text in.
