@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from langchain_openai.chat_models import _client_utils
 
 from agentguard.config import starter
 from agentguard.signing import new_key
@@ -39,3 +40,5 @@ def test_the_agent_of_the_langchain_page_runs_and_pauses(
         assert waiting.value["tool"] == "refund"
         page["llm"].root_client.close()
         page["guard"].close()
+        # LangChain keeps its HTTP clients, with what is open in them, until the process ends.
+        _client_utils._cached_sync_httpx_client.cache_clear()

@@ -6,6 +6,7 @@ import runpy
 from pathlib import Path
 
 import pytest
+from langchain_openai.chat_models import _client_utils
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "langchain_agent.py"
 
@@ -13,6 +14,8 @@ EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "langchain_agent.py
 def test_the_langchain_example_runs_as_it_stands(capsys: pytest.CaptureFixture[str]) -> None:
     """A tool is hidden, a call refused, and a refund made once, after a person signed."""
     runpy.run_path(str(EXAMPLE), run_name="__main__")
+    # LangChain keeps its HTTP clients, with what is open in them, until the process ends.
+    _client_utils._cached_sync_httpx_client.cache_clear()
     assert capsys.readouterr().out.splitlines() == [
         "offered: lookup refund send_mail",
         "the provider saw the address: False",
