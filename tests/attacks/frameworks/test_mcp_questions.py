@@ -268,7 +268,7 @@ def test_an_answer_is_that_of_whoever_made_the_call(opened: Guard) -> None:
 
 def test_a_question_in_calls_of_several_callers_is_nobodys(opened: Guard) -> None:
     """While two callers wait for the server, what it asks is answered for neither."""
-    asking = asked(opened, "sampling/createMessage", "harmless", beside="agent:b")
+    asking = asked(opened, "sampling/createMessage", "harmless", "agent:b", beside="agent:a")
     assert isinstance(asking.got, ErrorData)
 
 
