@@ -23,7 +23,7 @@ _IMPACT = "irreversible"
 _HINTS = (
     ("readOnlyHint", "it only reads"),
     ("destructiveHint", "it destroys"),
-    ("idempotentHint", "that doing it twice is doing it once"),
+    ("idempotentHint", "doing it twice is doing it once"),
     ("openWorldHint", "it reaches beyond itself"),
 )
 
