@@ -28,7 +28,7 @@ from agentguard.testing.contract import Ground, IntegrationContract, Ran
 class TestPydanticAgent(IntegrationContract):
     """The contract, for a guarded agent and, called alone, for a guarded tool."""
 
-    modes: ClassVar[tuple[str, ...]] = ("sync", "async-stream")
+    modes: ClassVar[tuple[str, ...]] = ("sync", "async", "async-stream")
 
     def run(self, ground: Ground, text: str, mode: str) -> Ran:
         """Run a guarded agent."""
