@@ -21,10 +21,18 @@ from agents import (
     function_tool,
 )
 from agents.models.openai_responses import OpenAIResponsesWSModel
-from agents.realtime import RealtimeAgent
+from agents.realtime import OpenAIRealtimeWebSocketModel, RealtimeAgent, RealtimeRunner
+from agents.voice import (
+    OpenAISTTModel,
+    OpenAITTSModel,
+    OpenAIVoiceModelProvider,
+    SingleAgentVoiceWorkflow,
+    StreamedAudioInput,
+    STTModelSettings,
+)
 from openai import AsyncOpenAI, DefaultAsyncHttpx2Client
 
-from agentguard import AgentGuardError, ConfigError, Guard, IdentityRequired
+from agentguard import AgentGuardError, ConfigError, Guard, IdentityRequired, UnguardedPath
 from agentguard.errors import DeniedByPolicy
 from agentguard.testing.contract import Ground
 from agentguard.testing.contract.ground import ADDRESS, prepared, says
@@ -130,8 +138,40 @@ def test_models_with_ways_of_their_own_are_refused(ground: Ground) -> None:
             ground.guard.wrap(model)
         with pytest.raises(ConfigError):
             ground.guard.wrap(agent_of(ground, model=model))
-    with pytest.raises(TypeError, match="socket"):
-        ground.guard.wrap(RealtimeAgent(name="Voice"))
+
+
+def test_what_speaks_on_sockets_of_its_own_is_refused(ground: Ground) -> None:
+    """Realtime agents and their runners, and voices with all of their parts, are not guarded."""
+    # A transcription opens a socket of its own to the provider, past the client that it is given.
+    client = client_of(ground)
+    talking = RealtimeAgent(name="Voice")
+    for each in (
+        talking,
+        RealtimeRunner(talking),
+        OpenAIRealtimeWebSocketModel(),
+        OpenAISTTModel("m", client),
+        OpenAITTSModel("m", client),
+        OpenAIVoiceModelProvider(openai_client=client),
+        SingleAgentVoiceWorkflow(ground.guard.wrap(agent_of(ground))),
+    ):
+        with pytest.raises(TypeError, match="on a socket of its own"):
+            ground.guard.wrap(each)
+
+
+def test_a_transcription_opens_no_socket_with_a_guarded_client(ground: Ground) -> None:
+    """A voice that is given a guarded client does not speak past it with the client's key."""
+    model = OpenAISTTModel("m", ground.guard.wrap(client_of(ground)))
+
+    async def listen() -> None:
+        said: Any = StreamedAudioInput()  # type: ignore[no-untyped-call]  # it has no types
+        await said.add_audio(None)
+        session = await model.create_session(said, STTModelSettings(), False, False)
+        async for _ in session.transcribe_turns():
+            pass
+
+    with ground.acting(), pytest.raises(UnguardedPath):
+        asyncio.run(listen())
+    assert ground.provider.connections == 0
 
 
 def test_a_websocket_provider_is_refused(ground: Ground) -> None:
