@@ -258,3 +258,15 @@ def test_threads_may_share_a_conversation() -> None:
         for count in range(50):
             value = f"n{number}c{count}@evil.example"
             assert conversation.origins("send", {"to": value})["to"][0].untrusted
+
+
+def test_what_the_user_did_not_write_is_not_the_users() -> None:
+    """A text that is told to be somebody else's is so where a request holds it as the user's."""
+    conversation = Conversation()
+    conversation.heard(Speaker.USER, "ask ann@corp.com")
+    conversation.not_the_users("eve@evil.example")
+    conversation.heard(Speaker.USER, "eve@evil.example")
+    assert (words(conversation, "eve@evil.example"), words(conversation, "ann@corp.com")) == (
+        frozenset(),
+        frozenset({"user"}),
+    )

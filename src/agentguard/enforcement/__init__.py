@@ -11,7 +11,7 @@ The order of the steps is written in ``pipeline``.
 
 from agentguard.enforcement.consultation import Consulted
 from agentguard.enforcement.crossing import Crossing
-from agentguard.enforcement.drivers import Enforcer
+from agentguard.enforcement.drivers import Enforcer, for_no_user
 from agentguard.enforcement.hooks import Hook, ResourceHooks, hooks_for
 from agentguard.enforcement.performing import Backing
 from agentguard.enforcement.sessions import Sessions
@@ -26,5 +26,6 @@ __all__ = [
     "OpenStream",
     "ResourceHooks",
     "Sessions",
+    "for_no_user",
     "hooks_for",
 ]

@@ -40,7 +40,8 @@ from agentguard.provenance import Conversation
 from agentguard.telemetry import GuardSpan, OperationSpan
 from agentguard.vocabulary import Boundary, Call, CallCount, Caller, Circumstances, KnownValue
 
-# Whether the running code is that of a guarded tool; where it speaks to a model, it is no user.
+# Whether the running code is that of a guarded tool, or of a part that speaks for itself; where it
+# speaks to a model, it is no user.
 _inside_tool: ContextVar[bool] = ContextVar("agentguard_inside_tool", default=False)
 
 
@@ -276,6 +277,13 @@ def _inside(attempt: Attempt) -> Iterator[None]:
     if attempt.boundary is not Boundary.TOOL:
         yield
         return
+    with for_no_user():
+        yield
+
+
+@contextmanager
+def for_no_user() -> Iterator[None]:
+    """Let nothing that the code in the block says to a model count as the user's words."""
     token = _inside_tool.set(True)
     try:
         yield

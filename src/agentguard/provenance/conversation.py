@@ -129,6 +129,11 @@ class Conversation:
         for others in filter(None, (quoted, repeated)):
             self._suspect(others, self._outside())
 
+    def not_the_users(self, text: str) -> None:
+        """Hear, before a request holds it as the user's, what the user did not write."""
+        if self._is_new(text, Speaker.USER.value, ""):
+            self._suspect(text, self._outside())
+
     def returned(
         self,
         tool: str,

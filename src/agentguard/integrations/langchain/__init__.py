@@ -10,6 +10,7 @@ retrievers  what finds documents, which is a tool of the policy
 tools       tools and toolkits: tool_inputs, tool_running, tool_results
 middleware  what brings the guard into an agent; interrupting pauses it for approvals
 observers   callbacks, tracers and caches, which see what the guard would hide
+speakers    which words in the user's place are not the user's
 """
 
 from typing import TYPE_CHECKING, Any

@@ -21,7 +21,7 @@ from langchain_core.language_models import BaseLanguageModel
 from langchain_core.runnables.config import ensure_config
 
 from agentguard.errors import ConfigError, UnguardedPath
-from agentguard.integrations.langchain import observers
+from agentguard.integrations.langchain import observers, speakers
 from agentguard.integrations.langchain.clients import (
     Slots,
     clients_in,
@@ -114,7 +114,9 @@ def _whole_runs(base: Any, wrapping: Wrapping) -> dict[str, Callable[..., Any]]:
         error = _objection(self, callbacks, wrapping, cached=True)
         if error is not None:
             observers.refuse(wrapping.enforcer, error, carried=wrapping.carried)
-        return base.generate(self, batch, stop, callbacks, *args, **kwargs)
+        speakers.hear(batch, wrapping)
+        with speakers.block_of(kwargs.get("metadata")):
+            return base.generate(self, batch, stop, callbacks, *args, **kwargs)
 
     async def agenerate(
         self: Any, batch: Any, stop: Any = None, callbacks: Any = None, *args: Any, **kwargs: Any
@@ -122,7 +124,9 @@ def _whole_runs(base: Any, wrapping: Wrapping) -> dict[str, Callable[..., Any]]:
         error = _objection(self, callbacks, wrapping, cached=True)
         if error is not None:
             await observers.refuse_async(wrapping.enforcer, error, carried=wrapping.carried)
-        return await base.agenerate(self, batch, stop, callbacks, *args, **kwargs)
+        await speakers.hear_async(batch, wrapping)
+        with speakers.block_of(kwargs.get("metadata")):
+            return await base.agenerate(self, batch, stop, callbacks, *args, **kwargs)
 
     return {"generate": generate, "agenerate": agenerate}
 
@@ -132,6 +136,7 @@ def _streamed_runs(base: Any, wrapping: Wrapping) -> dict[str, Callable[..., Any
         error = _objection(self, ensure_config(config).get("callbacks"), wrapping)
         if error is not None:
             observers.refuse(wrapping.enforcer, error, carried=wrapping.carried)
+        speakers.hear(_messages(self, given), wrapping)
         yield from base.stream(self, given, config, **kwargs)
 
     async def astream(
@@ -140,6 +145,7 @@ def _streamed_runs(base: Any, wrapping: Wrapping) -> dict[str, Callable[..., Any
         error = _objection(self, ensure_config(config).get("callbacks"), wrapping)
         if error is not None:
             await observers.refuse_async(wrapping.enforcer, error, carried=wrapping.carried)
+        await speakers.hear_async(_messages(self, given), wrapping)
         async with aclosing(base.astream(self, given, config, **kwargs)) as chunks:
             async for each in chunks:
                 yield each
@@ -152,15 +158,21 @@ def _event_runs(base: Any, wrapping: Wrapping) -> dict[str, Callable[..., Any]]:
         error = _objection(self, ensure_config(config).get("callbacks"), wrapping)
         if error is not None:
             observers.refuse(wrapping.enforcer, error, carried=wrapping.carried)
+        speakers.hear(_messages(self, given), wrapping)
         return base._chat_model_stream_v3(self, given, config, **kwargs)  # noqa: SLF001 - the one way in
 
     async def aevents(self: Any, given: Any, config: Any = None, **kwargs: Any) -> Any:
         error = _objection(self, ensure_config(config).get("callbacks"), wrapping)
         if error is not None:
             await observers.refuse_async(wrapping.enforcer, error, carried=wrapping.carried)
+        await speakers.hear_async(_messages(self, given), wrapping)
         return await base._achat_model_stream_v3(self, given, config, **kwargs)  # noqa: SLF001 - see above
 
     return {"_chat_model_stream_v3": events, "_achat_model_stream_v3": aevents}
+
+
+def _messages(model: Any, given: Any) -> Any:
+    return model._convert_input(given).to_messages()  # noqa: SLF001 - as LangChain reads it
 
 
 def _objection(
