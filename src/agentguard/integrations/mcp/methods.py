@@ -109,6 +109,12 @@ ASKED: Mapping[str, Asked] = {
 }
 """The methods that are calls of tools of the policy."""
 
+ANSWERED = ("answer_sampling", "answer_elicitation", "answer_roots")
+"""The tools that answers to a server are calls of; see ``callbacks``."""
+
+RESERVED = frozenset({*(each.tool for each in ASKED.values()), *ANSWERED})
+"""The names that no tool of a server has, without that of the server."""
+
 PAGED = frozenset({"tools/list", "resources/list", "resources/templates/list", "prompts/list"})
 """The methods whose answers come in pages."""
 

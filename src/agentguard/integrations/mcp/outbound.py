@@ -45,6 +45,7 @@ from agentguard.integrations.mcp.greeting import greeting_checked
 from agentguard.integrations.mcp.methods import (
     ASKED,
     PAGED,
+    RESERVED,
     arguments_of,
     meta_of,
     only,
@@ -58,6 +59,7 @@ from agentguard.integrations.mcp.results import (
     require_complete,
     whole_answer,
 )
+from agentguard.integrations.mcp.servers import is_anothers
 from agentguard.integrations.mcp.spans import unrecorded
 from agentguard.integrations.mcp.under_way import UnderWay
 from agentguard.tools import DescribedTool, Description, ServedTools
@@ -98,15 +100,15 @@ class GuardedDispatcher:
         self.carried = carried
         self.under_way = UnderWay(enforcer, carried)
         self._served = ServedTools(enforcer, SURFACE)
-        self._own = {name_in_policy(each.tool, server) for each in ASKED.values()}
+        self._own = {name_in_policy(each, server) for each in RESERVED}
         self._listed: dict[str, Mapping[str, Any]] = {}
         self._cursors: dict[str, str] = {}
-        self._stale = True
+        self._changes, self._looked_at = 1, 0
         _BARE[self] = bare
 
     def tools_changed(self) -> None:
         """Note that the server's tools are to be listed again before the next call."""
-        self._stale = True
+        self._changes += 1
 
     async def run(self, *arguments: Any, **options: Any) -> None:
         """Receive messages; what answers them is guarded in the session."""
@@ -163,11 +165,13 @@ class GuardedDispatcher:
         meta = meta_of("tools/call", params)
         name = str(params.get("name"))
         if name in self.enforcer.core.policy.tools and (
-            self._stale or name not in self._listed or self._served.get(name) is None
+            self._looked_at != self._changes
+            or name not in self._listed
+            or self._served.get(name) is None
         ):
             await self._relist(meta, opts)
         tool, listed = self._served.get(name), self._listed.get(name)
-        if tool is None or listed is None:
+        if tool is None or listed is None or is_anothers(self.enforcer, name, self.server):
             await self._served.refuse_async(name, self.carried)
 
         def sent(decided: dict[str, Any]) -> tuple[dict[str, Any], dict[str, str]]:
@@ -250,6 +254,7 @@ class GuardedDispatcher:
         """List all tools anew, so that a call is decided on what the server says now."""
         options = {name: given for name, given in (opts or {}).items() if name != "on_progress"}
         cursor: object = None
+        changes = self._changes  # one that it tells of meanwhile is looked at the next time
         for page in range(_MOST_PAGES):
             params = {**meta, **({} if cursor is None else {"cursor": cursor})}
             raw = await self._send_plainly("tools/list", params, options)
@@ -257,19 +262,22 @@ class GuardedDispatcher:
             cursor = raw.get("nextCursor")
             if cursor is None:
                 break
-        self._stale = False
+        self._looked_at = changes
 
     async def _taken(self, raw: Mapping[str, Any], *, keep: bool) -> Mapping[str, DescribedTool]:
         described, listed = [], {}
         for tool in tools_in(raw):
             found = description_of(tool, self.server)
-            if found is not None and found.tool not in self._own:
+            if found is not None and self._may_have(found.tool):
                 described.append(found)
                 listed[found.tool] = tool
         taken = await self._served.take_async(described)
         kept = self._listed if keep else {}
         self._listed = kept | {name: listed[name] for name in taken}
         return taken
+
+    def _may_have(self, tool: str) -> bool:
+        return tool not in self._own and not is_anothers(self.enforcer, tool, self.server)
 
     def _page(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
         """Return the server's own cursor for one that was handed out."""

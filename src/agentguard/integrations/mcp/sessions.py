@@ -31,6 +31,7 @@ from agentguard.integrations.mcp.callbacks import (
 )
 from agentguard.integrations.mcp.greeting import greeting_checked
 from agentguard.integrations.mcp.outbound import GuardedDispatcher
+from agentguard.integrations.mcp.servers import note_server
 from agentguard.tools import Wrapping
 
 T = TypeVar("T", bound=BaseModel)
@@ -49,13 +50,15 @@ def guarded_session(session: ClientSession, wrapping: Wrapping) -> ClientSession
 
     Raises:
         TypeError: its class changes how messages are sent.
-        ConfigError: another guard has it, or it has extensions.
+        ConfigError: another guard has it, it has extensions, or one of its tools could be that of
+            another server.
     """
     before: Any = session._dispatcher
     if isinstance(before, GuardedDispatcher):
         _require_same(before.enforcer, before.server, wrapping)
         return session
     _require_plain(session)
+    note_server(wrapping.enforcer, wrapping.server)
     guarded = GuardedDispatcher(
         before, wrapping.enforcer, server=wrapping.server, carried=wrapping.carried
     )
@@ -74,7 +77,8 @@ def guarded_client(client: Client, wrapping: Wrapping) -> Client:
 
     Raises:
         TypeError: its class changes how its session is made.
-        ConfigError: another guard has it, or it has extensions.
+        ConfigError: another guard has it, it has extensions, or one of its tools could be that of
+            another server.
     """
     attributes: Any = client
     before = getattr(client, "__dict__", {}).get("_build_session")
@@ -85,6 +89,7 @@ def guarded_client(client: Client, wrapping: Wrapping) -> Client:
         raise TypeError("a subclass of mcp.Client cannot be guarded; guard the client itself")
     if client.extensions:
         raise ConfigError("the extensions of an MCP client are not guarded: make it without")
+    note_server(wrapping.enforcer, wrapping.server)
     if client.prior_discover is not None:  # it was a server's answer once
         client.prior_discover = _greeting(client.prior_discover, wrapping)
     attributes._response_cache = None  # what was answered to one caller, another may not see
