@@ -24,7 +24,7 @@ from pydantic import BaseModel
 
 from agentguard.errors import AgentGuardError, ApprovalPending, ConfigError
 from agentguard.integrations.mcp.definitions import SURFACE, description_of, shown, tools_in
-from agentguard.integrations.mcp.methods import ASKED, arguments_of, params_of
+from agentguard.integrations.mcp.methods import ASKED, arguments_of, own_meta, params_of
 from agentguard.integrations.mcp.results import (
     Reading,
     kept_for_nobody,
@@ -73,6 +73,7 @@ class ServerGuard:
             return await call_next(ctx) if ctx.method in _NOTICES else None
         if ctx.method in _OPEN:
             return await call_next(ctx)
+        ctx = _without_asides(ctx)
         told = "not permitted"
         try:
             if ctx.method == "tools/list":
@@ -190,6 +191,15 @@ async def _handled(work: Awaitable[HandlerResult]) -> dict[str, Any]:
     except Exception:  # noqa: BLE001 - whatever it is, the SDK would tell its text
         code = INTERNAL_ERROR
     raise MCPError(code=code, message="the request failed")
+
+
+def _without_asides(ctx: Context) -> Context:
+    """Return the context without what a caller says beside what is decided."""
+    params = ctx.params
+    if params is not None and "_meta" in params:
+        params = {**params, "_meta": own_meta(params["_meta"])}
+    meta: Any = None if ctx.meta is None else own_meta(ctx.meta)
+    return replace(ctx, params=params, meta=meta)
 
 
 def _cursor(raw: Mapping[str, Any]) -> dict[str, Any]:

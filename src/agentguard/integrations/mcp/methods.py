@@ -133,6 +133,8 @@ _META = (
     CLIENT_CAPABILITIES_META_KEY,
     LOG_LEVEL_META_KEY,
 )
+# The progress token has two names: on the wire, and in what the SDK makes of it.
+_OWN_META = (*_META, "progressToken", "progress_token")
 _LEVELS = frozenset(
     {"debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"}
 )
@@ -254,6 +256,11 @@ def meta_of(method: str, params: Mapping[str, Any]) -> dict[str, Any]:
         kept = _kept(found[CLIENT_CAPABILITIES_META_KEY], _CAPABILITIES)
         found[CLIENT_CAPABILITIES_META_KEY] = kept
     return {"_meta": found}
+
+
+def own_meta(meta: object) -> dict[str, Any]:
+    """Return what of a caller's ``_meta`` is the protocol's own."""
+    return _kept(meta, _OWN_META)
 
 
 def _kept(value: object, names: tuple[str, ...]) -> dict[str, Any]:
