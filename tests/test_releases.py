@@ -16,6 +16,7 @@ BOUND = re.compile(r"^(?P<name>[a-z0-9-]+)(?:\[[^]]*\])?>=(?P<version>[0-9.]+)")
 
 FRAMEWORKS = {
     "langchain": "langchain-core",
+    "langchain-agents": "langchain",
     "agents": "openai-agents",
     "pydantic-ai": "pydantic-ai-slim",
     "mcp": "mcp",

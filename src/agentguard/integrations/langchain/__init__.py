@@ -32,8 +32,14 @@ __all__ = ["GuardMiddleware", "guarded"]
 def __getattr__(name: str) -> Any:
     # Agents need more of LangChain than models and tools do.
     if name == "GuardMiddleware":
-        from agentguard.integrations.langchain.middleware import GuardMiddleware
-
+        try:
+            from agentguard.integrations.langchain.middleware import GuardMiddleware
+        except ModuleNotFoundError as missing:
+            if (missing.name or "").partition(".")[0] not in {"langchain", "langgraph"}:
+                raise
+            raise ImportError(
+                "GuardMiddleware needs langchain: install agentguard[langchain-agents]"
+            ) from missing
         return GuardMiddleware
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
