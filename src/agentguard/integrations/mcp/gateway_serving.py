@@ -3,7 +3,7 @@
 """Where are the servers behind the gateway, and how is the gateway itself served?
 
 A process behind it gets an environment of what is named, and no more; its standard error is not
-shown, for it holds what the process likes. Requests to it are not led on by a redirect.
+shown, for it holds what the process likes. No redirect leads a request to another place.
 
 INVARIANT: no variable of the guard's own reaches a process behind the gateway
 (tests/attacks/frameworks/test_gateway_processes.py).
