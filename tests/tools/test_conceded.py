@@ -3,10 +3,20 @@
 """Is everything reported that a guard lets pass because its policy says so?"""
 
 import gc
+import logging
+from collections.abc import Callable
 from pathlib import Path
 
-from agentguard import Guard
-from agentguard.tools import note_observer, note_partial
+import pytest
+
+from agentguard import ConfigError, Guard
+from agentguard.tools import (
+    full_name,
+    note_observer,
+    note_partial,
+    objection_to_observer,
+    require_partial,
+)
 
 
 class Model:
@@ -37,3 +47,38 @@ def test_an_observer_is_news_once_for_each_guard(guard: Guard, policy_file: Path
     assert told.observers == ("app.Tracer",)
     assert "! sees content before it is hidden: app.Tracer" in str(told)
     assert told.as_json()["observers"] == ["app.Tracer"]
+
+
+def test_nothing_is_conceded_unless_the_policy_says_so(guard: Guard) -> None:
+    """Without a word in the policy, observers and objects that are guarded in part are refused."""
+    objection = objection_to_observer(guard.enforcer, "app.Tracer", instead="close its eyes")
+    assert objection is not None
+    assert "app.Tracer would see" in str(objection)
+    assert "close its eyes, or name its class in known_observers" in str(objection.remedy)
+    with pytest.raises(ConfigError, match=r'no client, or set partial = "warn"'):
+        require_partial(guard.enforcer, "app.Model has no client")
+    assert guard.coverage().observers == ()
+
+
+def test_what_the_policy_lets_pass_is_told_once(
+    guard_of: Callable[[str], Guard], caplog: pytest.LogCaptureFixture
+) -> None:
+    """An observer that may see is told in the log at the first time, and reported."""
+    guard = guard_of('[coverage]\nobservers = "warn"\npartial = "warn"\n')
+    require_partial(guard.enforcer, "app.Model has no client")
+    with caplog.at_level(logging.WARNING, "agentguard"):
+        for _ in range(2):
+            assert objection_to_observer(guard.enforcer, "app.Tracer") is None
+    assert caplog.messages == ["app.Tracer sees prompts and results as they were before hiding"]
+    assert guard.coverage().observers == ("app.Tracer",)
+
+
+def test_a_known_observer_is_not_told(
+    guard_of: Callable[[str], Guard], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who is named in the policy may see, and nobody else."""
+    guard = guard_of(f'[coverage]\nknown_observers = ["{full_name(Model)}"]\n')
+    assert objection_to_observer(guard.enforcer, full_name(Model)) is None
+    assert objection_to_observer(guard.enforcer, full_name(type(guard))) is not None
+    assert not caplog.messages
+    assert guard.coverage().observers == ()

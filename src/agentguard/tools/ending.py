@@ -1,15 +1,24 @@
 # SPDX-FileCopyrightText: The agentguard authors
 # SPDX-License-Identifier: Apache-2.0
-"""How does a tool end: with a result that is there, and in the time that the policy gives it?"""
+"""How does a tool end?
+
+With a result that is there, in the time that the policy gives it, and, once the result was checked,
+in the form that its framework wants.
+
+INVARIANT: a checked result that does not fit its form any more is withheld, and no error tells what
+stands in it (tests/tools/test_ending.py).
+"""
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterator, Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from agentguard.errors import GuardFailure, TookTooLong
 from agentguard.pipeline import Response
+
+T = TypeVar("T")
 
 
 async def in_time(work: Awaitable[Any], within: timedelta | None, tool: str, call_id: str) -> Any:
@@ -55,5 +64,26 @@ def finished(tool: str, result: Any) -> Response:
         f"tool {tool!r} returned an iterator or work that runs later, which is not guarded;"
         " return a list",
         part="dispatch",
+        dispatched=True,
+    )
+
+
+def made_of_checked(tool: str, make: Callable[[], T]) -> T:
+    """Return a result in the form of its framework.
+
+    Args:
+        tool: the tool's name.
+        make: makes it of what was checked.
+
+    Raises:
+        GuardFailure: what was checked has another shape than what the tool returned.
+    """
+    try:
+        return make()
+    except (AttributeError, LookupError, TypeError, ValueError):  # it may hold the text
+        pass
+    raise GuardFailure(
+        f"the result of tool {tool!r} is withheld: what was checked has another shape",
+        part="redaction",
         dispatched=True,
     )

@@ -17,13 +17,14 @@ from collections.abc import Iterable, Mapping
 from typing import NoReturn
 
 from agentguard.canonical import NotCanonical
-from agentguard.enforcement import Crossing, Enforcer
+from agentguard.enforcement import Enforcer
 from agentguard.enforcement.threads import in_thread
 from agentguard.errors import CallRefused, ConfigError, DeniedByPolicy, GuardFailure
-from agentguard.pipeline import Core, Response
+from agentguard.pipeline import Core
 from agentguard.stores import KeptDefinition, SeenDefinition, StoreFailure
 from agentguard.tools.described import DescribedTool, Description
-from agentguard.vocabulary import Boundary, Call, Caller
+from agentguard.tools.refusing import refuse, refuse_async
+from agentguard.vocabulary import Caller
 
 _LOG = logging.getLogger("agentguard")
 
@@ -117,9 +118,13 @@ class ServedTools:
         Raises:
             AgentGuardError: always.
         """
-        why = DeniedByPolicy(self._problem(tool))
-        self._enforcer.call(self._refusal(tool, carried, why), _nothing)
-        raise why
+        refuse(
+            self._enforcer,
+            DeniedByPolicy(self._problem(tool)),
+            surface=self._surface,
+            target=self._target(tool),
+            carried=carried,
+        )
 
     async def refuse_async(
         self, tool: str, carried: Caller | None = None, refusal: CallRefused | None = None
@@ -131,31 +136,20 @@ class ServedTools:
             carried: the caller that the call is bound to, if any.
             refusal: why, where it is not for the tool's definition.
         """
-
-        async def nothing(call: Call) -> Response:
-            return _nothing(call)
-
-        why = refusal or DeniedByPolicy(self._problem(tool))
-        await self._enforcer.call_async(self._refusal(tool, carried, why), nothing)
-        raise why
+        await refuse_async(
+            self._enforcer,
+            refusal or DeniedByPolicy(self._problem(tool)),
+            surface=self._surface,
+            target=self._target(tool),
+            carried=carried,
+        )
 
     def _problem(self, tool: str) -> str:
         return self._problems.get(tool, _UNKNOWN).format(tool=tool)
 
-    def _refusal(self, tool: str, carried: Caller | None, why: CallRefused) -> Crossing:
-        def describe(call_id: str) -> Call:
-            why.call_id = call_id
-            raise why
-
-        declared = tool in self._enforcer.core.policy.tools
-        return Crossing(
-            boundary=Boundary.TOOL,
-            surface=self._surface,
-            operation="execute_tool",
-            target=tool if declared else "undeclared",
-            carried=carried,
-            describe=describe,
-        )
+    def _target(self, tool: str) -> str:
+        """Return what the log calls a tool, whose name may be a server's or a model's words."""
+        return tool if tool in self._enforcer.core.policy.tools else "undeclared"
 
     def _fits(self, description: Description) -> bool:
         """Make a tool of a description, as far as the policy lets it."""
@@ -206,7 +200,3 @@ def content_of(description: Description) -> bytes:
         "told": description.told,
     }
     return json.dumps(told, sort_keys=True, ensure_ascii=False, default=dict).encode("utf-8")
-
-
-def _nothing(call: Call) -> Response:
-    raise DeniedByPolicy("nothing is dispatched here", call_id=call.id)

@@ -18,6 +18,13 @@ class HasEnforcer(Protocol):
         """What takes calls through the guard."""
 
 
+class WrapsClients(HasEnforcer, Protocol):
+    """A guard, as far as an integration needs it that is handed clients later."""
+
+    def wrap(self, target: Any) -> Any:
+        """Guard a client of a provider's SDK in place and return it."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wrapping:
     """One use of ``guard.wrap``.

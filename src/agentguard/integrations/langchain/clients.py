@@ -21,7 +21,7 @@ from typing import Any
 from agentguard.clients.state import GUARDED, state_of
 from agentguard.enforcement import Enforcer
 from agentguard.errors import UnguardedPath
-from agentguard.tools import Wrapping
+from agentguard.tools import Wrapping, full_name
 
 # What every client class of the SDKs derives from, and their packages.
 SDK_BASE = "BaseClient"
@@ -73,11 +73,6 @@ def slots_of(kind: type) -> Slots | None:
 def inherited_slots(kind: type) -> Slots | None:
     """Return the slots of the nearest known class that a class derives from, None without one."""
     return next((found for base in kind.__mro__ if (found := slots_of(base))), None)
-
-
-def full_name(kind: type) -> str:
-    """Return the full name of a class."""
-    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def guard_clients(held: Any, slots: Slots, wrapping: Wrapping) -> None:

@@ -12,9 +12,9 @@ INVARIANT: no text is embedded past the guard (tests/frameworks/langchain/test_l
 from langchain_core.embeddings import Embeddings
 
 from agentguard.errors import ConfigError
-from agentguard.integrations.langchain.clients import full_name, guard_clients, slots_of
+from agentguard.integrations.langchain.clients import guard_clients, slots_of
 from agentguard.integrations.langchain.models import is_guarded, swapped
-from agentguard.tools import Wrapping
+from agentguard.tools import Wrapping, full_name
 
 
 def guarded_embeddings(embeddings: Embeddings, wrapping: Wrapping) -> Embeddings:

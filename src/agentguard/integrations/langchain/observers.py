@@ -12,7 +12,6 @@ INVARIANT: an observer that is refused has been told nothing of the call
 (tests/attacks/frameworks/test_langchain_observed.py).
 """
 
-import logging
 import sys
 from collections.abc import Iterator
 from typing import Any, NoReturn
@@ -21,10 +20,10 @@ from langchain_core.callbacks import BaseCallbackHandler, CallbackManager
 from langchain_core.globals import get_llm_cache
 from langsmith.utils import tracing_is_enabled
 
-from agentguard.enforcement import Crossing, Enforcer
+from agentguard import tools
+from agentguard.enforcement import Enforcer
 from agentguard.errors import UnguardedPath
-from agentguard.policy import CoverageSpec, Glob, Strictness
-from agentguard.tools import note_observer
+from agentguard.tools import full_name, knows_observer, objection_to_observer
 from agentguard.vocabulary import Boundary, Caller
 
 SURFACE = "langchain"
@@ -43,12 +42,6 @@ OWN = frozenset(
         "langgraph.pregel._tools.StreamToolCallHandler",
     }
 )
-REMEDY = (
-    "take it off the run, or name its class in known_observers of [coverage];"
-    ' observers = "warn" lets every one of them see'
-)
-
-_LOG = logging.getLogger("agentguard")
 
 
 def check(
@@ -100,16 +93,10 @@ def objection(
     enforcer: Enforcer, callbacks: Any, local: Any = None, *, verbose: bool = False
 ) -> UnguardedPath | None:
     """Return why a run is refused because of who would see it, None if it is not."""
-    coverage = enforcer.core.policy.document.coverage
     for name in _seeing(callbacks, local, verbose=verbose):
-        if _is_named(name, coverage):
-            continue
-        if coverage.observers is Strictness.REFUSE:
-            return UnguardedPath(
-                f"{name} would see the call before anything in it is hidden, so it is refused",
-                remedy=REMEDY,
-            )
-        _warn_once(enforcer, name)
+        error = objection_to_observer(enforcer, name)
+        if error is not None:
+            return error
     return None
 
 
@@ -123,10 +110,10 @@ def objection_to_cache(enforcer: Enforcer, cache: Any) -> UnguardedPath | None:
     if cache is False:
         return None
     found = get_llm_cache() if cache is None or cache is True else cache
-    if found is None or _is_named(_name(type(found)), enforcer.core.policy.document.coverage):
+    if found is None or knows_observer(enforcer, full_name(type(found))):
         return None
     return UnguardedPath(
-        f"{_name(type(found))} keeps prompts and answers, and answers without the guard",
+        f"{full_name(type(found))} keeps prompts and answers, and answers without the guard",
         remedy="set cache=False on the model, or name its class in known_observers of [coverage]",
     )
 
@@ -140,12 +127,9 @@ def refuse(
     carried: Caller | None = None,
 ) -> NoReturn:
     """Write a run down that was refused before it began, and raise why."""
-
-    def raise_it(_: object) -> Any:
-        raise error
-
-    enforcer.call(_crossing(error, boundary, target, carried), raise_it)
-    raise error
+    tools.refuse(
+        enforcer, error, surface=SURFACE, boundary=boundary, target=target, carried=carried
+    )
 
 
 async def refuse_async(
@@ -157,28 +141,8 @@ async def refuse_async(
     carried: Caller | None = None,
 ) -> NoReturn:
     """Do what ``refuse`` does, where the event loop must not wait for the log."""
-
-    async def raise_it(_: object) -> Any:
-        raise error
-
-    await enforcer.call_async(_crossing(error, boundary, target, carried), raise_it)
-    raise error
-
-
-def _crossing(
-    error: UnguardedPath, boundary: Boundary, target: str, carried: Caller | None
-) -> Crossing:
-    def describe(_: str) -> Any:
-        raise error
-
-    return Crossing(
-        boundary=boundary,
-        surface=SURFACE,
-        operation="chat" if boundary is Boundary.MODEL else "execute_tool",
-        target=target,
-        carried=carried,
-        describe=describe,
-        operation_span=False,
+    await tools.refuse_async(
+        enforcer, error, surface=SURFACE, boundary=boundary, target=target, carried=carried
     )
 
 
@@ -190,23 +154,10 @@ def _seeing(callbacks: Any, local: Any, *, verbose: bool) -> Iterator[str]:
     configured = CallbackManager.configure(callbacks, local, verbose)
     for each in (*configured.handlers, *configured.inheritable_handlers):
         if not _is_own(each):
-            yield _name(type(each))
+            yield full_name(type(each))
 
 
 def _is_own(observer: BaseCallbackHandler) -> bool:
     kind = type(observer)
     real = getattr(sys.modules.get(kind.__module__), kind.__qualname__, None)
-    return real is kind and _name(kind) in OWN
-
-
-def _is_named(name: str, coverage: CoverageSpec) -> bool:
-    return any(Glob(pattern).matches(name) for pattern in coverage.known_observers)
-
-
-def _name(kind: type) -> str:
-    return f"{kind.__module__}.{kind.__qualname__}"
-
-
-def _warn_once(enforcer: Enforcer, name: str) -> None:
-    if note_observer(enforcer, name):
-        _LOG.warning("%s sees prompts and results of LangChain as they were before hiding", name)
+    return real is kind and full_name(kind) in OWN

@@ -14,7 +14,6 @@ INVARIANT: the model is handed what was admitted and nothing else, and what it r
 (tests/frameworks/langchain/test_langchain_unknown.py).
 """
 
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -26,19 +25,17 @@ from langchain_core.outputs import ChatGeneration, ChatResult, Generation, LLMRe
 from agentguard.canonical import thaw
 from agentguard.clients.generic import model_call
 from agentguard.enforcement import Crossing
-from agentguard.errors import ConfigError, GuardFailure, UnguardedPath
+from agentguard.errors import GuardFailure, UnguardedPath
 from agentguard.integrations.langchain import messages
 from agentguard.integrations.langchain.clients import (
     clients_in,
-    full_name,
     guard_clients,
     inherited_slots,
 )
 from agentguard.integrations.langchain.models import is_guarded, run_members, swapped
 from agentguard.operations import Operation
 from agentguard.pipeline import Response
-from agentguard.policy import Strictness
-from agentguard.tools import Wrapping, note_partial
+from agentguard.tools import Wrapping, full_name, note_partial, require_partial
 from agentguard.vocabulary import Boundary, Call, Kind, ModelCall, Speaker, Utterance
 
 DOMAIN = "langchain.invalid"
@@ -46,8 +43,6 @@ DOMAIN = "langchain.invalid"
 _OWN = frozenset({"messages", "model", "prompt", "stop", "stream", "run_manager"})
 _COUNTING = ("get_num_tokens", "get_num_tokens_from_messages", "get_token_ids")
 _PYDANTIC = ("__pydantic_fields_set__", "__pydantic_extra__", "__pydantic_private__")
-
-_LOG = logging.getLogger("agentguard")
 
 
 def guarded_in_part(model: BaseLanguageModel[Any], wrapping: Wrapping) -> Any:
@@ -62,11 +57,11 @@ def guarded_in_part(model: BaseLanguageModel[Any], wrapping: Wrapping) -> Any:
     kind = type(model)
     if not isinstance(model, BaseChatModel | BaseLLM):
         raise TypeError(f"objects of type {kind.__name__} cannot be guarded")
-    if wrapping.enforcer.core.policy.document.coverage.partial is Strictness.REFUSE:
-        raise ConfigError(
-            f"models of class {full_name(kind)} cannot be guarded in full, since their provider's"
-            ' client is not known: use one that is, or set partial = "warn" in [coverage]'
-        )
+    require_partial(
+        wrapping.enforcer,
+        f"models of class {full_name(kind)} cannot be guarded in full, since their provider's"
+        " client is not known: use one that is",
+    )
     slots, held = inherited_slots(kind), clients_in(model)
     members = run_members(kind, wrapping)
     if slots is not None:
@@ -78,7 +73,6 @@ def guarded_in_part(model: BaseLanguageModel[Any], wrapping: Wrapping) -> Any:
         members |= _of_chat(kind, wrapping) if isinstance(model, BaseChatModel) else {}
         members |= _of_text(kind, wrapping) if isinstance(model, BaseLLM) else {}
         members |= _refusing(kind)
-    _LOG.warning("models of class %s are guarded in part only", full_name(kind))
     note_partial(model, wrapping.enforcer, full_name(kind))
     return swapped(model, wrapping, slots, members)
 

@@ -11,9 +11,8 @@ INVARIANT: nothing is sent but by the guarded client, whatever LiteLLM is asked 
 """
 
 from collections.abc import AsyncIterator, Callable, Iterator
-from typing import Any, NoReturn, Protocol
+from typing import Any, NoReturn
 
-from agentguard.enforcement import Enforcer
 from agentguard.errors import ConfigError, UnguardedPath
 from agentguard.integrations.litellm.options import (
     COMPLETION,
@@ -23,19 +22,9 @@ from agentguard.integrations.litellm.options import (
     litellm,
 )
 from agentguard.integrations.litellm.watching import Asked, check_surroundings
+from agentguard.tools import WrapsClients
 
 ENFORCED = ("acompletion", "aembedding", "completion", "embedding")
-
-
-class WrapsClients(Protocol):
-    """A guard, as far as the facade needs it."""
-
-    @property
-    def enforcer(self) -> Enforcer:
-        """What takes calls through the guard."""
-
-    def wrap(self, target: Any) -> Any:
-        """Guard a client in place and return it."""
 
 
 class GuardedLiteLLM:

@@ -9,15 +9,13 @@ INVARIANT: what did not come from the guarded client is not returned
 (tests/frameworks/litellm/test_litellm_facade.py).
 """
 
-import logging
 from collections.abc import Iterator
 from typing import Any
 
 from agentguard.enforcement import Enforcer
 from agentguard.errors import AgentGuardError, UnguardedPath
 from agentguard.integrations.litellm.options import litellm
-from agentguard.policy import Glob, Strictness
-from agentguard.tools import note_observer
+from agentguard.tools import full_name, knows_observer, objection_to_observer
 
 CALLBACKS = (
     "callbacks",
@@ -30,8 +28,6 @@ CALLBACKS = (
     "_async_failure_callback",
 )
 
-_LOG = logging.getLogger("agentguard")
-
 
 def check_surroundings(enforcer: Enforcer) -> None:
     """Refuse a call that somebody would see, or answer, whom the policy does not know.
@@ -39,17 +35,16 @@ def check_surroundings(enforcer: Enforcer) -> None:
     Raises:
         UnguardedPath: there is such a callback, or a cache.
     """
-    coverage = enforcer.core.policy.document.coverage
+    cache = _cache()
+    if cache is not None and not knows_observer(enforcer, cache):
+        raise UnguardedPath(
+            f"{cache} keeps prompts and answers, and answers without the guard",
+            remedy="set litellm.cache = None, or name its class in known_observers of [coverage]",
+        )
     for name in _watching():
-        if any(Glob(pattern).matches(name) for pattern in coverage.known_observers):
-            continue
-        if coverage.observers is Strictness.REFUSE or name == _cache():
-            raise UnguardedPath(
-                f"{name} of LiteLLM would see or answer the call as it is, so it is refused",
-                remedy="take it off litellm, or name it in known_observers of [coverage]",
-            )
-        if note_observer(enforcer, name):
-            _LOG.warning("%s of LiteLLM sees calls as they are", name)
+        error = objection_to_observer(enforcer, name, instead="take it off litellm")
+        if error is not None:
+            raise error
 
 
 class Asked:
@@ -111,12 +106,10 @@ _AS_DEEP_AS_IT_DRESSES = 20
 
 
 def _watching() -> Iterator[str]:
-    """Yield the names of what LiteLLM tells of calls, or asks before the client."""
+    """Yield the names of what LiteLLM tells of calls."""
     for place in CALLBACKS:
         for each in getattr(litellm, place, None) or ():
             yield each if isinstance(each, str) else _name(each)
-    if (cache := _cache()) is not None:
-        yield cache
 
 
 def _cache() -> str | None:
@@ -124,8 +117,7 @@ def _cache() -> str | None:
 
 
 def _name(each: Any) -> str:
-    kind = each if hasattr(each, "__qualname__") else type(each)
-    return f"{kind.__module__}.{kind.__qualname__}"
+    return full_name(each if hasattr(each, "__qualname__") else type(each))
 
 
 def _is_async(client: Any) -> bool:
