@@ -27,6 +27,7 @@ from langchain.agents.middleware import (
     ToolRetryMiddleware,
 )
 from langchain_core.messages import AIMessage, ToolMessage
+from langchain_core.runnables import RunnableBinding
 from langchain_core.tools import StructuredTool, tool
 from langchain_openai import ChatOpenAI
 from langgraph.checkpoint.memory import InMemorySaver
@@ -106,6 +107,35 @@ def test_a_model_that_is_not_guarded_is_refused(
     for model in (plain_model(), other.wrap(plain_model())):
         with pytest.raises(UnguardedPath, match="model is not under the guard"):
             ask(ground, agent_of(model=model))
+    assert ground.provider.received_bytes() == b""
+
+
+class Aside(RunnableBinding[Any, Any]):
+    """A binding that answers by itself."""
+
+    def invoke(self, *_: Any, **__: Any) -> AIMessage:
+        """Answer."""
+        return AIMessage("past the guard")
+
+
+def test_a_way_of_its_own_to_a_guarded_model_is_refused(
+    ground: Ground, agent_of: AgentOf, plain_model: Callable[[], ChatOpenAI]
+) -> None:
+    """Neither a binding of another kind nor a subclass of a guarded model counts as guarded."""
+    model = ground.guard.wrap(plain_model())
+
+    class Other(type(model)):  # type: ignore[misc]  # made on the fly
+        """A model that may do anything."""
+
+    heir = model.model_copy()
+    object.__setattr__(heir, "__class__", Other)
+    for each in (Aside(bound=model), heir):
+        with pytest.raises(UnguardedPath, match="model is not under the guard"):
+            ask(ground, agent_of(model=each))
+    with pytest.raises(TypeError, match="cannot be guarded as a whole"):
+        ground.guard.wrap(Aside(bound=model))
+    with pytest.raises(ConfigError, match="cannot be guarded in full"):
+        ground.guard.wrap(heir)
     assert ground.provider.received_bytes() == b""
 
 

@@ -366,6 +366,35 @@ def test_one_bare_function_beside_a_guarded_one_is_refused(paths_guard: Guard) -
         paths_guard.wrap(half)
 
 
+class Fast(StructuredTool):
+    """A tool that has an answer of its own."""
+
+    def _run(self, *args: Any, **kwargs: Any) -> Any:
+        RAN.append("fast")
+        return super()._run(*args, **kwargs)
+
+
+def test_a_way_of_its_own_over_a_guarded_function_is_refused(paths_guard: Guard) -> None:
+    """A tool that does something else than run its guarded function is not taken for guarded."""
+    over = Fast.from_function(paths_guard.tool(read))
+    with pytest.raises(ConfigError, match="a way of its own"):
+        paths_guard.wrap(over)
+    guarded = paths_guard.wrap(Fast.from_function(read))
+    with paths_guard.identity("agent:a"), pytest.raises(DeniedByPolicy):
+        guarded.invoke({"path": "b.txt"})
+    assert RAN == []
+
+
+def test_another_function_does_not_slip_beneath_the_guard(paths_guard: Guard) -> None:
+    """What is put into a tool after it was wrapped does not run unguarded."""
+    over = StructuredTool.from_function(paths_guard.tool(read))
+    guarded = paths_guard.wrap(over)
+    over.func = RAN.append
+    with paths_guard.identity("agent:a"), pytest.raises(DeniedByPolicy):
+        guarded.invoke({"path": "b.txt"})
+    assert RAN == []
+
+
 def test_a_refusal_says_nothing_of_what_was_asked(paths_guard: Guard) -> None:
     """Neither the refusal nor the repr of the tool holds what the arguments were."""
     guarded = paths_guard.wrap(StructuredTool.from_function(read))

@@ -62,7 +62,7 @@ def guarded(target: Any, wrapping: Wrapping) -> Any:
         from agentguard.integrations.langchain.embeddings import guarded_embeddings
 
         return guarded_embeddings(target, wrapping)
-    if isinstance(target, RunnableBinding) and isinstance(target.bound, BaseLanguageModel):
+    if type(target) is RunnableBinding and isinstance(target.bound, BaseLanguageModel):
         guarded(target.bound, wrapping)
         return target
     if wrapping.carried is not None:

@@ -21,7 +21,7 @@ from langchain_core.tools import BaseTool
 
 from agentguard.errors import AgentGuardError, ApprovalPending, CallRefused, UnguardedPath
 from agentguard.integrations.langchain.interrupting import begin, pause
-from agentguard.integrations.langchain.models import WRAPPING
+from agentguard.integrations.langchain.models import wrapping_of
 from agentguard.integrations.langchain.observers import refuse, refuse_async
 from agentguard.integrations.langchain.tools import (
     GuardedTool,
@@ -115,9 +115,9 @@ class GuardMiddleware(AgentMiddleware[Any, Any, Any]):
     def _objection(self, request: ModelRequest[Any]) -> UnguardedPath | None:
         """Return why a model's call is refused, None if it is not."""
         model: Any = request.model
-        while isinstance(model, RunnableBinding):
+        while type(model) is RunnableBinding:  # another kind of binding may have ways of its own
             model = model.bound
-        wrapping = getattr(type(model), WRAPPING, None)
+        wrapping = wrapping_of(model)
         if wrapping is None or wrapping.enforcer is not self._enforcer:
             return UnguardedPath(
                 "the agent's model is not under the guard of its middleware",

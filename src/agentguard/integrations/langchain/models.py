@@ -52,13 +52,19 @@ def guarded_model(model: BaseLanguageModel[Any], slots: Slots, wrapping: Wrappin
     return swapped(model, wrapping, slots, run_members(type(model), wrapping))
 
 
+def wrapping_of(held: object) -> Wrapping | None:
+    """Return what an object is guarded with, None if it is not; a subclass of its class is not."""
+    found: Wrapping | None = vars(type(held)).get(WRAPPING)
+    return found
+
+
 def is_guarded(held: Any, wrapping: Wrapping) -> bool:
     """Say whether an object is guarded by this guard already; an identity is bound to its clients.
 
     Raises:
         ConfigError: it is guarded by another guard, or bound to another identity.
     """
-    before: Wrapping | None = getattr(type(held), WRAPPING, None)
+    before = wrapping_of(held)
     if before is None:
         return False
     if before.enforcer is not wrapping.enforcer:

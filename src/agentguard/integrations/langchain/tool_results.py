@@ -5,13 +5,14 @@
 Texts stand in messages and in commands that change the state of a graph. They are taken out, so
 that they can be checked, and put into new objects of the same kind. A message that is neither the
 tool's own result nor already in the state would count as said by somebody else, so it is refused.
+One with the id of another message would take its place, so none keeps an id.
 
 INVARIANT: a tool puts no words into the mouth of the user, the model or the program
 (tests/attacks/frameworks/test_langchain_tool_results.py).
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any, NoReturn
 
 from langchain_core.messages import BaseMessage, ToolMessage
@@ -121,7 +122,6 @@ def _anew(message: ToolMessage, **told: Any) -> ToolMessage:
         **told,
         tool_call_id=message.tool_call_id,
         name=message.name,
-        id=message.id,
         status=message.status,
     )
 
@@ -179,7 +179,25 @@ def _channel(name: object, value: Any, tool: str, known: Sequence[BaseMessage]) 
         if items is value:
             return taken
         return Taken(content=taken.content, together=lambda checked: taken.together(checked)[0])
+    for each in _within(value):
+        if not any(each == one for one in known):
+            _refuse_words(tool)
     return Taken(content=value, together=_same)
+
+
+def _within(value: Any) -> Iterator[BaseMessage]:
+    """Yield the messages in a value of a state, however deep, also in what overwrites one."""
+    if isinstance(value, BaseMessage):
+        yield value
+    elif isinstance(value, Mapping):
+        for each in value.values():
+            yield from _within(each)
+    elif isinstance(value, list | tuple | set | frozenset):
+        for each in value:
+            yield from _within(each)
+    elif is_dataclass(value) and not isinstance(value, type):
+        for field_of in fields(value):
+            yield from _within(getattr(value, field_of.name, None))
 
 
 def _messages(items: Iterable[Any], tool: str, known: Sequence[BaseMessage]) -> Taken:
@@ -191,7 +209,11 @@ def _said(message: Any, tool: str, known: Sequence[BaseMessage]) -> Taken:
         return Taken(content=None, together=lambda _: message)
     if isinstance(message, ToolMessage):
         return _message(message)
-    return _refuse(tool, "a message that is neither its own result nor one that stood in its state")
+    return _refuse_words(tool)
+
+
+def _refuse_words(tool: str) -> NoReturn:
+    _refuse(tool, "a message that is neither its own result nor one that stood in its state")
 
 
 def _refuse(tool: str, what: str) -> NoReturn:

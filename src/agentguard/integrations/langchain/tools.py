@@ -11,6 +11,7 @@ INVARIANT: nothing that can be reached from the guarded tool runs the tool ungua
 (tests/attacks/frameworks/test_langchain_tool_paths.py).
 """
 
+import copy
 import functools
 import inspect
 import json
@@ -50,6 +51,7 @@ from agentguard.vocabulary import Boundary
 
 _KEPT = ("return_direct", "verbose", "callbacks", "tags", "metadata", "response_format", "extras")
 _ENTRANCES = ("invoke", "ainvoke", "run", "arun")
+_OVER_A_FUNCTION = ("_run", "_arun", "_to_args_and_kwargs", "_parse_input")
 
 # What the guarded tools that run in a block raised, also where a framework makes results of it.
 _raised: ContextVar[list[AgentGuardError] | None] = ContextVar("agentguard_raised", default=None)
@@ -175,7 +177,7 @@ def guarded_tool(target: BaseTool | BaseToolkit, wrapping: Wrapping) -> BaseTool
 
 def is_guarded(tool: object, enforcer: Enforcer) -> bool:
     """Say whether every way to run a tool passes this very guard."""
-    return isinstance(tool, GuardedTool) and tool._way.is_under(enforcer)  # noqa: SLF001 - its maker
+    return type(tool) is GuardedTool and tool._way.is_under(enforcer)  # noqa: SLF001 - its maker
 
 
 def guarded_as(tool: object, enforcer: Enforcer) -> GuardedTool | None:
@@ -247,18 +249,23 @@ def _one(tool: BaseTool, enforcer: Enforcer) -> GuardedTool:
 
 def _refuse_entrances(tool: BaseTool) -> None:
     for name in _ENTRANCES:
-        if not getattr(type(tool), name).__module__.startswith("langchain_core."):
+        if not _is_of_langchain(tool, name):
             raise TypeError(
                 f"tool {tool.name!r} has a {name}() of its own, so it cannot be guarded as a tool"
                 " of LangChain; put what it does into _run, or guard the function beneath it"
             )
 
 
+def _is_of_langchain(tool: BaseTool, method: str) -> bool:
+    return bool(getattr(type(tool), method).__module__.startswith("langchain_core."))
+
+
 def _passes_already(tool: BaseTool, enforcer: Enforcer) -> bool:
     """Say whether the functions behind a tool pass this guard.
 
     Raises:
-        ConfigError: they pass another one, under another name, or one does and the other does not.
+        ConfigError: they pass another one, under another name, or one does and the other does not;
+            or the tool has its own way of running them.
     """
     both = [function_of(tool, asynchronous=each) for each in (False, True)]
     functions = [each for each in both if each is not None]
@@ -269,6 +276,11 @@ def _passes_already(tool: BaseTool, enforcer: Enforcer) -> bool:
         raise ConfigError(
             f"tool {tool.name!r} has a function that is guarded under another name, or one that is"
             " guarded beside one that is not: guard both, under the tool's name"
+        )
+    if not all(_is_of_langchain(tool, each) for each in _OVER_A_FUNCTION):
+        raise ConfigError(
+            f"tool {tool.name!r} has a guarded function and a way of its own to run it, which nobody"
+            " guards: hand it the plain function"
         )
     return True
 
@@ -321,7 +333,8 @@ def _decided(tool: BaseTool, inputs: Inputs, enforcer: Enforcer) -> Runs:
 
 def _passed(tool: BaseTool, inputs: Inputs, enforcer: Enforcer) -> Runs:
     """Return what runs a tool whose function takes every call through the guard itself."""
-    core = enforcer.core
+    # A copy, so that no other function is put in the place of this one afterwards.
+    tool, core = copy.copy(tool), enforcer.core
     texts = (tool.description, json.dumps(inputs.schema))
     text = definition_checked(core, tool.name, texts)
 
