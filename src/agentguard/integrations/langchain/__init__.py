@@ -39,7 +39,7 @@ def __getattr__(name: str) -> Any:
                 raise
             raise ImportError(
                 "GuardMiddleware needs langchain: install agentguard[langchain-agents]"
-            ) from missing
+            ) from None
         return GuardMiddleware
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
@@ -62,7 +62,7 @@ def guarded(target: Any, wrapping: Wrapping) -> Any:
         from agentguard.integrations.langchain.embeddings import guarded_embeddings
 
         return guarded_embeddings(target, wrapping)
-    if type(target) is RunnableBinding and isinstance(target.bound, BaseLanguageModel):
+    if _binds_a_model(target):
         guarded(target.bound, wrapping)
         return target
     if wrapping.carried is not None:
@@ -76,6 +76,16 @@ def guarded(target: Any, wrapping: Wrapping) -> Any:
 
         return guarded_tool(target, wrapping)
     raise TypeError(_why_not(target))
+
+
+def _binds_a_model(target: Any) -> bool:
+    from agentguard.integrations.langchain.clients import is_of_langchain
+
+    return (
+        isinstance(target, RunnableBinding)
+        and isinstance(target.bound, BaseLanguageModel)
+        and is_of_langchain(type(target))
+    )
 
 
 def _model(model: BaseLanguageModel[Any], wrapping: Wrapping) -> Any:
