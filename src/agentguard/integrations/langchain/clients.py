@@ -70,6 +70,11 @@ def slots_of(kind: type) -> Slots | None:
     return KNOWN.get(full_name(kind))
 
 
+def is_of_langchain(kind: type) -> bool:
+    """Say whether a class is one of LangChain's own, which does what LangChain says."""
+    return kind.__module__.startswith("langchain_core.")
+
+
 def inherited_slots(kind: type) -> Slots | None:
     """Return the slots of the nearest known class that a class derives from, None without one."""
     return next((found for base in kind.__mro__ if (found := slots_of(base))), None)

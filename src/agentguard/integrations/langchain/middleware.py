@@ -20,6 +20,7 @@ from langchain_core.runnables import RunnableBinding
 from langchain_core.tools import BaseTool
 
 from agentguard.errors import AgentGuardError, ApprovalPending, CallRefused, UnguardedPath
+from agentguard.integrations.langchain.clients import is_of_langchain
 from agentguard.integrations.langchain.interrupting import begin, pause
 from agentguard.integrations.langchain.models import wrapping_of
 from agentguard.integrations.langchain.observers import refuse, refuse_async
@@ -115,7 +116,8 @@ class GuardMiddleware(AgentMiddleware[Any, Any, Any]):
     def _objection(self, request: ModelRequest[Any]) -> UnguardedPath | None:
         """Return why a model's call is refused, None if it is not."""
         model: Any = request.model
-        while type(model) is RunnableBinding:  # another kind of binding may have ways of its own
+        # Another kind of binding may have ways of its own.
+        while isinstance(model, RunnableBinding) and is_of_langchain(type(model)):
             model = model.bound
         wrapping = wrapping_of(model)
         if wrapping is None or wrapping.enforcer is not self._enforcer:
