@@ -144,9 +144,16 @@ def test_nothing_leaves_for_nobody_or_for_whom_no_rule_allows(
     assert lc_provider.connections == sent
 
 
+@pytest.mark.parametrize("asynchronous", [False, True])
 @pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
 def test_structured_output_passes_the_guard(
-    method: str, lc_models: Make, lc_guard_of: Callable[[str], Guard], lc_provider: LoopbackProvider
+    method: str,
+    lc_models: Make,
+    lc_guard_of: Callable[[str], Guard],
+    lc_provider: LoopbackProvider,
+    drive: Drive,
+    *,
+    asynchronous: bool,
 ) -> None:
     """An answer in a given form is asked for through the guard, whichever way it is asked for."""
     guard = lc_guard_of(
@@ -163,14 +170,16 @@ def test_structured_output_passes_the_guard(
             else Answer('{"value": 3}')
         ]
     )
+    form, said = model.with_structured_output(Number, method=method), f"JSON for {MAIL}"
     with guard.identity("agent:a"):
-        found = model.with_structured_output(Number, method=method).invoke(f"JSON for {MAIL}")
+        found = drive(form.ainvoke(said)) if asynchronous else form.invoke(said)
     assert found == Number(value=3)
     assert lc_provider.saw(MAIL) == ()
 
 
+@pytest.mark.parametrize("way", ["invoke", "stream", "astream"])
 def test_a_tool_that_no_rule_offers_is_not_shown_to_the_model(
-    guarded: Make, lc_guard: Guard, lc_provider: LoopbackProvider
+    way: str, guarded: Make, lc_guard: Guard, lc_provider: LoopbackProvider, drive: Drive
 ) -> None:
     """Of the tools that are bound to a model, those that the policy does not offer are left out."""
 
@@ -182,8 +191,10 @@ def test_a_tool_that_no_rule_offers_is_not_shown_to_the_model(
         """Look into the handbook."""
         return query
 
+    bound = guarded("chat").bind_tools([hidden_tool, handbook])
     with lc_guard.identity("agent:a"):
-        guarded("chat").bind_tools([hidden_tool, handbook]).invoke("hello")
+        text = drive(ASYNC[way](bound, SAID)) if way in ASYNC else SYNC[way](bound, SAID)
+    assert text == SAID
     sent = lc_provider.journal[-1].body
     assert b"handbook" in sent
     assert b"hidden_tool" not in sent
