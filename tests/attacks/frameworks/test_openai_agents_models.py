@@ -36,6 +36,7 @@ from agentguard import AgentGuardError, ConfigError, Guard, IdentityRequired, Un
 from agentguard.errors import DeniedByPolicy
 from agentguard.testing.contract import Ground
 from agentguard.testing.contract.ground import ADDRESS, prepared, says
+from agentguard.tools import full_name
 
 DEFAULT_CLIENT = "agents.models._openai_shared._default_openai_client"
 
@@ -203,5 +204,6 @@ def test_a_models_own_subclass_passes_where_the_policy_lets_it(
     with Guard.from_file(path) as guard, ground.acting(guard=guard):
         agent = guard.wrap(agent_of(ground, model=Own(ground.model, client_of(ground))))
         asyncio.run(Runner.run(agent, f"I am {ADDRESS}"))
+        assert list(guard.coverage().partial) == [full_name(Own)]
     assert not ground.provider.saw(ADDRESS)
-    assert "guarded through its client alone" in caplog.text
+    assert "are guarded in part only" in caplog.text

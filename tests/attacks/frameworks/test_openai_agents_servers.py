@@ -16,15 +16,23 @@ from agents import Agent, OpenAIChatCompletionsModel, RunConfig, Runner, RunStat
 from agents.mcp import MCPServer
 from mcp import Client
 from mcp.server import MCPServer as ServedTools
-from mcp.types import CallToolResult, GetPromptResult, ImageContent, ListPromptsResult, Tool
+from mcp.types import (
+    BlobResourceContents,
+    CallToolResult,
+    EmbeddedResource,
+    GetPromptResult,
+    ImageContent,
+    ListPromptsResult,
+    Tool,
+)
 from openai import AsyncOpenAI, DefaultAsyncHttpx2Client
 
 from agentguard import AgentGuardError, ApprovalPending, ConfigError, DeniedByPolicy, Guard
 from agentguard.errors import IdentityRequired, UnguardedPath
 from agentguard.integrations.openai_agents import approval_request
-from agentguard.integrations.openai_agents.media import WITHHELD
 from agentguard.testing.contract import Ground
 from agentguard.testing.contract.ground import ADDRESS, SECRET, asks_for, prepared, says
+from agentguard.tools import WITHHELD
 
 TABLES = """
 [[tool]]
@@ -314,3 +322,27 @@ def test_a_guarded_server_alone_is_not_traced(ground: Ground) -> None:
     ground.script(asks_for("files_read", path="a.txt"), says("all done"))
     as_desk(ground, lambda: Runner.run(plain, "read it", run_config=config))
     assert len(server.asked) == 1
+
+
+def test_a_pdf_is_more_than_bytes_that_nobody_knows(ground: Ground) -> None:
+    """A policy that lets unknown bytes pass in results lets no PDF pass with them."""
+
+    # Once every type but pictures, sound and video counted as unknown bytes here.
+    class Papers(InMemory):
+        """A server that answers with a PDF."""
+
+        async def call_tool(self, *_: Any) -> CallToolResult:
+            paper = BlobResourceContents(
+                uri="file:///a.pdf", mime_type="application/pdf", blob="aGVsbG8="
+            )
+            return CallToolResult(content=[EmbeddedResource(type="resource", resource=paper)])
+
+    path = ground.folder / "bytes.toml"
+    text = (ground.folder / "files.toml").read_text()
+    path.write_text(text + '\n[[class]]\nname = "binary"\naction = "label"\n')
+    with Guard.from_file(path) as guard:
+        guarded = guard.wrap(Papers(served()))
+        with ground.acting(guard=guard):
+            result = asyncio.run(guarded.call_tool("files_read", {"path": "a.txt"}))
+    assert "aGVsbG8=" not in result.model_dump_json()
+    assert WITHHELD in result.model_dump_json()

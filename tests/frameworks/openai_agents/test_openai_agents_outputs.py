@@ -17,8 +17,8 @@ from agents.tool_context import ToolContext
 from pydantic import BaseModel
 
 from agentguard import Guard
-from agentguard.integrations.openai_agents.media import WITHHELD
 from agentguard.testing.contract import Ground
+from agentguard.tools import WITHHELD
 
 PICTURE = "data:image/png;base64,aGVsbG8="
 IMAGES = """

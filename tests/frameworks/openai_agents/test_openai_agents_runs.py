@@ -36,6 +36,7 @@ from agentguard.errors import DeniedByPolicy
 from agentguard.integrations.openai_agents import approval_request, guarded_agent
 from agentguard.testing.contract import Ground
 from agentguard.testing.contract.ground import ADDRESS, asks_for, says
+from agentguard.tools import full_name
 from agentguard.vocabulary import AuditEntry, EntryType
 
 TEAM = """
@@ -409,5 +410,6 @@ def test_callbacks_are_warned_about_where_the_policy_says_so(
     with Guard.from_file(path) as guard:
         agent = guard.wrap(agent_of(ground))
         done = [run(ground, agent, guard, hooks=Listening()).final_output for _ in range(2)]
+        assert guard.coverage().observers == (full_name(Listening),)
     assert done == ["all done", "all done"]
     assert caplog.text.count("Listening sees prompts") == 1

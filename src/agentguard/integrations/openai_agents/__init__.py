@@ -20,12 +20,11 @@ It does not guard realtime and voice agents: they speak to the provider on socke
 """
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from agents import Agent, FunctionTool, Model, ModelProvider
 from agents.mcp import MCPServer
 
-from agentguard.enforcement import Enforcer
 from agentguard.errors import ConfigError
 from agentguard.integrations.openai_agents.agent import Team
 from agentguard.integrations.openai_agents.approvals import approval_request
@@ -34,22 +33,11 @@ from agentguard.integrations.openai_agents.models import guard_model, guard_prov
 from agentguard.integrations.openai_agents.parts import Acting, WrapClient
 from agentguard.integrations.openai_agents.runs import stand_before_the_runner
 from agentguard.integrations.openai_agents.servers import guard_server
-from agentguard.tools import Wrapping
+from agentguard.tools import Wrapping, WrapsClients
 
 __all__ = ["approval_request", "guarded", "guarded_agent"]
 
 _SOCKETS = ("agents.realtime", "agents.voice")
-
-
-class _Guard(Protocol):
-    """A guard, as far as agents need it."""
-
-    @property
-    def enforcer(self) -> Enforcer:
-        """What takes calls through the guard."""
-
-    def wrap(self, target: Any) -> Any:
-        """Guard a client."""
 
 
 def guarded(target: Any, wrapping: Wrapping) -> Any:
@@ -85,7 +73,9 @@ def guarded(target: Any, wrapping: Wrapping) -> Any:
     raise TypeError(f"objects of type {type(target).__name__} cannot be guarded")
 
 
-def guarded_agent(guard: _Guard, agent: Agent[Any], *, identities: Mapping[str, str]) -> Agent[Any]:
+def guarded_agent(
+    guard: WrapsClients, agent: Agent[Any], *, identities: Mapping[str, str]
+) -> Agent[Any]:
     """Return a guarded agent whose team members act under identities of their own.
 
     Inside a run, an agent that is named here acts as its identity beside the one that is bound

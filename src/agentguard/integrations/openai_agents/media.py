@@ -14,9 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agentguard.policy import Policy
-from agentguard.vocabulary import Action
-
-WITHHELD = "[a part of the answer was withheld: it is no text, and the policy does not let it pass]"
+from agentguard.tools import WITHHELD, media_class, media_passes
 
 Path = tuple[str | int, ...]
 
@@ -57,7 +55,7 @@ class MediaAside:
                 continue
             if not _is_media(node, name, value):
                 kept[name] = self.walk(value, (*path, name))
-            elif self._passes(_kind_of(node)):
+            elif media_passes(self.policy, _class_of(node)):
                 self.waiting[(*path, name)] = value
             else:
                 return _withheld(node)
@@ -77,10 +75,6 @@ class MediaAside:
             place[path[-1]] = media
         return checked
 
-    def _passes(self, kind: str) -> bool:
-        known = self.policy.classes.get(kind)
-        return known is not None and (known.action, known.in_results) == (Action.LABEL,) * 2
-
 
 def _is_media(node: Mapping[str, Any], name: str, value: object) -> bool:
     if name not in _HOLDS or not isinstance(value, str):
@@ -90,11 +84,9 @@ def _is_media(node: Mapping[str, Any], name: str, value: object) -> bool:
     return name != "data" or node.get("type") in ("image", "audio")
 
 
-def _kind_of(node: Mapping[str, Any]) -> str:
-    mime = str(node.get("mimeType", ""))
-    kind = str(node.get("type", "")) if node.get("type") in ("image", "audio") else ""
-    kind = kind or mime.partition("/")[0]
-    return kind if kind in ("image", "audio", "video") else "binary"
+def _class_of(node: Mapping[str, Any]) -> str:
+    kind = node.get("type")
+    return str(kind) if kind in ("image", "audio") else media_class(node.get("mimeType"))
 
 
 def _withheld(node: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,6 @@ INVARIANT: no model of a guarded agent sends anything through a client that is n
 (tests/attacks/frameworks/test_openai_agents_models.py).
 """
 
-import logging
 from collections.abc import AsyncIterator
 from functools import lru_cache
 from typing import Any, cast
@@ -21,9 +20,7 @@ from agents.models.openai_responses import OpenAIResponsesModel, OpenAIResponses
 from agentguard.enforcement import Enforcer
 from agentguard.errors import ConfigError
 from agentguard.integrations.openai_agents.parts import Acting, WrapClient, note_part, part_of
-from agentguard.policy import Strictness
-
-_LOG = logging.getLogger("agentguard")
+from agentguard.tools import full_name, note_partial, require_partial
 
 _KNOWN = (OpenAIResponsesModel, OpenAIChatCompletionsModel)
 _INSTEAD = (
@@ -48,8 +45,10 @@ def guard_model(model: Model, enforcer: Enforcer, wrap_client: WrapClient) -> Mo
         )
     kind = type(model)
     if kind not in _KNOWN:
-        _refuse_partial(kind, enforcer)
+        _require_partial(kind, enforcer)
     _require_client(model, wrap_client)
+    if kind not in _KNOWN:
+        note_partial(model, enforcer, full_name(kind))
     model.__class__ = _quiet_model(kind)
     model.__dict__[_CLIENT_GUARD] = wrap_client
     note_part(model, Acting(enforcer=enforcer))
@@ -59,16 +58,13 @@ def guard_model(model: Model, enforcer: Enforcer, wrap_client: WrapClient) -> Mo
 _CLIENT_GUARD = "_agentguard_wrap_client"
 
 
-def _refuse_partial(kind: type[Model], enforcer: Enforcer) -> None:
-    name = f"{kind.__module__}.{kind.__qualname__}"
+def _require_partial(kind: type[Model], enforcer: Enforcer) -> None:
+    name = full_name(kind)
     if not issubclass(kind, _KNOWN):
         raise ConfigError(f"{name} holds no client that can be guarded: {_INSTEAD}")
-    if enforcer.core.policy.document.coverage.partial is Strictness.REFUSE:
-        raise ConfigError(
-            f"{name} is not known, so it may have ways past its client: {_INSTEAD},"
-            ' or say partial = "warn" in [coverage]'
-        )
-    _LOG.warning("%s is guarded through its client alone, and may have ways past it", name)
+    require_partial(
+        enforcer, f"{name} is not known, so it may have ways past its client: {_INSTEAD}"
+    )
 
 
 def _require_client(model: Model, wrap_client: WrapClient) -> None:

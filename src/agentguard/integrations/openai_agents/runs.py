@@ -12,13 +12,11 @@ INVARIANT: no content reaches an exporter of traces
 """
 
 import dataclasses
-import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from agents import Agent, Model, ModelProvider, RunConfig, RunState, _debug
 from agents.lifecycle import AgentHooksBase, RunHooksBase
@@ -31,10 +29,8 @@ from agentguard.enforcement import Enforcer
 from agentguard.errors import ConfigError, UnguardedPath
 from agentguard.integrations.openai_agents.models import guard_model, guard_provider
 from agentguard.integrations.openai_agents.parts import part_of
-from agentguard.policy import Glob, Strictness
+from agentguard.tools import full_name, objection_to_observer
 
-_LOG = logging.getLogger("agentguard")
-_TOLD: "WeakKeyDictionary[Enforcer, set[str]]" = WeakKeyDictionary()
 # What OPENAI_AGENTS_DONT_LOG_MODEL_DATA=0 has log prompts and results.
 LOGGER = "agents.logger"
 _SILENT = (RunHooksBase, AgentHooksBase)
@@ -196,23 +192,13 @@ def require_known(hooks: object, enforcer: Enforcer) -> None:
     """
     kind = type(hooks)
     if hooks is not None and kind not in _SILENT:
-        _require_known_name(f"{kind.__module__}.{kind.__qualname__}", enforcer)
+        _require_known_name(full_name(kind), enforcer)
 
 
 def _require_known_name(name: str, enforcer: Enforcer) -> None:
-    coverage = enforcer.core.policy.document.coverage
-    if any(Glob(pattern).matches(name) for pattern in coverage.known_observers):
-        return
-    if coverage.observers is Strictness.REFUSE:
-        raise UnguardedPath(
-            f"{name} would see prompts and results before anything in them is hidden",
-            remedy="take it off, or name its class in known_observers of [coverage];"
-            ' observers = "warn" lets every one of them see',
-        )
-    told = _TOLD.setdefault(enforcer, set())
-    if name not in told:
-        told.add(name)
-        _LOG.warning("%s sees prompts and results as they were before hiding", name)
+    error = objection_to_observer(enforcer, name)
+    if error is not None:
+        raise error
 
 
 def guard_memory(session: object, wrap_client: Callable[[Any], Any]) -> None:

@@ -11,9 +11,8 @@ INVARIANT: nothing but what was decided reaches the server through the guarded o
 """
 
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Self
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Self, TypeVar
 from weakref import WeakKeyDictionary
 
 from agents import AgentBase, FunctionTool, RunContextWrapper, Tool
@@ -36,8 +35,15 @@ from agentguard.integrations.openai_agents.media import MediaAside
 from agentguard.integrations.openai_agents.parts import Acting, note_part, part_of
 from agentguard.integrations.openai_agents.runs import require_no_trace
 from agentguard.integrations.openai_agents.tools import SURFACE, dressed, unhidden
-from agentguard.tools import DescribedTool, Description
-from agentguard.tools.pinning import ServedTools
+from agentguard.tools import (
+    DescribedTool,
+    Description,
+    ServedTools,
+    asked_description,
+    made_of_checked,
+)
+
+T = TypeVar("T", bound=BaseModel)
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 _COPIED = (
@@ -51,33 +57,6 @@ _COPIED = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What a server is asked beside its tools, as the tool of the policy that it is a call of."""
-
-    text: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    required: tuple[str, ...] = ()
-
-    @property
-    def schema(self) -> Mapping[str, Any]:
-        return {
-            "type": "object",
-            "properties": dict(self.arguments),
-            "required": list(self.required),
-            "additionalProperties": False,
-        }
-
-
-_TEXT: Mapping[str, Any] = {"type": "string"}
-_TEXTS = {"type": "object", "additionalProperties": _TEXT}
-_ASKED: Mapping[str, _Asked] = {
-    "list_prompts": _Asked("List prompts."),
-    "get_prompt": _Asked("Get a prompt.", {"name": _TEXT, "arguments": _TEXTS}, ("name",)),
-    "list_resources": _Asked("List what can be read."),
-    "list_resource_templates": _Asked("List forms of addresses of what can be read."),
-    "read_resource": _Asked("Read a resource.", {"uri": _TEXT}, ("uri",)),
-}
 _PLAIN: "WeakKeyDictionary[GuardedServer, MCPServer]" = WeakKeyDictionary()
 
 
@@ -167,90 +146,106 @@ class GuardedServer(MCPServer):
             UnguardedPath: something is to be sent beside the arguments.
         """
         if meta:
-            raise UnguardedPath(
+            refusal = UnguardedPath(
                 "'_meta' is not guarded, so it is not sent",
                 remedy="pass what the tool needs as an argument",
             )
+            await self._served.refuse_async(tool_name, refusal=refusal)
         require_no_trace(self._enforcer)
         if not self._listed:
             await self.list_tools()
         described = self._served.get(tool_name)
         if described is None:
             await self._served.refuse_async(tool_name)
-        reading = MediaAside(self._enforcer.core.policy)
-        plain = _PLAIN[self]
-
-        async def run(decided: dict[str, Any]) -> Any:
-            result = await plain.call_tool(tool_name.removeprefix(self._prefix), decided)
-            return reading.read(_dumped(result))
-
-        checked = await described.call_async(arguments or {}, run)
-        return CallToolResult.model_validate(reading.put_together(checked))
+        plain, own = _PLAIN[self], tool_name.removeprefix(self._prefix)
+        return await self._taken(
+            CallToolResult, described, arguments or {}, lambda given: plain.call_tool(own, given)
+        )
 
     async def list_prompts(self) -> ListPromptsResult:
         """List prompts, where the policy lets whoever acts call ``SERVER_list_prompts``."""
         plain = _PLAIN[self]
-        found = await self._asked("list_prompts", {}, lambda _: plain.list_prompts())
-        return ListPromptsResult.model_validate(found)
+        return await self._asked(
+            ListPromptsResult, "list_prompts", {}, lambda _: plain.list_prompts()
+        )
 
     async def get_prompt(
         self, name: str, arguments: dict[str, Any] | None = None
     ) -> GetPromptResult:
         """Get a prompt, where the policy lets whoever acts call ``SERVER_get_prompt``."""
         plain = _PLAIN[self]
-        found = await self._asked(
+        return await self._asked(
+            GetPromptResult,
             "get_prompt",
             {"name": name, "arguments": arguments or {}},
             lambda decided: plain.get_prompt(decided["name"], decided["arguments"] or None),
         )
-        return GetPromptResult.model_validate(found)
 
     async def list_resources(self, cursor: str | None = None) -> ListResourcesResult:
         """List resources, where the policy lets whoever acts call ``SERVER_list_resources``."""
         plain = _PLAIN[self]
-        found = await self._asked("list_resources", {}, lambda _: plain.list_resources(cursor))
-        return ListResourcesResult.model_validate(found)
+        return await self._asked(
+            ListResourcesResult, "list_resources", {}, lambda _: plain.list_resources(cursor)
+        )
 
     async def list_resource_templates(
         self, cursor: str | None = None
     ) -> ListResourceTemplatesResult:
         """List templates, as ``SERVER_list_resource_templates`` of the policy."""
         plain = _PLAIN[self]
-        found = await self._asked(
-            "list_resource_templates", {}, lambda _: plain.list_resource_templates(cursor)
+        return await self._asked(
+            ListResourceTemplatesResult,
+            "list_resource_templates",
+            {},
+            lambda _: plain.list_resource_templates(cursor),
         )
-        return ListResourceTemplatesResult.model_validate(found)
 
     async def read_resource(self, uri: str) -> ReadResourceResult:
         """Read a resource, where the policy lets whoever acts call ``SERVER_read_resource``."""
         plain = _PLAIN[self]
-        found = await self._asked(
-            "read_resource", {"uri": str(uri)}, lambda decided: plain.read_resource(decided["uri"])
+        return await self._asked(
+            ReadResourceResult,
+            "read_resource",
+            {"uri": str(uri)},
+            lambda decided: plain.read_resource(decided["uri"]),
         )
-        return ReadResourceResult.model_validate(found)
 
     async def _asked(
         self,
+        kind: type[T],
         what: str,
         arguments: dict[str, Any],
         send: Callable[[dict[str, Any]], Awaitable[BaseModel]],
-    ) -> dict[str, Any]:
+    ) -> T:
         """Ask the server for something beside its tools, as a call of a tool of the policy."""
-        tool, asked = self._prefix + what, _ASKED[what]
+        tool = self._prefix + what
         if tool not in self._enforcer.core.policy.tools:
-            raise UnguardedPath(
+            refusal = UnguardedPath(
                 f"the policy has no tool {tool!r}, so the server is not asked",
                 remedy="declare it in a [[tool]] table, and write a rule for it",
             )
-        description = Description(tool=tool, text=asked.text, schema=asked.schema, surface=SURFACE)
+            await self._served.refuse_async(tool, refusal=refusal)
+        description = asked_description(what, named=tool, surface=SURFACE)
         described = DescribedTool(description, self._enforcer, asynchronous=True)
+        return await self._taken(kind, described, arguments, send)
+
+    async def _taken(
+        self,
+        kind: type[T],
+        described: DescribedTool,
+        arguments: dict[str, Any],
+        send: Callable[[dict[str, Any]], Awaitable[BaseModel]],
+    ) -> T:
+        """Take one call through the guard, and return the answer as it was checked."""
         reading = MediaAside(self._enforcer.core.policy)
 
         async def run(decided: dict[str, Any]) -> Any:
             return reading.read(_dumped(await send(decided)))
 
-        found: dict[str, Any] = reading.put_together(await described.call_async(arguments, run))
-        return found
+        checked = await described.call_async(arguments, run)
+        return made_of_checked(
+            described.tool, lambda: kind.model_validate(reading.put_together(checked))
+        )
 
 
 def guard_server(server: MCPServer, acting: Acting, name: str | None = None) -> MCPServer:

@@ -54,6 +54,7 @@ from agentguard.tools import (
     arguments_of,
     ask_about,
     known_as,
+    made_of_checked,
     told_to_model,
 )
 
@@ -111,7 +112,8 @@ def _decided(tool: FunctionTool, acting: Acting) -> FunctionTool:
             )
             return media.walk(plain_output(result, inner))
 
-        return media.put_together(await described.call_async(_arguments(text, tool.name), run))
+        checked = await described.call_async(_arguments(text, tool.name), run)
+        return made_of_checked(tool.name, lambda: media.put_together(checked))
 
     made = dressed(tool, acting, offered=described.is_offered, ask=described.ask_async, call=call)
     made.description = described.text
