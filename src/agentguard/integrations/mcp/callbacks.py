@@ -7,10 +7,15 @@ A server may ask for an answer of the client's model (sampling), for what the us
 policy declares, ``answer_sampling``, ``answer_elicitation`` or ``answer_roots`` behind the name of
 the server, and refused where it declares none. ``under_way`` says who acts.
 
+What a server asks with is content from outside, whatever role it gives itself: the conversation
+hears it before the program does, so that a model that is asked with it is asked nothing by the user.
+
 What a server tells on its own, such as logs, is dropped; that its lists changed is passed on.
 
 INVARIANT: nothing is sent to a server that asks but what was decided as arguments of such a tool
 (tests/attacks/frameworks/test_mcp_questions.py).
+INVARIANT: nothing that a server asks with counts as the user's (tests/attacks/frameworks/
+test_mcp_origins.py).
 """
 
 import asyncio
@@ -19,11 +24,16 @@ from typing import Any
 
 from mcp import types
 from mcp.client.session import IncomingMessage
+from pydantic import BaseModel
 
+from agentguard.canonical import freeze
 from agentguard.enforcement import Enforcer
+from agentguard.enforcement.threads import in_thread
 from agentguard.integrations.mcp.definitions import SURFACE, name_in_policy
 from agentguard.integrations.mcp.outbound import GuardedDispatcher
+from agentguard.integrations.mcp.results import require_bounded
 from agentguard.tools import DescribedTool, Description
+from agentguard.vocabulary import Speaker
 
 _TEXT = {"type": "string"}
 _SAID = ("role", "content", "model", "stopReason")
@@ -84,6 +94,8 @@ def guarded_callback(plain: Callback, dispatcher: GuardedDispatcher, attribute: 
 
     async def answer(*asked: Any) -> Any:
         tool = DescribedTool(description, dispatcher.enforcer, asynchronous=True)
+        for question in asked[1:]:
+            await _hear(question, dispatcher)
         answered = await plain(*asked)
         given = _GIVEN[attribute](answered)
         if given is None:
@@ -104,6 +116,26 @@ def guarded_callback(plain: Callback, dispatcher: GuardedDispatcher, attribute: 
             return refusal()
 
     return answering
+
+
+async def _hear(question: BaseModel, dispatcher: GuardedDispatcher) -> None:
+    """Tell the conversation what a server asks with.
+
+    Raises:
+        GuardFailure: it is more than is read at once, or the conversation cannot be reached.
+        NotCanonical: it holds what has no canonical form.
+    """
+    raw = question.model_dump(mode="json", by_alias=True, exclude_none=True)
+    require_bounded(raw)
+    said, enforcer = freeze(raw), dispatcher.enforcer
+    caller = enforcer.identities.presented(dispatcher.carried)
+    if caller is None or not enforcer.core.policy.asks_provenance:  # nobody answers for nobody
+        return
+
+    def hear() -> None:
+        enforcer.conversation(caller).heard(Speaker.TOOL, said, source="a question of a server")
+
+    await in_thread(hear)
 
 
 def telling(plain: Any, changed: Callable[[], None]) -> Callback:

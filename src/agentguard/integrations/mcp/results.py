@@ -54,7 +54,7 @@ class Reading:
         Raises:
             GuardFailure: it holds more than is checked at once.
         """
-        _require_bounded(raw)
+        require_bounded(raw)
         found = _picked(raw, _BESIDE)
         completion = raw.get("completion")
         if isinstance(completion, Mapping):
@@ -171,7 +171,12 @@ def require_complete(tool: str, raw: Mapping[str, Any]) -> None:
         )
 
 
-def _require_bounded(raw: Mapping[str, Any]) -> None:
+def require_bounded(raw: Mapping[str, Any]) -> None:
+    """Refuse to read more than is checked at once.
+
+    Raises:
+        GuardFailure: it is more.
+    """
     left, waiting = MOST, [raw]
     while waiting and left > 0:
         each: Any = waiting.pop()
@@ -182,7 +187,7 @@ def _require_bounded(raw: Mapping[str, Any]) -> None:
             waiting.extend(each)
     if left <= 0:
         raise GuardFailure(
-            "the answer of an MCP server is withheld: it is more than is checked at once",
+            "what an MCP server says is withheld: it is more than is checked at once",
             part="classification",
             dispatched=True,
         )
