@@ -136,6 +136,14 @@ def _check_callers(options: argparse.Namespace, place: tuple[str, int] | None) -
         )
 
 
+def _check_declared(guard: Guard, actor: str | None) -> None:
+    """Refuse to act as an agent to which no rule can give anything."""
+    if actor is None or actor.startswith("user:"):
+        return
+    if actor not in guard.enforcer.core.policy.identities:
+        raise CommandFailed(f"the policy does not declare {actor!r}: add an [[identity]] table")
+
+
 def _is_loopback(host: str) -> bool:
     try:
         return ip_address(host).is_loopback
@@ -170,6 +178,7 @@ async def _serving(
     else:
         binding = named = Named(guard, options.actor, on_behalf_of=options.person, **said)
         named.check()
+    _check_declared(guard, options.actor)
     gateway = Gateway(
         [
             Backend(_target(each, options), guard.enforcer, name=each.name, timeout=options.timeout)

@@ -39,6 +39,10 @@ _UNFIT = (
     " policy check' says what does not fit"
 )
 _TWICE = "a server lists tool {tool!r} twice"
+_UNDECLARED = (
+    "the policy does not declare %d of the %d tools of a server, which are hidden: 'agentguard"
+    " mcp-gateway --print-policy' shows tables for them"
+)
 
 
 class ServedTools:
@@ -68,12 +72,13 @@ class ServedTools:
         self._core: Core | None = None
         self._made: dict[str, tuple[str, DescribedTool]] = {}
         self._problems: dict[str, str] = {}
+        self._told_undeclared: set[tuple[int, int]] = set()
 
     def take(self, listed: Iterable[Description]) -> Mapping[str, DescribedTool]:
         """Return the tools that may be used, of those that a server lists; it may block.
 
         What is not among them is refused from now on, and the log says why, by the names of the
-        policy alone.
+        policy alone; of tools that it does not declare, how many there are.
 
         Args:
             listed: what the server says of each tool, the names being those of the policy.
@@ -82,7 +87,9 @@ class ServedTools:
             GuardFailure: the store does not say which definitions are trusted.
         """
         known = self._enforcer.core.policy.tools
-        declared = [each for each in listed if each.tool in known]
+        everything = list(listed)
+        declared = [each for each in everything if each.tool in known]
+        self._tell_undeclared(len(everything) - len(declared), len(everything))
         counted = Counter(each.tool for each in declared)
         for tool in (name for name, count in counted.items() if count > 1):
             self._refuse(tool, _TWICE)
@@ -172,6 +179,12 @@ class ServedTools:
         if self._problems.get(tool) != problem:
             self._problems[tool] = problem
             _LOG.warning("%s", problem.format(tool=tool))
+
+    def _tell_undeclared(self, undeclared: int, everything: int) -> None:
+        counts = undeclared, everything
+        if undeclared and counts not in self._told_undeclared:
+            self._told_undeclared.add(counts)
+            _LOG.warning(_UNDECLARED, *counts)
 
     def _kept(self, unpinned: list[Description]) -> Mapping[str, KeptDefinition]:
         if not unpinned:

@@ -47,6 +47,7 @@ def refusal(capsys: pytest.CaptureFixture[str], policy: str, *options: str) -> s
     [
         ((), "say who acts with --as"),
         (("--as", "nobody"), "malformed"),
+        (("--as", "agent:b"), "does not declare 'agent:b'"),
         (("--as", "agent:a", "--http", "0.0.0.0:0"), "listens on this machine alone"),
         (("--as", "agent:a", "--http", "192.0.2.1:80"), "listens on this machine alone"),
         (("--as", "agent:a", "--http", "example.com:80"), "listens on this machine alone"),

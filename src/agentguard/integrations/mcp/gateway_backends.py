@@ -13,7 +13,6 @@ INVARIANT: what a server says when it fails is content to be checked, never the 
 
 import asyncio
 import contextvars
-import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from importlib.metadata import version
 from typing import Any, TypeVar
@@ -37,8 +36,6 @@ TIMEOUT = 120.0  # seconds, for one request of a server
 _UNREACHED = "the server behind the gateway ended, or cannot be reached"
 _UNREADABLE = "the server behind the gateway gave an answer that is not read"
 _PAGES = 100
-
-_LOG = logging.getLogger("agentguard")
 
 
 class BackendFailed(MCPError):
@@ -142,7 +139,6 @@ class Backend:
         client = None
         try:
             client = found = await opened(self._target, self._timeout)
-            self._tell_undeclared(await listed(client))
             guarded_session(client.session, self._wrapping())
         except AgentGuardError:
             await _closed(client)
@@ -165,17 +161,6 @@ class Backend:
             wrap_client=nothing,
             wrap=nothing,
         )
-
-    def _tell_undeclared(self, tools: list[types.Tool]) -> None:
-        names = {self.named(each.name) for each in tools}
-        count = len(names - self._enforcer.core.policy.tools.keys())
-        if count:
-            _LOG.warning(
-                "the policy does not declare %d of the %d tools of a server, which are hidden: see"
-                " 'agentguard mcp-gateway --print-policy'",
-                count,
-                len(names),
-            )
 
 
 async def opened(target: Target, timeout: float = TIMEOUT) -> Client[Any]:  # noqa: ASYNC109 - of each request to come
