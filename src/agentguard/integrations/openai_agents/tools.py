@@ -60,6 +60,7 @@ from agentguard.tools import (
 
 SURFACE = "openai-agents"
 MOST_EXPIRED = 64
+_FUNCTION = "__wrapped__"
 
 Expired = OrderedDict[tuple[str, str], ApprovalExpired]
 Invoke = Callable[[ToolContext[Any], str], Awaitable[Any]]
@@ -79,10 +80,18 @@ def guard_tool(tool: FunctionTool, acting: Acting) -> FunctionTool:
             return tool
         return dressed(tool, acting, offered=lambda: True, ask=known.ask, call=tool.on_invoke_tool)
     _require_guarded_agent(tool, acting)
-    function = getattr(tool, "__wrapped__", None)
+    function = _function_in(tool)
     if function is not None and known_as(function, acting.enforcer, name=tool.name):
         return _paused(tool, function, acting)
     return _decided(tool, acting)
+
+
+def _function_in(tool: FunctionTool) -> object:
+    """Return the function that a tool runs, None where the SDK does not vouch for it."""
+    said, known = (
+        inspect.getattr_static(each, _FUNCTION, None) for each in (type(tool), FunctionTool)
+    )
+    return getattr(tool, _FUNCTION, None) if said is known else None
 
 
 def _require_guarded_agent(tool: FunctionTool, acting: Acting) -> None:
