@@ -12,6 +12,7 @@ described  a tool of which a name, a text and a schema are known, as frameworks 
 ending     how does a tool end?
 known      which living tools pass a guard?
 media      which parts of a result are no text, and may they pass?
+pausing    what does a framework keep of a call that waits for people?
 pinning    which tools of a server may be used, by what it says of them today?
 refusing   how is a call written down that is refused before there is anything to decide?
 telling    which refusals is a model told of?
@@ -41,6 +42,7 @@ from agentguard.tools.known import (
     require_hooks,
 )
 from agentguard.tools.media import WITHHELD, media_class, media_passes
+from agentguard.tools.pausing import kept_of_pause
 from agentguard.tools.pinning import ServedTools, content_of
 from agentguard.tools.refusing import refuse, refuse_async
 from agentguard.tools.telling import told_to_model
@@ -65,6 +67,7 @@ __all__ = [
     "content_of",
     "full_name",
     "guarded_tools",
+    "kept_of_pause",
     "known_as",
     "knows_observer",
     "made_of_checked",

@@ -22,6 +22,7 @@ from langgraph.types import interrupt
 
 from agentguard.canonical import NotCanonical, canonical_bytes, digest, freeze
 from agentguard.errors import ApprovalPending, ContentRefused, UnguardedPath
+from agentguard.tools import kept_of_pause
 
 KIND = "agentguard.approval"
 
@@ -89,12 +90,7 @@ def pause(pending: ApprovalPending, tool: str, request: Any) -> NoReturn:
         raise _unable(
             pending, f"others of its task would be made again when it is resumed: {_BY_ITSELF}"
         )
-    told = {
-        "type": KIND,
-        "request_id": pending.request_id,
-        "tool": tool,
-        "digest": _digest((tool, request.tool_call["args"])),
-    }
+    told = {"type": KIND, **kept_of_pause(pending, tool, request.tool_call["args"])}
     while True:  # each value that the task was resumed with so far answers one, and nothing else
         interrupt(told)
 
@@ -132,15 +128,10 @@ def _task_of(config: Any) -> str:
 
 
 def _known_by(request: Any) -> str:
-    """Return what tells a call from the others of its task."""
+    """Return what tells a call from the others of its task, as the model wrote it."""
     call = request.tool_call
-    return _digest((call.get("id"), call["name"], call["args"]))
-
-
-def _digest(value: object) -> str:
-    """Return the digest of a call as the model wrote it."""
     try:
-        return digest(canonical_bytes(freeze(value)))
+        return digest(canonical_bytes(freeze((call.get("id"), call["name"], call["args"]))))
     except NotCanonical:
         problem = "the arguments of the call have no canonical form"
     raise ContentRefused(problem)

@@ -26,7 +26,7 @@ from pydantic import PrivateAttr
 
 from agentguard.errors import ConfigError, ContentRefused
 from agentguard.integrations.langchain import observers
-from agentguard.tools import DescribedTool, Description, Wrapping
+from agentguard.tools import DescribedTool, Description, Wrapping, made_of_checked
 from agentguard.vocabulary import Boundary
 
 _SCHEMA: Mapping[str, Any] = {
@@ -46,7 +46,7 @@ class _Passage:
         self.enforcer = wrapping.enforcer
         self.tool = plain.get_name()
         described = DescribedTool(
-            Description(tool=self.tool, text="", schema=_SCHEMA, surface="langchain"),
+            Description(tool=self.tool, text="", schema=_SCHEMA, surface=observers.SURFACE),
             wrapping.enforcer,
             asynchronous=False,
         )
@@ -91,7 +91,7 @@ class GuardedRetriever(BaseRetriever):
             boundary=Boundary.TOOL,
             target=self._passage.tool,
         )
-        return _documents(self._passage.find(input, config))
+        return _documents(self._passage.tool, self._passage.find(input, config))
 
     async def ainvoke(
         self,
@@ -108,7 +108,7 @@ class GuardedRetriever(BaseRetriever):
             boundary=Boundary.TOOL,
             target=self._passage.tool,
         )
-        return _documents(await self._passage.find_async(input, config))
+        return _documents(self._passage.tool, await self._passage.find_async(input, config))
 
     def _get_relevant_documents(
         self,
@@ -158,5 +158,5 @@ def _told(document: Document) -> dict[str, Any]:
     }
 
 
-def _documents(checked: Any) -> list[Document]:
-    return [Document(**each) for each in checked]
+def _documents(tool: str, checked: Any) -> list[Document]:
+    return made_of_checked(tool, lambda: [Document(**each) for each in checked])

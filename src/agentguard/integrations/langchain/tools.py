@@ -46,7 +46,7 @@ from agentguard.integrations.langchain.tool_results import (
 )
 from agentguard.integrations.langchain.tool_running import Ended, run_tool, run_tool_async
 from agentguard.pipeline import definition_checked
-from agentguard.tools import DescribedTool, Description, Wrapping, known_as
+from agentguard.tools import DescribedTool, Description, Wrapping, known_as, made_of_checked
 from agentguard.vocabulary import Boundary
 
 _KEPT = ("return_direct", "verbose", "callbacks", "tags", "metadata", "response_format", "extras")
@@ -313,7 +313,7 @@ def _decided(tool: BaseTool, inputs: Inputs, enforcer: Enforcer) -> Runs:
             return taken[0].content
 
         shown = described.call(decided, dispatch)
-        return taken[0].together(shown)
+        return made_of_checked(tool.name, lambda: taken[0].together(shown))
 
     async def run_async(given: Given, config: RunnableConfig, manager: Any) -> Any:
         decided, injected = inputs.parted(given)
@@ -326,7 +326,7 @@ def _decided(tool: BaseTool, inputs: Inputs, enforcer: Enforcer) -> Runs:
             return taken[0].content
 
         shown = await described.call_async(decided, dispatch)
-        return taken[0].together(shown)
+        return made_of_checked(tool.name, lambda: taken[0].together(shown))
 
     return run, run_async, described.text
 

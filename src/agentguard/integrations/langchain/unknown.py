@@ -33,6 +33,7 @@ from agentguard.integrations.langchain.clients import (
     inherited_slots,
 )
 from agentguard.integrations.langchain.models import is_guarded, run_members, swapped
+from agentguard.integrations.langchain.observers import SURFACE
 from agentguard.operations import Operation
 from agentguard.pipeline import Response
 from agentguard.tools import Wrapping, full_name, note_partial, require_partial
@@ -199,7 +200,7 @@ class _Asked:
         """Return the crossing that the request is."""
         return Crossing(
             boundary=Boundary.MODEL,
-            surface="langchain",
+            surface=SURFACE,
             operation="chat" if self._messages is not None else "text_completion",
             target="",
             carried=wrapping.carried,

@@ -23,14 +23,20 @@ from pydantic_ai.exceptions import ApprovalRequired, ToolFailed
 from pydantic_ai.tools import ToolDefinition
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
-from agentguard.canonical import NotCanonical, canonical_bytes, digest, freeze
+from agentguard.canonical import NotCanonical, freeze
 from agentguard.enforcement import Enforcer
 from agentguard.errors import AgentGuardError, ApprovalPending, ConfigError, ContentRefused
 from agentguard.integrations.pydantic_ai.results import Taken
-from agentguard.tools import DescribedTool, Description, told_to_model
+from agentguard.tools import (
+    DescribedTool,
+    Description,
+    kept_of_pause,
+    made_of_checked,
+    told_to_model,
+)
 from agentguard.vocabulary import Caller
 
-SURFACE = "pydantic_ai"
+SURFACE = "pydantic-ai"
 
 RunTool = Callable[[dict[str, Any]], Awaitable[Any]]
 
@@ -130,7 +136,7 @@ class Gate:
 
         with told(ctx, tool.tool, given):
             checked = await tool.call_async(given, dispatch, carried=self.carried)
-            return taken.together(checked)
+            return made_of_checked(tool.tool, lambda: taken.together(checked))
 
 
 @contextmanager
@@ -147,21 +153,12 @@ def told(ctx: RunContext[Any], tool: str, arguments: Any) -> Iterator[None]:
     except ApprovalPending as pending:
         if ctx.tool_manager is None:
             raise
-        raise ApprovalRequired(metadata=_pause(pending, tool, arguments)) from None
+        raise ApprovalRequired(metadata=kept_of_pause(pending, tool, arguments)) from None
     except AgentGuardError as error:
         message = told_to_model(error)
         if ctx.tool_manager is None or message is None:
             raise
         raise ToolFailed(message) from None
-
-
-def _pause(pending: ApprovalPending, tool: str, arguments: Any) -> dict[str, Any]:
-    """Return what the framework keeps of a call that waits, which holds no argument."""
-    try:
-        fingerprint = digest(canonical_bytes((tool, freeze(arguments))))
-    except NotCanonical:
-        fingerprint = ""
-    return {"request_id": pending.request_id, "tool": tool, "digest": fingerprint}
 
 
 def _given(arguments: Any) -> Any:

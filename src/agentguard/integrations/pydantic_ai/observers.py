@@ -12,7 +12,6 @@ the instrumentation (tests/attacks/frameworks/test_pydantic_ai_observed.py).
 """
 
 import copy
-import logging
 from typing import Any
 
 from pydantic_ai import RunContext
@@ -20,11 +19,7 @@ from pydantic_ai.capabilities import Instrumentation
 from pydantic_ai.models.instrumented import InstrumentationSettings
 
 from agentguard.enforcement import Enforcer
-from agentguard.errors import UnguardedPath
-from agentguard.policy import Glob, Strictness
-from agentguard.tools import note_observer
-
-_LOG = logging.getLogger("agentguard")
+from agentguard.tools import full_name, knows_observer, objection_to_observer
 
 
 def without_content(
@@ -34,7 +29,7 @@ def without_content(
 
     What the policy names in ``known_observers`` is left as it is.
     """
-    if not settings.include_content or _is_known(type(settings), enforcer):
+    if not settings.include_content or knows_observer(enforcer, full_name(type(settings))):
         return settings
     kept = copy.copy(settings)
     kept.include_content = False
@@ -50,23 +45,10 @@ def check_tracing(ctx: RunContext[Any], enforcer: Enforcer) -> None:
     """
     if not ctx.trace_include_content:
         return
-    if any(_is_known(kind, enforcer) for kind in (Instrumentation, InstrumentationSettings)):
+    if knows_observer(enforcer, full_name(InstrumentationSettings)):
         return
-    if enforcer.core.policy.document.coverage.observers is Strictness.REFUSE:
-        raise UnguardedPath(
-            "the instrumentation of the run would record prompts and results as they are, so the"
-            " run is refused",
-            remedy="set include_content=False on it, or name"
-            f" {_name(Instrumentation)} in known_observers of [coverage]",
-        )
-    if note_observer(enforcer, _name(Instrumentation)):
-        _LOG.warning("%s records prompts and results as they are", _name(Instrumentation))
-
-
-def _is_known(kind: type, enforcer: Enforcer) -> bool:
-    known = enforcer.core.policy.document.coverage.known_observers
-    return any(Glob(pattern).matches(_name(kind)) for pattern in known)
-
-
-def _name(kind: type) -> str:
-    return f"{kind.__module__}.{kind.__qualname__}"
+    error = objection_to_observer(
+        enforcer, full_name(Instrumentation), instead="set include_content=False on it"
+    )
+    if error is not None:
+        raise error
