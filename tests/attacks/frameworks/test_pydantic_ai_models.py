@@ -4,6 +4,8 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import nullcontext
+from importlib import import_module
 from typing import Any
 
 import httpx2
@@ -11,13 +13,14 @@ import pytest
 from anthropic import AsyncAnthropic
 from openai import AsyncAzureOpenAI, AsyncOpenAI
 from pydantic_ai import Agent
+from pydantic_ai.capabilities import NativeTool
 from pydantic_ai.direct import model_request, model_request_stream
 from pydantic_ai.embeddings import Embedder, TestEmbeddingModel, WrapperEmbeddingModel
 from pydantic_ai.embeddings.openai import OpenAIEmbeddingModel
 from pydantic_ai.images import ImageGenerator
 from pydantic_ai.images.openai import OpenAIImageGenerationModel
 from pydantic_ai.messages import ModelRequest
-from pydantic_ai.models import Model
+from pydantic_ai.models import Model, ModelRequestParameters
 from pydantic_ai.models.anthropic import AnthropicModel
 from pydantic_ai.models.concurrency import ConcurrencyLimitedModel
 from pydantic_ai.models.fallback import FallbackModel
@@ -28,6 +31,7 @@ from pydantic_ai.models.openai import (
     OpenAIResponsesModelSettings,
 )
 from pydantic_ai.models.test import TestModel
+from pydantic_ai.native_tools import WebSearchTool
 from pydantic_ai.providers.anthropic import AnthropicProvider
 from pydantic_ai.providers.azure import AzureProvider
 from pydantic_ai.providers.openai import OpenAIProvider
@@ -138,6 +142,53 @@ def test_every_use_of_a_model_is_guarded(ground: Ground, kind: str, way: str) ->
     assert not ground.provider.saw(ADDRESS)
 
 
+@pytest.mark.parametrize("kind", ["responses", "anthropic"])
+def test_counting_tokens_at_the_provider_is_guarded(ground: Ground, kind: str) -> None:
+    """A text that is sent to be counted is one that is sent: with values hidden, and by somebody."""
+    model = ground.guard.wrap(MODELS[kind](ground))
+    before = len(ground.provider.journal)
+
+    async def counted(asked: Any) -> None:
+        await asked.count_tokens(asking(), None, ModelRequestParameters())
+
+    with pytest.raises(IdentityRequired):
+        use(model, counted)
+    assert len(ground.provider.journal) == before
+    with ground.acting():
+        use(model, counted)
+    assert len(ground.provider.journal) > before
+    assert not ground.provider.saw(ADDRESS)
+
+
+@pytest.mark.skipif(not hasattr(Model, "batch_create"), reason="this release has no batches")
+@pytest.mark.parametrize("kind", ["responses", "anthropic"])
+@pytest.mark.parametrize("named", [False, True])
+def test_a_batch_is_not_sent_past_the_guard(ground: Ground, kind: str, *, named: bool) -> None:
+    """Requests that are to be answered later are none that a rule for chats allows."""
+    batches = import_module("pydantic_ai.models.batch")
+    model = ground.guard.wrap(MODELS[kind](ground))
+    before = len(ground.provider.journal)
+
+    async def submitted(asked: Any) -> None:
+        request = batches.BatchRequest(custom_id="one", messages=asking())
+        await asked.batch_create([await asked.batch_encode(request)])
+
+    with ground.acting() if named else nullcontext(), pytest.raises(AgentGuardError):
+        use(model, submitted)
+    assert len(ground.provider.journal) == before
+
+
+@pytest.mark.parametrize("kind", ["responses", "anthropic"])
+def test_a_native_tool_is_decided_in_the_request(ground: Ground, kind: str) -> None:
+    """A tool that runs at the provider, and that no rule allows, is in no request."""
+    model = MODELS[kind](ground)
+    agent = ground.guard.wrap(Agent(model, capabilities=[NativeTool(WebSearchTool())]))
+    before = len(ground.provider.journal)
+    with ground.acting(), pytest.raises(DeniedByPolicy):
+        use(model, lambda _: agent.run("look it up"))
+    assert len(ground.provider.journal) == before
+
+
 def test_a_wrapped_model_is_the_same_object(ground: Ground) -> None:
     """A model is guarded in place, and a second guard is refused."""
     model = MODELS["fallback"](ground)
@@ -244,8 +295,8 @@ def test_embeddings_are_guarded(ground: Ground) -> None:
     assert ground.provider.journal[-1].path.endswith("/embeddings")
 
 
-def test_images_are_decided(ground: Ground) -> None:
-    """A generator of images asks through the guard, which here allows it nothing but chats."""
+def test_images_are_guarded(ground: Ground) -> None:
+    """What a picture is asked for with is hidden where it may not leave, and nobody asks."""
     plain = OpenAIImageGenerationModel("gpt-image-1", provider=openai(ground))
     generator = ground.guard.wrap(ImageGenerator(plain))
 
@@ -255,7 +306,10 @@ def test_images_are_decided(ground: Ground) -> None:
 
     with pytest.raises(IdentityRequired):
         asyncio.run(generate())
+    with ground.acting():
+        asyncio.run(generate())
     assert not ground.provider.saw(ADDRESS)
+    assert ground.provider.journal[-1].path.endswith("/images/generations")
 
 
 @pytest.mark.parametrize("make", [Embedder, ImageGenerator])

@@ -3,8 +3,8 @@
 """How is a model of pydantic-ai guarded?
 
 The client of the provider's SDK inside is guarded in place, so every way to use the model is: runs
-of agents, direct requests, streams, batches, counting tokens. A model whose client the guard does
-not know is refused. What decides a request is not here.
+of agents, direct requests, streams, counting tokens, batches as far as the client lets the
+framework make them. A model whose client the guard does not know is refused. What decides a request is not here.
 
 INVARIANT: a model counts as guarded by what its client is now, never by a mark
 (tests/attacks/frameworks/test_pydantic_ai_models.py).
