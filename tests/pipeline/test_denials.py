@@ -69,6 +69,15 @@ def test_each_reason_has_its_sentence(reason: Reason, told: str) -> None:
     assert told in str(refused(reason))
 
 
+def test_an_unknown_agent_is_told_with_those_that_it_acts_for() -> None:
+    """Whoever is not declared may stand anywhere in the chain, so all agents in it are named."""
+    nested = Identities(lambda: "session")
+    with nested.block("agent:misspelt"):
+        caller = nested.narrowed("agent:a")
+    told = str(refused(Reason.UNKNOWN_IDENTITY, caller=caller))
+    assert "does not declare one of 'agent:misspelt', 'agent:a'" in told
+
+
 def test_no_reason_is_left_without_a_sentence() -> None:
     """Every reason in the list is either told here or belongs to another kind of refusal."""
     assert TOLD.keys() | SAID_ELSEWHERE == set(Reason)

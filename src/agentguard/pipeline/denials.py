@@ -77,7 +77,7 @@ def _why(progress: Progress, reason: Reason | None) -> str:
     if reason in _TOLD:
         return f"{what} {_TOLD[reason]}"
     told = {
-        Reason.UNKNOWN_IDENTITY: f"the policy does not declare {actor!r}",
+        Reason.UNKNOWN_IDENTITY: f"the policy does not declare {_agents(progress) or repr(actor)}",
         Reason.UNKNOWN_PROVIDER: f"the policy names no provider for the host that {what} would"
         " go to",
         Reason.HOSTED_TOOL: f"no rule allows {AT_THE_PROVIDER} in {what} for {actor!r}",
@@ -85,6 +85,13 @@ def _why(progress: Progress, reason: Reason | None) -> str:
         Reason.GRANT_EXCEEDED: f"{what} is more than was handed to {actor!r}",
     }
     return told.get(reason or Reason.NOT_ALLOWLISTED, f"no rule allows {what} for {actor!r}")
+
+
+def _agents(progress: Progress) -> str:
+    """Return every agent of the chain, since any of them may be the one that is not declared."""
+    caller = progress.attempt.caller
+    agents = () if caller is None else tuple(repr(each.id) for each in caller.chain.agents)
+    return f"one of {', '.join(agents)}" if len(agents) > 1 else "".join(agents)
 
 
 def _what(progress: Progress) -> str:

@@ -413,3 +413,10 @@ def test_callbacks_are_warned_about_where_the_policy_says_so(
         assert guard.coverage().observers == (full_name(Listening),)
     assert done == ["all done", "all done"]
     assert caplog.text.count("Listening sees prompts") == 1
+
+
+def test_a_bare_function_is_told_what_it_lacks(ground: Ground) -> None:
+    """Whoever hands an agent a plain function reads which decorator makes a tool of it."""
+    agent: Agent[Any] = Agent(name="Desk", tools=[ground.functions(asynchronous=True)["lookup"]])  # type: ignore[list-item]  # what people do
+    with pytest.raises(TypeError, match="put @function_tool above it"):
+        ground.guard.wrap(agent)

@@ -106,6 +106,7 @@ def _why_not(target: object) -> str:
     if isinstance(target, Runnable):
         return (
             f"objects of type {name} cannot be guarded as a whole: hand the models, tools and"
-            " retrievers in them to guard.wrap, and make the chain of those"
+            " retrievers in them to guard.wrap, and make the chain or the agent of those; an agent"
+            " gets GuardMiddleware(guard) besides"
         )
     return f"objects of type {name} cannot be guarded"

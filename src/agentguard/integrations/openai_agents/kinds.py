@@ -7,6 +7,7 @@ alone, so the guarded client decides about it. What this process runs for the mo
 way is refused, with what to use instead.
 """
 
+from inspect import isroutine
 from typing import Any
 
 from agents import (
@@ -48,6 +49,8 @@ def guard_any_tool(tool: Any, acting: Acting) -> Any:
         return guard_tool(tool, acting)
     if _is_hosted(tool):
         return tool
+    if isroutine(tool):
+        raise TypeError("a function is no tool by itself: put @function_tool above it")
     raise TypeError(
         f"{type(tool).__name__} runs in this process without naming what it does:"
         " give the model a function tool for each thing that it may do"
