@@ -212,3 +212,19 @@ def test_tools_of_an_mcp_server_are_guarded(ground: Ground) -> None:
     assert result.output == "all done"
     assert [each.arguments for each in ground.effects] == [{"order": "ORD-0001"}]
     assert "wipe" not in str(ground.provider.journal[-1].json["tools"])
+
+
+def test_tools_that_nobody_declared_are_counted_in_the_log(
+    ground: Ground, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Why a model does not see a tool is told once, without the name, which may be a server's."""
+
+    def misspelt() -> str:
+        raise AssertionError("it ran")
+
+    tools = ground.guard.wrap(FunctionToolset([misspelt]))
+    for _ in range(2):
+        ground.script(says("done"))
+        ask(ground, tools)
+    assert caplog.text.count("does not declare 1 of the 1 tools of a set") == 1
+    assert "misspelt" not in caplog.text

@@ -9,9 +9,11 @@ INVARIANT: no public attribute of a guarded set, or of a tool that it lists, lea
 (tests/attacks/frameworks/test_pydantic_ai_tools.py).
 """
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Self
+from weakref import WeakKeyDictionary
 
 from pydantic_ai import RunContext
 from pydantic_ai.exceptions import UserError
@@ -24,6 +26,11 @@ from agentguard.integrations.pydantic_ai.deciding import Gate, Validation, told
 from agentguard.tools import DescribedTool, known_as
 
 EXTERNAL = "external"
+
+_LOG = logging.getLogger("agentguard")
+
+# How many tools of how many were said to be undeclared already.
+_TOLD: WeakKeyDictionary[Gate, set[tuple[int, int]]] = WeakKeyDictionary()
 
 
 class GuardedCall:
@@ -111,6 +118,9 @@ class GuardedToolset(AbstractToolset[Any]):
                 the tool that the policy speaks of.
         """
         listed = (await self._plain.get_tools(ctx)).items()
+        _tell_undeclared(
+            [passes_guard(tool, self._gate.enforcer) or name for name, tool in listed], self._gate
+        )
         found = {name: self._listed(name, tool) for name, tool in listed}
         return {name: tool for name, tool in found.items() if tool is not None}
 
@@ -213,6 +223,20 @@ def innermost(tool: ToolsetTool[Any]) -> ToolsetTool[Any]:
     if not isinstance(inner, ToolsetTool):
         raise UserError("a set of tools lists what is no tool")
     return inner
+
+
+def _tell_undeclared(names: Collection[str], gate: Gate) -> None:
+    """Count the tools in the log that nobody can be shown, whose names may be a server's words."""
+    known = gate.enforcer.core.policy.tools
+    counts = sum(name not in known for name in names), len(names)
+    told = _TOLD.setdefault(gate, set())
+    if counts[0] and counts not in told:
+        told.add(counts)
+        _LOG.warning(
+            "the policy does not declare %d of the %d tools of a set, which are hidden: each needs"
+            " a [[tool]] table and a rule",
+            *counts,
+        )
 
 
 def _of_this(gate: Gate, tool: str, enforcer: Enforcer) -> str:
