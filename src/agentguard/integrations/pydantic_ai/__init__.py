@@ -5,6 +5,7 @@
 models        the provider clients inside are guarded in place
 toolsets      a new set before the original hides tools, and decides each call
 tools         the same for one tool
+served        tools of an MCP server, by what it says of them
 agents        in place, with whatever a run brings along
 capabilities  what stands around each run of a guarded agent
 deciding      one call of a tool

@@ -23,6 +23,7 @@ from pydantic_ai.toolsets import AbstractToolset, ToolsetTool
 from agentguard.enforcement import Enforcer
 from agentguard.errors import ConfigError, UnguardedPath
 from agentguard.integrations.pydantic_ai.deciding import Gate, Validation, told
+from agentguard.integrations.pydantic_ai.served import speaks_mcp, taken
 from agentguard.tools import DescribedTool, known_as
 
 EXTERNAL = "external"
@@ -118,13 +119,24 @@ class GuardedToolset(AbstractToolset[Any]):
                 the tool that the policy speaks of.
         """
         listed = (await self._plain.get_tools(ctx)).items()
-        _tell_undeclared(
-            [passes_guard(tool, self._gate.enforcer) or name for name, tool in listed], self._gate
-        )
-        found = {name: self._listed(name, tool) for name, tool in listed}
+        served = {name: tool for name, tool in listed if self._is_served(tool)}
+        own = [passes_guard(t, self._gate.enforcer) or n for n, t in listed if n not in served]
+        _tell_undeclared(own, self._gate)
+        may = await taken(self._gate, [tool.tool_def for tool in served.values()])
+        found = {
+            name: self._listed(name, tool, may.get(tool.tool_def.name))
+            for name, tool in listed
+            if name not in served or tool.tool_def.name in may
+        }
         return {name: tool for name, tool in found.items() if tool is not None}
 
-    def _listed(self, name: str, tool: ToolsetTool[Any]) -> ToolsetTool[Any] | None:
+    def _is_served(self, tool: ToolsetTool[Any]) -> bool:
+        passes = passes_guard(tool, self._gate.enforcer)
+        return passes is None and speaks_mcp(innermost(tool).toolset)
+
+    def _listed(
+        self, name: str, tool: ToolsetTool[Any], described: DescribedTool | None
+    ) -> ToolsetTool[Any] | None:
         passes = passes_guard(tool, self._gate.enforcer)
         if not self._gate.offers(passes or name):
             return None
@@ -135,9 +147,9 @@ class GuardedToolset(AbstractToolset[Any]):
                 f"tool {name!r} runs outside of the framework, where nothing can be decided: give"
                 " the agent a function that runs it"
             )
-        described, definition = None, tool.tool_def
+        definition = tool.tool_def
         if passes is None:
-            described = self._gate.described(definition, asynchronous=_is_async(tool))
+            described = described or self._gate.described(definition, asynchronous=_is_async(tool))
             if definition.description:
                 definition = replace(definition, description=described.text)
         return GuardedToolsetTool(
