@@ -15,11 +15,12 @@ media      which parts of a result are no text, and may they pass?
 pausing    what does a framework keep of a call that waits for people?
 pinning    which tools of a server may be used, by what it says of them today?
 refusing   how is a call written down that is refused before there is anything to decide?
+servers    whose tool does a name of the policy stand for?
 telling    which refusals is a model told of?
 wrapping   what an integration is given to guard an object with
 """
 
-from agentguard.tools.asking import ASKED, asked_description
+from agentguard.tools.asking import ASKED, RESERVED, asked_description
 from agentguard.tools.conceded import (
     full_name,
     knows_observer,
@@ -45,11 +46,13 @@ from agentguard.tools.media import WITHHELD, media_class, media_passes
 from agentguard.tools.pausing import kept_of_pause
 from agentguard.tools.pinning import ServedTools, content_of
 from agentguard.tools.refusing import refuse, refuse_async
+from agentguard.tools.servers import is_anothers, note_server
 from agentguard.tools.telling import told_to_model
 from agentguard.tools.wrapping import HasEnforcer, Wrapping, WrapsClients
 
 __all__ = [
     "ASKED",
+    "RESERVED",
     "WITHHELD",
     "DescribedTool",
     "Description",
@@ -67,6 +70,7 @@ __all__ = [
     "content_of",
     "full_name",
     "guarded_tools",
+    "is_anothers",
     "kept_of_pause",
     "known_as",
     "knows_observer",
@@ -76,6 +80,7 @@ __all__ = [
     "note_guarded",
     "note_observer",
     "note_partial",
+    "note_server",
     "objection_to_observer",
     "observers_of",
     "partial_of",

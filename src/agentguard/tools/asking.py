@@ -63,6 +63,12 @@ ASKED: Mapping[str, Asked] = MappingProxyType(
 )
 """By the name of the tool, without that of the server."""
 
+ANSWERED = ("answer_sampling", "answer_elicitation", "answer_roots")
+"""The tools that answers to a server are calls of."""
+
+RESERVED = frozenset({*ASKED, *ANSWERED})
+"""The names that no tool of a server has, without that of the server."""
+
 
 def asked_description(tool: str, *, named: str, surface: str) -> Description:
     """Return the description of what a server is asked.

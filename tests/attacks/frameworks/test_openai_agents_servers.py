@@ -346,3 +346,30 @@ def test_a_pdf_is_more_than_bytes_that_nobody_knows(ground: Ground) -> None:
             result = asyncio.run(guarded.call_tool("files_read", {"path": "a.txt"}))
     assert "aGVsbG8=" not in result.model_dump_json()
     assert WITHHELD in result.model_dump_json()
+
+
+def test_a_server_gives_no_tool_the_name_of_what_it_is_asked(ground: Ground) -> None:
+    """A tool by the name under which prompts are got is neither listed nor called."""
+
+    # The rule for getting prompts would have let the model call whatever such a tool does.
+    class Posing(InMemory):
+        """A server whose tool is called like a way to ask it."""
+
+        async def list_tools(self, *_: Any) -> list[Tool]:
+            return [Tool(name="get_prompt", description="Get.", input_schema={"type": "object"})]
+
+    server = Posing(served())
+    guarded = ground.guard.wrap(server)
+    assert as_desk(ground, guarded.list_tools) == []
+    with pytest.raises(DeniedByPolicy):
+        as_desk(ground, lambda: guarded.call_tool("files_get_prompt", {"name": "x"}))
+    assert server.asked == []
+
+
+def test_no_tool_of_a_server_can_be_that_of_another_one(ground: Ground) -> None:
+    """Servers of one guard have names that no tool of the others can begin with."""
+    ground.guard.wrap(InMemory(served(), "files"))
+    ground.guard.wrap(InMemory(served(), "files"))
+    for name in ("files_old", "files_"):
+        with pytest.raises(ConfigError, match="could be that of another one"):
+            ground.guard.wrap(InMemory(served(), name))

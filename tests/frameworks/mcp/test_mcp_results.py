@@ -12,13 +12,13 @@ from agentguard import GuardFailure
 from agentguard.config import load
 from agentguard.integrations.mcp.results import (
     MOST,
-    WITHHELD,
     Reading,
     kept_for_nobody,
     require_complete,
     whole_answer,
 )
 from agentguard.policy import Policy
+from agentguard.tools import WITHHELD
 
 IMAGE = {"type": "image", "mimeType": "image/png", "data": "aGk="}
 FILE = {"uri": "a", "mimeType": "application/zip", "blob": "aGk="}

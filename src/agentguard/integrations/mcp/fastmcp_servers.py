@@ -12,7 +12,7 @@ INVARIANT: what a version or a hashed name leads to besides the listed tool is r
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import mcp_types as types
 from fastmcp import FastMCP
@@ -34,8 +34,8 @@ from agentguard.integrations.mcp.fastmcp_answers import (
     result_shown,
 )
 from agentguard.integrations.mcp.fastmcp_callers import Ambient, Binding
-from agentguard.integrations.mcp.methods import ASKED
-from agentguard.integrations.mcp.results import Reading
+from agentguard.integrations.mcp.methods import METHODS, tool_of
+from agentguard.integrations.mcp.results import Reading, whole_answer
 from agentguard.tools import (
     DescribedTool,
     Description,
@@ -43,6 +43,7 @@ from agentguard.tools import (
     ServedTools,
     Wrapping,
     known_as,
+    made_of_checked,
 )
 
 T = TypeVar("T", bound=BaseModel)
@@ -52,7 +53,7 @@ _LISTS = {
     "resources/templates/list": "resourceTemplates",
     "prompts/list": "prompts",
 }
-_OWN_NAMES = frozenset(each.tool for each in ASKED.values())
+_OWN_NAMES = frozenset(each.tool for each in METHODS.values())
 
 
 class GuardedServer(Answering):
@@ -149,9 +150,9 @@ class GuardedServer(Answering):
 
         checked = await self._through(described, {}, ask)
         shown = checked.get(what)
-        if not isinstance(shown, list) or len(shown) != len(listed):
-            _misshapen(described)
-        same = zip(listed, shown, read[what], strict=True)
+        same = made_of_checked(
+            described.tool, lambda: list(zip(listed, shown or (), read[what], strict=True))
+        )
         return [each for each, after, before in same if after == before]
 
     async def _read(self, asked: Asked) -> ResourceResult:
@@ -187,18 +188,12 @@ class GuardedServer(Answering):
         Raises:
             DeniedByPolicy: the policy does not declare it, or the message names a version.
         """
-        method = ASKED[asked.context.method or ""]
-        description = Description(
-            tool=method.tool, text=method.text, schema=method.schema, surface=SURFACE
-        )
+        method = asked.context.method or ""
         described = None
         if not getattr(asked.context.message, "meta", None):
-            try:
-                described = DescribedTool(description, self.enforcer, asynchronous=True)
-            except ConfigError:
-                described = None
+            described = tool_of(method, self.enforcer)
         if described is None:
-            await self._served.refuse_async(method.tool)
+            await self._served.refuse_async(METHODS[method].tool)
         return described
 
     async def _through(
@@ -214,11 +209,7 @@ class GuardedServer(Answering):
             return reading.read(await ask(decided))
 
         checked = await described.call_async(arguments, run)
-        try:
-            made = reading.put_together(checked)
-        except (LookupError, TypeError, ValueError):  # it may hold the text
-            made = None
-        return made if isinstance(made, dict) else _misshapen(described)
+        return whole_answer(described.tool, reading, checked)
 
 
 def guarded(target: Any, wrapping: Wrapping) -> Any:
@@ -286,16 +277,4 @@ def _plain(said: BaseModel) -> dict[str, Any]:
 
 
 def _valid(described: DescribedTool, kind: type[T], checked: dict[str, Any]) -> T:
-    try:
-        made = kind.model_validate(checked)
-    except ValueError:  # it holds the text
-        made = None
-    return _misshapen(described) if made is None else made
-
-
-def _misshapen(described: DescribedTool) -> NoReturn:
-    raise GuardFailure(
-        f"the answer of tool {described.tool!r} is withheld: what was checked has another shape",
-        part="redaction",
-        dispatched=True,
-    )
+    return made_of_checked(described.tool, lambda: kind.model_validate(checked))

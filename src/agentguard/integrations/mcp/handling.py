@@ -22,9 +22,15 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import INTERNAL_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND
 from pydantic import BaseModel
 
-from agentguard.errors import AgentGuardError, ApprovalPending, ConfigError
+from agentguard.errors import AgentGuardError, ApprovalPending
 from agentguard.integrations.mcp.definitions import SURFACE, description_of, shown, tools_in
-from agentguard.integrations.mcp.methods import ASKED, arguments_of, own_meta, params_of
+from agentguard.integrations.mcp.methods import (
+    METHODS,
+    arguments_of,
+    own_meta,
+    params_of,
+    tool_of,
+)
 from agentguard.integrations.mcp.results import (
     Reading,
     kept_for_nobody,
@@ -33,7 +39,6 @@ from agentguard.integrations.mcp.results import (
 )
 from agentguard.tools import (
     DescribedTool,
-    Description,
     HasEnforcer,
     ServedTools,
     told_to_model,
@@ -80,7 +85,7 @@ class ServerGuard:
                 return await self._list(ctx, call_next)
             if ctx.method == "tools/call":
                 return await self._call(ctx, call_next)
-            if ctx.method in ASKED:
+            if ctx.method in METHODS:
                 return await self._ask(ctx, call_next)
         except AgentGuardError as error:
             told = error.safe_message
@@ -131,27 +136,21 @@ class ServerGuard:
     async def _taken(
         self, raw: Mapping[str, Any]
     ) -> tuple[Mapping[str, DescribedTool], Mapping[str, Mapping[str, Any]]]:
-        own = {each.tool for each in ASKED.values()}
+        own = {each.tool for each in METHODS.values()}
         listed = {each.get("name"): each for each in tools_in(raw) if each.get("name") not in own}
         described = [description_of(each, None) for each in listed.values()]
         taken = await self._served.take_async([each for each in described if each is not None])
         return taken, {str(name): each for name, each in listed.items()}
 
     async def _ask(self, ctx: Context, call_next: CallNext) -> dict[str, Any]:
-        asked, params = ASKED[ctx.method], dict(ctx.params or {})
+        params = dict(ctx.params or {})
         given = arguments_of(ctx.method, params)
         kept: dict[str, Any] = {
             name: params[name] for name in ("cursor", "_meta") if name in params
         }
-        description = Description(
-            tool=asked.tool, text=asked.text, schema=asked.schema, surface=SURFACE
-        )
-        try:
-            tool = DescribedTool(description, self._enforcer, asynchronous=True)
-        except ConfigError:
-            tool = None
+        tool = tool_of(ctx.method, self._enforcer)
         if tool is None:
-            await self._served.refuse_async(asked.tool)
+            await self._served.refuse_async(METHODS[ctx.method].tool)
         return await self._take(
             tool,
             given,

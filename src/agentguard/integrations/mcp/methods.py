@@ -11,7 +11,7 @@ INVARIANT: nothing but what is listed is sent beside the arguments of a call tha
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from mcp.types import (
@@ -23,97 +23,38 @@ from mcp.types import (
 )
 from mcp_types.version import KNOWN_PROTOCOL_VERSIONS
 
-from agentguard.errors import UnguardedPath
+from agentguard.enforcement import Enforcer
+from agentguard.errors import ConfigError, UnguardedPath
+from agentguard.integrations.mcp.definitions import SURFACE, name_in_policy
+from agentguard.tools import DescribedTool, asked_description
 
-_TEXT = {"type": "string"}
-_TEXTS = {"type": "object", "additionalProperties": _TEXT}
+_COMPLETE = "completion/complete"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Asked:
+class Method:
     """A method that is a call of a tool of the policy.
 
     Attributes:
-        tool: the tool's name, without that of the server.
-        text: what it does.
-        arguments: the JSON Schemas of its arguments, which are parameters of the method.
-        required: those that must be there.
-        params: the parameters of the method, where they are not the arguments.
+        tool: the tool's name, without that of the server; see ``tools.asking``.
+        params: the names of the method's parameters.
     """
 
     tool: str
-    text: str
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-    required: tuple[str, ...] = ()
     params: tuple[str, ...] = ()
 
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of the method's parameters."""
-        return self.params or tuple(self.arguments)
 
-    @property
-    def schema(self) -> Mapping[str, Any]:
-        """The JSON Schema of the arguments."""
-        return {
-            "type": "object",
-            "properties": dict(self.arguments),
-            "required": list(self.required),
-            "additionalProperties": False,
-        }
-
-
-ASKED: Mapping[str, Asked] = {
-    "resources/list": Asked(tool="list_resources", text="List what can be read."),
-    "resources/templates/list": Asked(
-        tool="list_resource_templates", text="List forms of addresses of what can be read."
-    ),
-    "resources/read": Asked(
-        tool="read_resource",
-        text="Read a resource.",
-        arguments={"uri": _TEXT},
-        required=("uri",),
-    ),
-    "resources/subscribe": Asked(
-        tool="subscribe_resource",
-        text="Be told when a resource changes.",
-        arguments={"uri": _TEXT},
-        required=("uri",),
-    ),
-    "resources/unsubscribe": Asked(
-        tool="unsubscribe_resource",
-        text="Be told no more when a resource changes.",
-        arguments={"uri": _TEXT},
-        required=("uri",),
-    ),
-    "prompts/list": Asked(tool="list_prompts", text="List prompts."),
-    "prompts/get": Asked(
-        tool="get_prompt",
-        text="Get a prompt.",
-        arguments={"name": _TEXT, "arguments": _TEXTS},
-        required=("name",),
-    ),
-    "completion/complete": Asked(
-        tool="complete",
-        text="Get completions of an argument.",
-        arguments={
-            "kind": _TEXT,
-            "of": _TEXT,
-            "argument": _TEXT,
-            "value": _TEXT,
-            "others": _TEXTS,
-        },
-        required=("kind", "of", "argument", "value"),
-        params=("ref", "argument", "context"),
-    ),
+METHODS: Mapping[str, Method] = {
+    "resources/list": Method(tool="list_resources"),
+    "resources/templates/list": Method(tool="list_resource_templates"),
+    "resources/read": Method(tool="read_resource", params=("uri",)),
+    "resources/subscribe": Method(tool="subscribe_resource", params=("uri",)),
+    "resources/unsubscribe": Method(tool="unsubscribe_resource", params=("uri",)),
+    "prompts/list": Method(tool="list_prompts"),
+    "prompts/get": Method(tool="get_prompt", params=("name", "arguments")),
+    _COMPLETE: Method(tool="complete", params=("ref", "argument", "context")),
 }
 """The methods that are calls of tools of the policy."""
-
-ANSWERED = ("answer_sampling", "answer_elicitation", "answer_roots")
-"""The tools that answers to a server are calls of; see ``callbacks``."""
-
-RESERVED = frozenset({*(each.tool for each in ASKED.values()), *ANSWERED})
-"""The names that no tool of a server has, without that of the server."""
 
 PAGED = frozenset({"tools/list", "resources/list", "resources/templates/list", "prompts/list"})
 """The methods whose answers come in pages."""
@@ -145,15 +86,31 @@ _CAPABILITIES = ("sampling", "elicitation", "roots")
 _REFERENCES: Mapping[str, str] = {"ref/prompt": "name", "ref/resource": "uri"}
 
 
+def tool_of(method: str, enforcer: Enforcer, server: str | None = None) -> DescribedTool | None:
+    """Return the tool that a method is a call of, None where the policy declares none that fits.
+
+    Args:
+        method: one of ``METHODS``.
+        enforcer: takes calls through the guard.
+        server: the server's name in the policy, if it has one.
+    """
+    tool = METHODS[method].tool
+    named = name_in_policy(tool, server)
+    description = asked_description(tool, named=named, surface=SURFACE)
+    try:
+        return DescribedTool(description, enforcer, asynchronous=True)
+    except ConfigError:
+        return None
+
+
 def arguments_of(method: str, params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of the tool that a method is a call of.
 
     Raises:
         UnguardedPath: a parameter is not what the protocol says.
     """
-    asked = ASKED[method]
-    if not asked.params:
-        return {name: params[name] for name in asked.arguments if name in params}
+    if method != _COMPLETE:
+        return {name: params[name] for name in METHODS[method].params if name in params}
     ref = _kept(params.get("ref"), ("type", *_REFERENCES.values()))
     argument = _kept(params.get("argument"), ("name", "value"))
     context = _kept(params.get("context"), ("arguments",))
@@ -171,7 +128,7 @@ def arguments_of(method: str, params: Mapping[str, Any]) -> dict[str, Any]:
 
 def params_of(method: str, decided: dict[str, Any]) -> dict[str, Any]:
     """Return the parameters that are sent for decided arguments."""
-    if not ASKED[method].params:
+    if method != _COMPLETE:
         return decided
     kind, others = decided["kind"], decided.get("others")
     return {

@@ -33,7 +33,7 @@ from mcp.types import (
 from mcp_types.version import KNOWN_PROTOCOL_VERSIONS
 
 from agentguard.enforcement import Enforcer
-from agentguard.errors import ConfigError, DeniedByPolicy, UnguardedPath
+from agentguard.errors import DeniedByPolicy, UnguardedPath
 from agentguard.integrations.mcp.definitions import (
     SURFACE,
     description_of,
@@ -43,14 +43,14 @@ from agentguard.integrations.mcp.definitions import (
 )
 from agentguard.integrations.mcp.greeting import greeting_checked
 from agentguard.integrations.mcp.methods import (
-    ASKED,
+    METHODS,
     PAGED,
-    RESERVED,
     arguments_of,
     meta_of,
     only,
     params_of,
     plain_params,
+    tool_of,
     unguarded,
 )
 from agentguard.integrations.mcp.results import (
@@ -59,10 +59,9 @@ from agentguard.integrations.mcp.results import (
     require_complete,
     whole_answer,
 )
-from agentguard.integrations.mcp.servers import is_anothers
 from agentguard.integrations.mcp.spans import unrecorded
 from agentguard.integrations.mcp.under_way import UnderWay
-from agentguard.tools import DescribedTool, Description, ServedTools
+from agentguard.tools import RESERVED, DescribedTool, ServedTools, is_anothers
 from agentguard.vocabulary import Caller
 
 _MOST_PAGES = 100
@@ -152,7 +151,7 @@ class GuardedDispatcher:
             return await self._call(given, opts)
         if method == "tools/list":
             return await self._list(given, opts)
-        if method in ASKED:
+        if method in METHODS:
             return await self._ask(method, given, opts)
         if method.startswith("notifications/"):
             raise unguarded(method)
@@ -181,8 +180,8 @@ class GuardedDispatcher:
         return await self._take("tools/call", tool, params.get("arguments") or {}, sent, opts)
 
     async def _ask(self, method: str, params: Mapping[str, Any], opts: Any) -> dict[str, Any]:
-        asked = ASKED[method]
-        only(method, params, (*asked.names, "_meta", *(("cursor",) if method in PAGED else ())))
+        names = METHODS[method].params
+        only(method, params, (*names, "_meta", *(("cursor",) if method in PAGED else ())))
         meta = meta_of(method, params) | self._page(method, params)
         arguments = arguments_of(method, params)
         tool = await self._tool_of(method)
@@ -196,17 +195,15 @@ class GuardedDispatcher:
         Raises:
             DeniedByPolicy: the policy does not declare it, or not so that it fits.
         """
-        asked = ASKED[method]
-        name = name_in_policy(asked.tool, self.server)
-        description = Description(tool=name, text=asked.text, schema=asked.schema, surface=SURFACE)
-        try:
-            return DescribedTool(description, self.enforcer, asynchronous=True)
-        except ConfigError:
-            refusal = DeniedByPolicy(
-                f"the MCP method {method!r} is not permitted: the policy declares no tool"
-                f" {name!r} that fits",
-                remedy="see docs/mcp.md",
-            )
+        tool = tool_of(method, self.enforcer, self.server)
+        if tool is not None:
+            return tool
+        name = name_in_policy(METHODS[method].tool, self.server)
+        refusal = DeniedByPolicy(
+            f"the MCP method {method!r} is not permitted: the policy declares no tool {name!r}"
+            " that fits",
+            remedy="see docs/mcp.md",
+        )
         return await self._served.refuse_async(name, self.carried, refusal)
 
     async def _take(

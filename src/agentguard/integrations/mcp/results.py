@@ -17,9 +17,7 @@ from typing import Any
 
 from agentguard.errors import GuardFailure
 from agentguard.policy import Policy
-from agentguard.vocabulary import Action
-
-WITHHELD = "[a part of the answer was withheld: it is no text, and the policy does not let it pass]"
+from agentguard.tools import WITHHELD, made_of_checked, media_class, media_passes
 
 MOST = 8_000_000
 """How many characters an answer has at most; more than any model is given."""
@@ -32,7 +30,6 @@ _CONTENTS = ("uri", "mimeType", "text")
 _LISTED = ("name", "title", "uri", "uriTemplate", "description", "mimeType", "size", "arguments")
 _COMPLETION = ("values", "total", "hasMore")
 _BESIDE = ("structuredContent", "isError", "description")
-_BINARY = "binary"
 
 
 @dataclass(slots=True)
@@ -95,7 +92,11 @@ class Reading:
             inside = self.contents(number, part["resource"], (*above, "resource"))
             return {"type": kind, "resource": inside}
         data = part.get("data")
-        if kind in ("image", "audio") and isinstance(data, str) and self._passes(str(kind)):
+        if (
+            kind in ("image", "audio")
+            and isinstance(data, str)
+            and media_passes(self.policy, str(kind))
+        ):
             self.media[number] = (*above, "data"), data
             return _picked(part, ("type", "mimeType"))
         return {"type": "text", "text": WITHHELD}
@@ -105,7 +106,7 @@ class Reading:
         told, data = _picked(found, _CONTENTS), found.get("blob")
         if "text" in told:
             return told
-        if isinstance(data, str) and self._passes(_kind_of(told.get("mimeType"))):
+        if isinstance(data, str) and self._passes(told.get("mimeType")):
             self.media[number] = (*above, "blob"), data
             return told
         return {**told, "text": WITHHELD}
@@ -120,9 +121,8 @@ class Reading:
         """Read what a server lists."""
         return _picked(found, _LISTED)
 
-    def _passes(self, kind: str) -> bool:
-        known = self.policy.classes.get(kind)
-        return known is not None and (known.action, known.in_results) == (Action.LABEL,) * 2
+    def _passes(self, mime: object) -> bool:
+        return media_passes(self.policy, media_class(mime))
 
 
 _ITEMS: Mapping[str, Callable[[Reading, int, Mapping[str, Any]], dict[str, Any]]] = {
@@ -146,15 +146,7 @@ def whole_answer(tool: str, reading: Reading, checked: Any) -> dict[str, Any]:
     Raises:
         GuardFailure: that has another shape than what was read.
     """
-    try:
-        return reading.put_together(checked)
-    except (LookupError, TypeError, ValueError):  # it may hold the text
-        pass
-    raise GuardFailure(
-        f"the answer of tool {tool!r} is withheld: what was checked has another shape",
-        part="redaction",
-        dispatched=True,
-    )
+    return made_of_checked(tool, lambda: reading.put_together(checked))
 
 
 def require_complete(tool: str, raw: Mapping[str, Any]) -> None:
@@ -201,12 +193,3 @@ def kept_for_nobody(raw: Mapping[str, Any]) -> dict[str, Any]:
 
 def _picked(found: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
     return {name: found[name] for name in names if found.get(name) is not None}
-
-
-def _kind_of(mime: object) -> str:
-    if not isinstance(mime, str):
-        return _BINARY
-    if mime == "application/pdf":
-        return "pdf"
-    kind = mime.partition("/")[0]
-    return kind if kind in ("image", "audio", "video") else _BINARY

@@ -31,8 +31,7 @@ from agentguard.integrations.mcp.callbacks import (
 )
 from agentguard.integrations.mcp.greeting import greeting_checked
 from agentguard.integrations.mcp.outbound import GuardedDispatcher
-from agentguard.integrations.mcp.servers import note_server
-from agentguard.tools import Wrapping
+from agentguard.tools import Wrapping, note_server
 
 T = TypeVar("T", bound=BaseModel)
 

@@ -36,11 +36,13 @@ from agentguard.integrations.openai_agents.parts import Acting, note_part, part_
 from agentguard.integrations.openai_agents.runs import require_no_trace
 from agentguard.integrations.openai_agents.tools import SURFACE, dressed, unhidden
 from agentguard.tools import (
+    RESERVED,
     DescribedTool,
     Description,
     ServedTools,
     asked_description,
     made_of_checked,
+    note_server,
 )
 
 T = TypeVar("T", bound=BaseModel)
@@ -107,7 +109,8 @@ class GuardedServer(MCPServer):
         agent: AgentBase[Any] | None = None,
     ) -> list[MCPTool]:
         """List the tools that whoever acts may be shown, by their names in the policy."""
-        listed = await _PLAIN[self].list_tools(run_context, agent)
+        found = await _PLAIN[self].list_tools(run_context, agent)
+        listed = [each for each in found if each.name not in RESERVED]
         told = {self._prefix + each.name: each for each in listed}
         taken = await self._served.take_async(
             [_description(self._prefix + each.name, each) for each in listed]
@@ -257,7 +260,8 @@ def guard_server(server: MCPServer, acting: Acting, name: str | None = None) -> 
         name: its name in the policy, its own if None.
 
     Raises:
-        ConfigError: another guard has it, or its name cannot be one of the policy.
+        ConfigError: another guard has it, its name cannot be one of the policy, or a tool of it
+            could be that of another server.
     """
     if part_of(server, acting.enforcer) is not None:
         return server
@@ -267,6 +271,7 @@ def guard_server(server: MCPServer, acting: Acting, name: str | None = None) -> 
             "the name of an MCP server stands before those of its tools in the policy, so it is"
             " letters, digits, '_' and '-': give it name=, or guard.wrap(server, server=...)"
         )
+    note_server(acting.enforcer, wanted)
     made = GuardedServer(server, wanted, acting)
     note_part(made, Acting(enforcer=acting.enforcer))
     return made
