@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fastmcp.client import Client
 
 from agentguard import ConfigError, Guard
 from agentguard.cli import main
@@ -147,6 +148,29 @@ def test_a_host_speaks_with_a_program_through_the_gateway(
     capsys.readouterr()
     assert main(["coverage", "--json", "--config", policy]) == 0
     assert [each["closed"] for each in json.loads(capsys.readouterr().out)["writers"]] == [True]
+
+
+@pytest.mark.nightly
+def test_hosts_speak_with_a_program_over_http(folder: Path) -> None:
+    """A gateway that listens says where, serves whoever comes there, and ends when it is told."""
+    started = Host(folder, "--http", "127.0.0.1:0")
+    try:
+        assert started.process.stderr is not None
+        place = started.process.stderr.readline().split()[-1]
+        assert place.startswith("http://127.0.0.1:")
+
+        async def ask() -> tuple[list[str], bool]:
+            async with Client(place) as client:
+                names = [each.name for each in await client.list_tools()]
+                return names, (await client.call_tool_mcp(CANARY, {})).is_error
+
+        assert asyncio.run(ask()) == (["environment"], True)
+        started.process.send_signal(signal.SIGTERM)
+        rest, errors = started.process.communicate()
+        assert (started.process.returncode, rest, CANARY in errors) == (0, "", False)
+    finally:
+        started.process.kill()
+        started.process.communicate()
 
 
 def test_a_gateway_ends_with_its_host(
