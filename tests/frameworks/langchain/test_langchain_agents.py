@@ -10,9 +10,11 @@ import httpx2
 import pytest
 from langchain.agents import create_agent
 from langchain.agents.middleware import ModelRequest, TodoListMiddleware
+from langchain.agents.structured_output import ToolStrategy
 from langchain_core.tools import BaseTool, BaseToolkit, StructuredTool, ToolException, tool
 from langchain_openai import ChatOpenAI
 from langgraph.types import omit_payload
+from pydantic import create_model
 
 from agentguard import ConfigError, Guard
 from agentguard.integrations.langchain import GuardMiddleware
@@ -288,3 +290,20 @@ def test_an_agent_that_is_a_tool_is_guarded_within(
         with guard.identity("agent:a"):
             state = outer.invoke({"messages": [{"role": "user", "content": "go"}]})
         assert [each.text for each in state["messages"][-2:]] == [told, "done"]
+
+
+def test_the_form_of_an_answer_is_offered_like_a_tool(
+    team: tuple[Guard, Any], provider: LoopbackProvider
+) -> None:
+    """A model is shown the schema of a ToolStrategy where a rule allows the tool of its name."""
+    guard, model = team
+    for name, offered in (("write", ["write"]), ("undeclared", [])):
+        form: Any = create_model(name, said=(str, ...))
+        provider.script([Answer(content="done")])
+        agent: Any = create_agent(
+            model, middleware=[GuardMiddleware(guard)], response_format=ToolStrategy(form)
+        )
+        with guard.identity("agent:a"):
+            agent.invoke({"messages": [{"role": "user", "content": "go"}]})
+        tools = provider.journal[-1].json.get("tools", [])
+        assert [each["function"]["name"] for each in tools] == offered
