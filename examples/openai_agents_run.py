@@ -6,7 +6,14 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from agents import Agent, OpenAIChatCompletionsModel, Runner, RunState, function_tool
+from agents import (
+    Agent,
+    OpenAIChatCompletionsModel,
+    RunConfig,
+    Runner,
+    RunState,
+    function_tool,
+)
 from openai import AsyncOpenAI
 
 from agentguard.integrations.openai_agents import approval_request
@@ -20,7 +27,9 @@ async def serve(ground: Ground) -> None:
         model = OpenAIChatCompletionsModel("some-model", client)
         agent = ground.guard.wrap(Agent(name="Desk", model=model, tools=list(tools)))
         with ground.guard.identity("agent:desk", on_behalf_of="user:alice", session="conv-17"):
-            paused = await Runner.run(agent, f"I am {ADDRESS}. My money back for ORD-0001!")
+            said = f"I am {ADDRESS}. My money back for ORD-0001!"
+            here = RunConfig(tracing_disabled=True)  # traces would go to the network
+            paused = await Runner.run(agent, said, run_config=here)
             offered = ground.provider.journal[0].json["tools"]
             print("offered:", *(tool["function"]["name"] for tool in offered))
             print("the provider saw the address:", bool(ground.provider.saw(ADDRESS)))
@@ -32,7 +41,7 @@ async def serve(ground: Ground) -> None:
             ground.vote(str(request))  # agentguard approvals approve
             state = await RunState.from_string(agent, kept)
             state.approve(state.get_interruptions()[0])  # without the vote: ApprovalPending
-            done = await Runner.run(agent, state)
+            done = await Runner.run(agent, state, run_config=here)
             print("with the signature of a person:", done.final_output)
             print("ran:", *(effect.tool for effect in ground.effects))
 
