@@ -12,6 +12,7 @@ shares the store (tests/tools/test_pinning.py).
 
 import json
 import logging
+import threading
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import NoReturn
@@ -69,6 +70,8 @@ class ServedTools:
         self._surface = surface
         self._asynchronous = asynchronous
         self._on_first_use = on_first_use
+        # Of two listings at once, neither is given what the other one says.
+        self._one_at_a_time = threading.Lock()
         self._core: Core | None = None
         self._made: dict[str, tuple[str, DescribedTool]] = {}
         self._problems: dict[str, str] = {}
@@ -86,24 +89,29 @@ class ServedTools:
         Raises:
             GuardFailure: the store does not say which definitions are trusted.
         """
+        with self._one_at_a_time:
+            return self._take(list(listed))
+
+    def _take(self, everything: list[Description]) -> Mapping[str, DescribedTool]:
         known = self._enforcer.core.policy.tools
-        everything = list(listed)
         declared = [each for each in everything if each.tool in known]
         self._tell_undeclared(len(everything) - len(declared), len(everything))
         counted = Counter(each.tool for each in declared)
-        for tool in (name for name, count in counted.items() if count > 1):
-            self._refuse(tool, _TWICE)
-        fitting = [each for each in declared if counted[each.tool] == 1 and self._fits(each)]
-        unpinned = [each for each in fitting if known[each.tool].definition is None]
+        for twice in (name for name, count in counted.items() if count > 1):
+            self._refuse(twice, _TWICE)
+        made = [(each, self._made_of(each)) for each in declared if counted[each.tool] == 1]
+        fitting = [(each, tool) for each, tool in made if tool is not None]
+        unpinned = [each for each, _ in fitting if known[each.tool].definition is None]
         kept = self._kept(unpinned if self._on_first_use else [])
         taken: dict[str, DescribedTool] = {}
-        for each in fitting:
+        for each, tool in fitting:
             pin = kept.get(each.tool)
             if pin is not None and pin.trusted != each.digest:
                 self._refuse(each.tool, _CHANGED)
                 continue
             self._problems.pop(each.tool, None)
-            taken[each.tool] = self._made[each.tool][1]
+            self._made[each.tool] = each.digest, tool
+            taken[each.tool] = tool
         return taken
 
     async def take_async(self, listed: Iterable[Description]) -> Mapping[str, DescribedTool]:
@@ -158,21 +166,20 @@ class ServedTools:
         """Return what the log calls a tool, whose name may be a server's or a model's words."""
         return tool if tool in self._enforcer.core.policy.tools else "undeclared"
 
-    def _fits(self, description: Description) -> bool:
-        """Make a tool of a description, as far as the policy lets it."""
+    def _made_of(self, description: Description) -> DescribedTool | None:
+        """Return the tool of a description, None where the policy does not let it be made."""
         core = self._enforcer.core
         if self._core is not core:  # another policy came into force
             self._made.clear()
             self._core = core
         made = self._made.get(description.tool)
         try:
-            if made is None or made[0] != description.digest:
-                tool = DescribedTool(description, self._enforcer, asynchronous=self._asynchronous)
-                self._made[description.tool] = (description.digest, tool)
+            if made is not None and made[0] == description.digest:
+                return made[1]
+            return DescribedTool(description, self._enforcer, asynchronous=self._asynchronous)
         except (ConfigError, NotCanonical):
             self._refuse(description.tool, _UNFIT)
-            return False
-        return True
+            return None
 
     def _refuse(self, tool: str, problem: str) -> None:
         self._made.pop(tool, None)
