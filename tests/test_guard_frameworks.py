@@ -21,9 +21,7 @@ def nothing(target: Any) -> Any:
 @pytest.fixture
 def wrapping(guard: Guard) -> Wrapping:
     """Return one use of ``guard.wrap``."""
-    return Wrapping(
-        enforcer=guard.enforcer, carried=None, server=None, wrap_client=nothing, wrap=nothing
-    )
+    return Wrapping(enforcer=guard.enforcer, carried=None, server=None, wrap_client=nothing)
 
 
 @pytest.mark.parametrize("module", _INTEGRATIONS.values())

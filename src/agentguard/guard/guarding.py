@@ -3,8 +3,8 @@
 """How does a host program use the guard?
 
 ``Guard`` is the public face: it reads a policy, wraps clients and tools, and binds identities.
-What it does about identities stands in ``acting``, about plans in ``proposing``. It holds no rule and no step itself; two guards
-in one process know nothing of each other.
+What it does about identities stands in ``acting``, about plans in ``proposing``. It holds no rule
+and no step itself; two guards in one process know nothing of each other.
 """
 
 import inspect
@@ -133,7 +133,6 @@ class Guard(Proposing):
                 carried=carried,
                 server=server,
                 wrap_client=lambda client: self._guarded_client(client, carried),
-                wrap=self.wrap,
             )
             return cast("T", guarded_by_framework(target, wrapping))
         if identity is not None:

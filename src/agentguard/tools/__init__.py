@@ -46,7 +46,7 @@ from agentguard.tools.media import WITHHELD, media_class, media_passes
 from agentguard.tools.pausing import kept_of_pause
 from agentguard.tools.pinning import ServedTools, content_of
 from agentguard.tools.refusing import refuse, refuse_async
-from agentguard.tools.servers import is_anothers, note_server
+from agentguard.tools.servers import clash, is_anothers, note_server
 from agentguard.tools.telling import told_to_model
 from agentguard.tools.wrapping import HasEnforcer, Wrapping, WrapsClients
 
@@ -67,6 +67,7 @@ __all__ = [
     "check_declared",
     "check_impact",
     "check_time",
+    "clash",
     "content_of",
     "full_name",
     "guarded_tools",

@@ -30,7 +30,7 @@ def note_server(enforcer: Enforcer, server: str | None) -> None:
     if server is None:
         return
     named = _NAMED.setdefault(enforcer, set())
-    if any(_clash(server, other) for other in named):
+    if any(clash(server, other) for other in named):
         raise ConfigError(
             f"a tool of the MCP server {server!r} could be that of another one: name no server by"
             " the name of another one with '_' and more behind it"
@@ -44,5 +44,6 @@ def is_anothers(enforcer: Enforcer, tool: str, server: str | None) -> bool:
     return any(tool.startswith(f"{other}_") for other in named)
 
 
-def _clash(one: str, other: str) -> bool:
+def clash(one: str, other: str) -> bool:
+    """Say whether a tool of one server could be that of another one, by their names."""
     return one != other and (f"{one}_".startswith(f"{other}_") or f"{other}_".startswith(f"{one}_"))

@@ -35,11 +35,9 @@ class Wrapping:
         server: the name of an MCP server, where one was given.
         wrap_client: guards a client of a provider's SDK in place and returns it, for a framework
             that holds one; raises a TypeError for what is no client that the guard knows.
-        wrap: guards anything that ``guard.wrap`` guards, for a framework that holds such things.
     """
 
     enforcer: Enforcer
     carried: Caller | None
     server: str | None
     wrap_client: Callable[[Any], Any]
-    wrap: Callable[[Any], Any]

@@ -5,7 +5,6 @@
 sessions     the session of a client, in place
 outbound     how does a message of a client come to its server?
 methods      which messages may a client send?
-servers      whose tool does a name stand for?
 results      what can be read of a server's answers?
 callbacks    what may answer a server that asks?
 under_way    and who acts then?

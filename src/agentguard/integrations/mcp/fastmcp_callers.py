@@ -5,8 +5,8 @@
 For those whom the command line names, for those whom the token of the HTTP request names, or for
 those whom the running code names already. Every message is bound on its own.
 
-INVARIANT: a message that nobody stands behind is bound to nobody (tests/attacks/frameworks/
-test_gateway_identities.py).
+INVARIANT: a message that nobody stands behind is bound to nobody
+(tests/attacks/frameworks/test_gateway_identities.py).
 """
 
 import secrets

@@ -11,6 +11,7 @@ checked definition (tests/attacks/frameworks/test_gateway_bypasses.py).
 """
 
 from collections.abc import Callable, Sequence
+from itertools import combinations
 from typing import Any
 
 import mcp_types as types
@@ -33,6 +34,7 @@ from agentguard.integrations.mcp.fastmcp_answers import (
 )
 from agentguard.integrations.mcp.fastmcp_callers import Binding
 from agentguard.integrations.mcp.gateway_backends import Backend
+from agentguard.tools import clash
 
 _PAGES = 100
 _NO_SUCH = "no server behind the gateway has it, or several have"
@@ -202,9 +204,8 @@ def _apart(names: Sequence[str | None]) -> bool:
     """Say whether no name of a tool, behind that of its server, can be that of another one's."""
     if len(names) == 1:
         return True
-    told = [f"{name}_" for name in names if name is not None]
-    clash = any(one is not other and other.startswith(one) for one in told for other in told)
-    return len(told) == len(names) and not clash
+    told = {name for name in names if name is not None}
+    return len(told) == len(names) and not any(clash(*pair) for pair in combinations(told, 2))
 
 
 def _only(found: Sequence[Backend]) -> Backend:

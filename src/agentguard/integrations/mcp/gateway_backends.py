@@ -159,7 +159,6 @@ class Backend:
             carried=None,
             server=self.name,
             wrap_client=nothing,
-            wrap=nothing,
         )
 
 
