@@ -56,6 +56,7 @@ from agentguard.integrations.mcp.methods import (
 from agentguard.integrations.mcp.results import (
     Reading,
     kept_for_nobody,
+    require_bounded,
     require_complete,
     whole_answer,
 )
@@ -220,6 +221,8 @@ class GuardedDispatcher:
 
         async def run(decided: dict[str, Any]) -> Any:
             params, headers = sent(decided)
+            raw: dict[str, Any] = {}
+            failed: dict[str, Any] | None = None
             try:
                 with self.under_way.call():
                     raw = await self._send(method, params, opts, headers)
@@ -227,7 +230,10 @@ class GuardedDispatcher:
                 if error.error.code in _LOCAL:
                     raise _told(error) from None
                 # What the server says of its error is content as well.
-                return {_ERROR: error.error.model_dump(mode="json", exclude_none=True)}
+                failed = error.error.model_dump(mode="json", exclude_none=True)
+            if failed is not None:
+                require_bounded(failed)
+                return {_ERROR: failed}
             require_complete(tool.tool, raw)
             beside.update(self._beside(method, raw))
             return reading.read(raw)
