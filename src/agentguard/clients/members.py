@@ -24,7 +24,13 @@ from agentguard.clients.sending import (
     sent,
     sent_async,
 )
-from agentguard.clients.state import State, refuse_socket, required_ticket, state_of
+from agentguard.clients.state import (
+    State,
+    refuse_sign_in,
+    refuse_socket,
+    required_ticket,
+    state_of,
+)
 from agentguard.errors import UnguardedPath
 
 Arm = Callable[[Any, State], Any]
@@ -69,8 +75,8 @@ def _shared_members(base: Any, arm: Arm) -> dict[str, Any]:
         refuse_socket(self, str(url))
 
     def auth_headers(self: Any) -> NoReturn:
-        # Requests sign in with ``_auth_headers``; only websockets ask here.
-        refuse_socket(self, "")
+        # Requests sign in with ``_auth_headers``; websockets, and code that sends by itself, ask here.
+        refuse_sign_in(self)
 
     def copy(self: Any, **kwargs: Any) -> Any:
         state = state_of(self)

@@ -94,6 +94,15 @@ def socket_named(surface: Surface, url: str) -> str:
     return "websocket" if match is None else match.operation.pair
 
 
+def refuse_sign_in(client: Any) -> NoReturn:
+    """Refuse to hand out what a client signs in with: what is sent with it passes no guard."""
+    error = UnguardedPath(
+        "what the client signs in with is not handed out, since a request or a websocket of"
+        " somebody's own that signs in with it would pass the guard by"
+    )
+    refuse(state_of(client), "websocket", error)
+
+
 def refuse_socket(client: Any, url: str) -> NoReturn:
     """Refuse a websocket that is not opened through the guard, by name if it is listed."""
     state = state_of(client)

@@ -19,7 +19,14 @@ import openai
 import pytest
 from openai import AsyncAzureOpenAI, AzureOpenAI, OpenAI
 
-from agentguard import AgentGuardError, CallRefused, ContentRefused, Guard, IdentityRequired
+from agentguard import (
+    AgentGuardError,
+    CallRefused,
+    ContentRefused,
+    Guard,
+    IdentityRequired,
+    UnguardedPath,
+)
 from agentguard.errors import DeniedByPolicy, GuardFailure
 from agentguard.testing import LoopbackSocket
 from agentguard.vocabulary import AuditEntry, EntryType
@@ -223,7 +230,7 @@ def test_a_framework_that_borrows_credentials_is_refused(
     async def story() -> None:
         with pytest.raises(CallRefused):
             await talk.done(client._refresh_api_key())
-        with pytest.raises(CallRefused):
+        with pytest.raises(UnguardedPath, match="not handed out"):
             _ = client.auth_headers
 
     talk.run(sockets, story)

@@ -144,6 +144,13 @@ class Kit(BaseToolkit):
         return [StructuredTool.from_function(each) for each in (read, write)]
 
 
+def test_what_is_no_guard_makes_no_middleware(two: Guard) -> None:
+    """Something else in place of the guard is refused by its type."""
+    model: Any = "openai:any"
+    with pytest.raises(TypeError, match="takes a guard, not a str"):
+        GuardMiddleware(model)
+
+
 def test_a_toolkit_gives_guarded_tools(two: Guard) -> None:
     """The tools of a guarded toolkit pass the guard, and wrapping it again changes nothing."""
     kit = two.wrap(Kit())

@@ -19,6 +19,7 @@ from langchain_core.messages import ToolMessage
 from langchain_core.runnables import RunnableBinding
 from langchain_core.tools import BaseTool
 
+from agentguard.enforcement import Enforcer
 from agentguard.errors import AgentGuardError, ApprovalPending, CallRefused, UnguardedPath
 from agentguard.integrations.langchain.clients import is_of_langchain
 from agentguard.integrations.langchain.interrupting import begin, pause
@@ -41,6 +42,9 @@ class GuardMiddleware(AgentMiddleware[Any, Any, Any]):
 
     Args:
         guard: the guard under which the agent's model and tools are.
+
+    Raises:
+        TypeError: it is no guard.
     """
 
     trace_policy = TracePolicy(process_inputs=omit_payload, process_outputs=omit_payload)
@@ -48,7 +52,10 @@ class GuardMiddleware(AgentMiddleware[Any, Any, Any]):
 
     def __init__(self, guard: HasEnforcer) -> None:
         super().__init__()
-        self._enforcer = guard.enforcer
+        enforcer = getattr(guard, "enforcer", None)
+        if not isinstance(enforcer, Enforcer):
+            raise TypeError(f"GuardMiddleware takes a guard, not a {type(guard).__name__}")
+        self._enforcer = enforcer
 
     def wrap_model_call(
         self, request: ModelRequest[Any], handler: Callable[[ModelRequest[Any]], R]
