@@ -102,6 +102,7 @@ class Talk:
         "__weakref__",
         "_conversation",
         "_mode",
+        "_relied_on",
         "answers",
         "complete",
         "passages",
@@ -122,6 +123,7 @@ class Talk:
         # What spoke to the model in texts of tools, the oldest first.
         self.passages: tuple[str, ...] = ()
         self._mode = UserMessages.ALL
+        self._relied_on: frozenset[tuple[str, str]] = frozenset()
         self._conversation: Conversation | None = None
 
     def __repr__(self) -> str:
@@ -139,13 +141,22 @@ class Talk:
         if fresh:
             self.passages = (*self.passages, *fresh)[-MOST_PASSAGES:]
 
-    def heard_by(self, mode: UserMessages) -> Conversation:
-        """Return what was heard; where other messages count as the user's now, nothing was."""
+    def heard_by(
+        self, mode: UserMessages, relied_on: frozenset[tuple[str, str]] = frozenset()
+    ) -> Conversation:
+        """Return what was heard; under a policy that relies on other things, nothing was.
+
+        Args:
+            mode: which messages count as the user's.
+            relied_on: the fields of tools' results that are trusted. With one of them gone, what
+                was heard as trusted is not known from the rest.
+        """
         conversation = self._conversation
-        if conversation is None or self._mode is not mode:
+        if conversation is None or self._mode is not mode or self._relied_on - relied_on:
             self.complete = self.complete and conversation is None
-            self._conversation, self._mode = Conversation(mode), mode
-            return self._conversation
+            conversation = self._conversation = Conversation(mode)
+            self._mode = mode
+        self._relied_on = relied_on
         return conversation
 
 

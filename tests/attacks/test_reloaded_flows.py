@@ -120,6 +120,56 @@ def test_what_was_read_while_nothing_asked_is_not_trusted(desk: Desk) -> None:
             desk.send("bob")
 
 
+CONTACTS = """
+[[tool]]
+name = "contacts"
+impact = "read_only"
+trusted = {trusted}
+
+[[tool]]
+name = "write"
+impact = "irreversible"
+targets = ["to"]
+receives = ["email"]
+
+[[rule]]
+id = "contacts"
+who = ["agent:a"]
+tool = "contacts"
+then = "allow"
+
+[[rule]]
+id = "write"
+who = ["agent:a"]
+tool = "write"
+args.to = {{ match = ".+", from = ["user", "tool:contacts"] }}
+then = "allow"
+"""
+
+
+def test_what_a_tool_said_loses_its_word_with_the_trust(desk: Desk) -> None:
+    """A value of a field that a new version does not trust is no longer known from the tool."""
+    # Somebody finds out that strangers can write into a field of the address book, and takes its
+    # trust away while agents are running.
+    desk.turns_to(CONTACTS.format(trusted="['/work', '/private']"))
+
+    @desk.guard.tool
+    def contacts() -> dict[str, str]:
+        return {"work": "jane@customers.example", "private": "mallory@outsider.example"}
+
+    @desk.guard.tool
+    def write(to: str) -> str:
+        return to
+
+    with desk.guard.identity("agent:a"):
+        contacts()
+        assert write("mallory@outsider.example")
+        desk.turns_to(CONTACTS.format(trusted="['/work']"))
+        for known_before in ("mallory@outsider.example", "jane@customers.example"):
+            with pytest.raises(DeniedByPolicy):
+                write(known_before)
+
+
 def test_what_was_used_up_stays_used_up(desk: Desk) -> None:
     """A budget that was out of force for a while, or is raised, knows what it counted."""
     with desk.guard.identity("agent:a"):

@@ -122,6 +122,17 @@ def test_other_words_of_the_user_are_another_conversation(people: Identities) ->
     assert "hello" not in repr(talk)
 
 
+def test_fields_that_are_trusted_no_longer_are_another_conversation(people: Identities) -> None:
+    """Where a field of a tool is not trusted any more, what was said before is not known."""
+    talk = Sessions(os.urandom).talk(people.narrowed("agent:a"))
+    names, more = ("contacts", "/name"), ("contacts", "/email")
+    said = talk.heard_by(ALL, frozenset({names}))
+    assert talk.heard_by(ALL, frozenset({names, more})) is said
+    assert talk.complete
+    assert talk.heard_by(ALL, frozenset({more})) is not said
+    assert not talk.complete
+
+
 def test_a_session_that_another_process_used_is_not_known_in_full(
     people: Identities, process: Callable[[], Sessions]
 ) -> None:

@@ -92,8 +92,9 @@ class Enforcer:
         Raises:
             GuardFailure: there are too many named sessions, or the caller's cannot be read.
         """
-        mode = self.core.policy.document.provenance.user_messages
-        return self._performer.talk(caller).heard_by(mode)
+        policy = self.core.policy
+        mode = policy.document.provenance.user_messages
+        return self._performer.talk(caller).heard_by(mode, policy.relied_on)
 
     def offered_tools(self, carried: Caller | None = None) -> frozenset[str]:
         """Return the tools that a model may be shown for whoever acts, none where nobody does.

@@ -19,6 +19,7 @@ from agentguard.canonical import Frozen
 from agentguard.pipeline.results import readable
 from agentguard.pipeline.steps import Progress, Response, obligation
 from agentguard.policy import Policy
+from agentguard.provenance import Conversation
 from agentguard.session import Session
 from agentguard.vocabulary import (
     ApprovalRequest,
@@ -62,7 +63,7 @@ def where_from(
     policy, talk = progress.core.policy, session.talk
     if not policy.asks_provenance:
         return {}, None
-    conversation = talk.heard_by(policy.document.provenance.user_messages)
+    conversation = _heard(progress, session)
     origins: Mapping[str, tuple[Origins, ...]] = {}
     if isinstance(call, ToolCall) and (names := policy.asks_origins(call)):
         asked = {name: value for name, value in call.resolved.items() if name in names}
@@ -149,7 +150,7 @@ def hear_call(progress: Progress, session: Session) -> None:
     if isinstance(received, ToolCall) and policy.asks_provenance:
         if policy.tools[received.tool].impact is Impact.READ_ONLY:
             return
-        conversation = session.talk.heard_by(policy.document.provenance.user_messages)
+        conversation = _heard(progress, session)
         conversation.gave(
             received.tool,
             received.resolved,
@@ -162,8 +163,7 @@ def _hear_request(progress: Progress, received: Call, session: Session) -> None:
     if not progress.core.policy.asks_provenance:
         session.talk.complete = False
         return
-    policy = progress.core.policy
-    conversation = session.talk.heard_by(policy.document.provenance.user_messages)
+    conversation = _heard(progress, session)
     conversation.classes_seen(progress.classes)
     if not isinstance(received, ModelCall):
         return
@@ -241,8 +241,7 @@ def hear_end(
         return
     _note_answer(progress, response.content)
     if progress.answered:
-        mode = progress.core.policy.document.provenance.user_messages
-        session.talk.heard_by(mode).classes_seen(progress.answered)
+        _heard(progress, session).classes_seen(progress.answered)
 
 
 def _hear_result(progress: Progress, call: ToolCall, result: object, session: Session) -> None:
@@ -252,7 +251,7 @@ def _hear_result(progress: Progress, call: ToolCall, result: object, session: Se
         session.talk.complete = False
         return
     spec = policy.tools[call.tool]
-    conversation = session.talk.heard_by(policy.document.provenance.user_messages)
+    conversation = _heard(progress, session)
     conversation.classes_seen({*progress.classes, *_declared(policy, call)})
     try:
         frozen = readable(result)
@@ -269,6 +268,11 @@ def _declared(policy: Policy, call: ToolCall) -> set[str]:
     return {name for name, each in policy.classes.items() if {name, each.family} & returns}
 
 
+def _heard(progress: Progress, session: Session) -> Conversation:
+    policy = progress.core.policy
+    return session.talk.heard_by(policy.document.provenance.user_messages, policy.relied_on)
+
+
 def hear_failure(progress: Progress, error: Exception) -> None:
     """Tell the conversation the text of what a tool raised, since models are shown it."""
     call, session = progress.call, progress.session
@@ -279,9 +283,8 @@ def hear_failure(progress: Progress, error: Exception) -> None:
         return
     try:
         told = tuple(_texts_of(error))
-        mode = progress.core.policy.document.provenance.user_messages
         returns = _declared(progress.core.policy, call)
-        session.talk.heard_by(mode).returned(call.tool, told, returns=returns)
+        _heard(progress, session).returned(call.tool, told, returns=returns)
     except Exception:  # noqa: BLE001 - the text of an exception is made by code of its own
         session.talk.complete = False
 
@@ -301,8 +304,7 @@ def _remember_consent(progress: Progress, call: ToolCall, session: Session) -> N
     told, approval, decided = obligation(progress, TellDoubts), progress.approval, progress.decided
     if told is None or approval is None or decided is None:
         return
-    mode = progress.core.policy.document.provenance.user_messages
-    conversation = session.talk.heard_by(mode)
+    conversation = _heard(progress, session)
     circumstances: Circumstances = decided[1]
     for name in {doubt.argument for doubt in approval.doubts}:
         if told.remember is Remember.NOTHING or name not in call.resolved:

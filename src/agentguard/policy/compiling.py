@@ -78,6 +78,9 @@ def compile_policy(document: PolicyDocument, *, is_checked: bool = False) -> Pol
         _serving=_serving(document.providers),
         _secrets=SecretStores(document.secret_stores),
         gate=ProviderGate(document),
+        relied_on=frozenset(
+            (tool.name, pointer) for tool in document.tools for pointer in tool.trusted
+        ),
         _flows=flows,
         _inquiries=inquiries_of(document),
     )

@@ -109,6 +109,7 @@ class Policy:
         labels: what labels from outside mean.
         document: the policy as written.
         gate: what stands between an allowed call and its provider.
+        relied_on: the fields of tools' results that are trusted, by tool and pointer.
     """
 
     name: str
@@ -137,6 +138,7 @@ class Policy:
     _serving: Callable[[str], ProviderSpec | None]
     _secrets: SecretStores
     gate: ProviderGate
+    relied_on: frozenset[tuple[str, str]]
     _flows: Flows
     _inquiries: Inquiries
 
