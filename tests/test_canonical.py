@@ -21,6 +21,7 @@ from agentguard.canonical import (
     digest,
     escape,
     freeze,
+    members_once,
     tagged,
     thaw,
 )
@@ -159,3 +160,10 @@ def test_a_digest_names_its_algorithm() -> None:
     """A digest says how it was made."""
     empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     assert digest(b"") == f"sha256:{empty}"
+
+
+def test_an_object_that_names_a_key_twice_is_refused() -> None:
+    """Members are taken where each key stands once, and no error holds a key."""
+    assert json.loads('{"a": {"b": 1}}', object_pairs_hook=members_once) == {"a": {"b": 1}}
+    with pytest.raises(ValueError, match=r"^a key stands twice$"):
+        json.loads('{"a": {"pa55word": 1, "pa55word": 1}}', object_pairs_hook=members_once)

@@ -145,6 +145,18 @@ def _has_lone_surrogate(text: str) -> bool:
     return False
 
 
+def members_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the members of a JSON object, for ``json.loads(..., object_pairs_hook=...)``.
+
+    Raises:
+        ValueError: a key stands twice, so that two readers could take different values.
+    """
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a key stands twice")
+    return members
+
+
 def escape(key: str) -> str:
     """Escape one JSON pointer segment (RFC 6901, section 3)."""
     return key.replace("~", "~0").replace("/", "~1")

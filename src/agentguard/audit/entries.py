@@ -22,6 +22,7 @@ from agentguard.canonical import (
     canonical_bytes,
     freeze,
     instant,
+    members_once,
     parse_instant,
 )
 from agentguard.vocabulary import AuditEntry, Boundary, Effect, EntryType, Impact, Outcome, Reason
@@ -129,18 +130,11 @@ def parse_entry(content: bytes) -> StoredEntry:
 
 def _parse_object(content: bytes) -> dict[str, object]:
     try:
-        present = json.loads(content.decode("utf-8"), object_pairs_hook=_without_duplicates)
+        present = json.loads(content.decode("utf-8"), object_pairs_hook=members_once)
     except (ValueError, RecursionError):
         present = None
     if not isinstance(present, dict):
         raise NotAnEntry("not a JSON object in UTF-8 without duplicate keys")
-    return present
-
-
-def _without_duplicates(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    present = dict(pairs)
-    if len(present) != len(pairs):
-        raise ValueError("a duplicate key")
     return present
 
 

@@ -14,9 +14,9 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
-from agentguard.canonical import Frozen, NotCanonical, freeze, thaw
+from agentguard.canonical import Frozen, NotCanonical, freeze, members_once, thaw
 from agentguard.clients.several import placed
 from agentguard.errors import ContentRefused, UnguardedPath
 from agentguard.vocabulary import ModelCall
@@ -112,7 +112,7 @@ def json_value(place: str, text: str) -> Frozen:
         ContentRefused: it is no JSON, or readers could take it for different values.
     """
     try:
-        return freeze(json.loads(text, object_pairs_hook=_members))
+        return freeze(json.loads(text, object_pairs_hook=members_once))
     except NotCanonical as error:
         problem = error.problem
     except (ValueError, RecursionError):
@@ -133,13 +133,6 @@ def _object(number: int, line: str) -> Mapping[str, Frozen]:
     if not isinstance(value, Mapping):
         raise _refused(number, "is no JSON object")
     return value
-
-
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a key stands twice")
-    return members
 
 
 def _refused(number: int, problem: str) -> ContentRefused:

@@ -14,6 +14,7 @@ import sys
 from contextlib import suppress
 from typing import Any
 
+from agentguard.canonical import members_once
 from agentguard.clients.shapes import MODEL_NAME
 from agentguard.clients.surface import Surface
 from agentguard.errors import GuardFailure
@@ -190,17 +191,10 @@ def _says(http_response: Any, content: Any) -> bool:
     if isinstance(content, str):
         return False
     try:
-        found = json.loads(http_response.content, object_pairs_hook=_each_once)
+        found = json.loads(http_response.content, object_pairs_hook=members_once)
     except ValueError:
         return False
     return bool(found == content)
-
-
-def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a key stands twice")
-    return found
 
 
 def _written(content: Any) -> bytes:

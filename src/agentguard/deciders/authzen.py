@@ -21,7 +21,7 @@ from threading import Lock
 from typing import Any
 from urllib.parse import urlsplit
 
-from agentguard.canonical import Frozen, instant, thaw
+from agentguard.canonical import Frozen, instant, members_once, thaw
 from agentguard.deciders.options import Options
 from agentguard.vocabulary import Boundary, DecisionRequest, Effect, Principal, Verdict
 
@@ -265,18 +265,12 @@ def _evaluations(request: DecisionRequest, asked: Mapping[str, Any]) -> Sequence
 
 def _parsed(text: bytes) -> object:
     try:
-        return json.loads(text.decode("utf-8"), object_pairs_hook=_once, parse_constant=_refused)
+        return json.loads(
+            text.decode("utf-8"), object_pairs_hook=members_once, parse_constant=_refused
+        )
     except (ValueError, RecursionError):
         pass
     raise NoAnswer("the decision point did not answer in plain JSON")
-
-
-def _once(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    """Return an object in which no name stands twice."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a name stands twice")
-    return found
 
 
 def _refused(_: str) -> object:

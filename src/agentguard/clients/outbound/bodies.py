@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
 
-from agentguard.canonical import Frozen, NotCanonical, freeze, thaw
+from agentguard.canonical import Frozen, NotCanonical, freeze, members_once, thaw
 from agentguard.clients.formats import seen
 from agentguard.errors import ContentRefused
 
@@ -79,18 +79,11 @@ def _text(content: bytes) -> str:
 
 def _json(text: str) -> Frozen:
     try:
-        value = json.loads(text, object_pairs_hook=_members, parse_constant=_no_number)
+        value = json.loads(text, object_pairs_hook=members_once, parse_constant=_no_number)
         return freeze(value)
     except (NotCanonical, ValueError, RecursionError):
         problem = "the body of a request is no JSON that can be read in one way only"
     raise ContentRefused(problem)
-
-
-def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise ValueError("a member stands twice")
-    return members
 
 
 def _no_number(_: str) -> Any:
